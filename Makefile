@@ -1,0 +1,34 @@
+# Everything goes through .venv, made on first use from nothing but Python 3.11+ and pip.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+JOBS   ?= 2
+
+.PHONY: demo test check bench soak picture lock clean
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $(READY)
+
+demo: $(READY)        ## an embedded fleet of 8 hosts and a window to try everything on
+	$(BIN)/upgrade-tui demo
+
+test: $(READY)        ## every test this machine can run
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+
+check: $(READY)       ## style, types, architecture
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(READY)       ## the measured promises, side by side with the alternatives
+	$(BIN)/python -m bench
+
+picture: $(READY)     ## the README's picture of the dashboard
+	$(BIN)/python -m docs.picture
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build

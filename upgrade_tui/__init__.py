@@ -1,0 +1,3 @@
+"""upgrade-tui: a terminal dashboard for live upgrade windows."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,272 @@
+"""The plan as typed, immutable structures: one class a TOML table, field names as in the file.
+
+Durations are seconds (``Duration``), shares are 0 to 100 (``Percent``). ``upgrade_tui.plan.reader`` makes these from
+a file; nothing here reads anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Literal
+
+from msgspec import Struct, field
+
+from upgrade_tui.units import Duration, Percent
+
+Role = Literal["lead", "engineer", "observer"]
+Level = Literal["low", "medium", "high"]
+StepKind = Literal["manual", "command", "gate", "bake"]
+OnFail = Literal["warn", "pause", "rollback"]
+
+LOCAL = "local"  # as a step's `on` or a host's address: this machine, without SSH
+
+
+def _seconds(text: str) -> Duration:
+    return Duration.parse(text)
+
+
+class When:
+    """A moment: a TOML date-time with its offset, or ``"now"`` (``at`` is None) for drills."""
+
+    __slots__ = ("at",)
+
+    def __init__(self, at: datetime | None) -> None:
+        self.at = at
+
+    @classmethod
+    def parse(cls, value: object) -> When:
+        """Raises ValueError that says what would be right."""
+        if value == "now":
+            return cls(None)
+        if isinstance(value, datetime):
+            if value.tzinfo is None:
+                raise ValueError(
+                    f"expected an offset after the time, such as {value.isoformat()}Z or {value.isoformat()}+08:00"
+                )
+            return cls(value)
+        raise ValueError(
+            f'expected a date-time such as 2026-11-21T22:00:00+08:00 (without quotes) or "now", got {value!r}'
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, When) and other.at == self.at
+
+    def __hash__(self) -> int:
+        return hash(self.at)
+
+    def __repr__(self) -> str:
+        return f"When({self.at.isoformat() if self.at else 'now'})"
+
+
+class Window(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """``[window]``: when, for what, and what was promised. Either ``end`` or ``duration``."""
+
+    id: str
+    title: str
+    start: When
+    end: When | None = None
+    duration: Duration | None = None
+    change: str = ""
+    margin: Duration = field(default_factory=lambda: _seconds("10m"))
+    rto: Duration | None = None
+    goal: str = ""
+    services: tuple[str, ...] = ()
+
+
+class Person(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """``[people.LOGIN]``: the key is an OS login; who attaches and is not listed is an observer."""
+
+    role: Role
+    name: str = ""
+    contact: str = ""
+
+
+class Risk(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """``[[risks]]``: a row of the risk matrix. ``watch`` names canaries that would show it happening."""
+
+    title: str
+    likelihood: Level
+    impact: Level
+    response: str = ""
+    owner: str = ""
+    watch: tuple[str, ...] = ()
+
+
+class Ssh(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """``[ssh]`` for all hosts, or ``[hosts.NAME.ssh]`` for one. What is not given comes from ``~/.ssh/config``.
+
+    Host keys are always verified. Times in seconds.
+    """
+
+    user: str | None = None
+    port: int | None = None
+    identity: tuple[str, ...] = ()
+    known_hosts: str | None = None
+    config: str | None = None  # an ssh_config file instead of ~/.ssh/config
+    jump: str | None = None  # ProxyJump: [user@]host[:port][,...]
+    connect_timeout: Duration = field(default_factory=lambda: _seconds("5s"))
+    keepalive: Duration = field(default_factory=lambda: _seconds("1s"))
+
+
+class Host(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """``[hosts.NAME]``: a machine. ``address = "local"`` is this one. ``disks`` are mount points, ``units`` systemd's."""
+
+    address: str
+    groups: tuple[str, ...] = ()
+    disks: tuple[str, ...] = ("/",)
+    units: tuple[str, ...] = ()
+    proc_root: str = "/proc"
+    limits: Mapping[str, Percent] = {}
+    ssh: Ssh | None = None
+    note: str = ""
+
+
+class Watch(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """``[watch]``: how often hosts are sampled and what they must not exceed.
+
+    ``limits`` keys: ``cpu``, ``memory``, ``swap``, ``disk``, ``iowait``, ``steal``, ``load`` (of the CPUs),
+    ``psi_cpu``, ``psi_memory``, ``psi_io``; each in percent. Crossed after ``for`` seconds above, cleared after as long
+    at ``clear`` percentage points below.
+    """
+
+    interval: Duration = field(default_factory=lambda: _seconds("1s"))
+    limits: Mapping[str, Percent] = {}
+    sustain: Duration = field(default_factory=lambda: _seconds("5s"), name="for")
+    clear: Percent = field(default_factory=lambda: Percent(5))
+
+
+class Expect(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a canary must answer. ``status``/``body`` (substring): http; ``days``: tls, at least; ``exit``/``min``/``max``: run."""
+
+    status: int | None = None
+    body: str | None = None
+    days: int | None = None
+    exit: int | None = None
+    min: float | None = None
+    max: float | None = None
+
+
+class Canary(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """``[[canaries]]``: a named health signal. Exactly one of ``http``, ``tcp``, ``tls``, ``run``.
+
+    Degraded at the first failure (or answers slower than ``max_latency``), failing after ``failure_limit`` failures in a
+    row, healthy again after ``recovery`` good answers in a row.
+    """
+
+    name: str
+    http: str | None = None
+    tcp: str | None = None  # host:port
+    tls: str | None = None  # host:port
+    run: str | None = None
+    on: str | None = None  # `run` only: a host of the plan or "local"
+    method: Literal["GET", "HEAD", "POST"] = "GET"
+    headers: Mapping[str, str] = {}
+    verify: bool = True  # TLS certificates of http and tls
+    expect: Expect = field(default_factory=Expect)
+    max_latency: Duration | None = None
+    interval: Duration = field(default_factory=lambda: _seconds("5s"))
+    timeout: Duration = field(default_factory=lambda: _seconds("2s"))
+    failure_limit: int = 3
+    recovery: int = 3
+    on_fail: OnFail = "warn"
+
+    @property
+    def probe(self) -> str:
+        """Which of http, tcp, tls, run this is."""
+        return next((kind for kind in ("http", "tcp", "tls", "run") if getattr(self, kind) is not None), "none")
+
+
+class Rollback(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How to undo one batch of a step: a command (``run``) or instructions (``manual``). ``estimate`` is for one batch."""
+
+    estimate: Duration
+    run: str | None = None
+    manual: str | None = None
+    check: str | None = None
+    timeout: Duration | None = None
+
+
+class Step(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """``[[steps]]``: in file order, grouped by ``phase``.
+
+    ``kind`` may be left out: with ``run`` a step is a command, without it manual. ``estimate`` and ``rollback.estimate``
+    are for one batch. ``needs`` names steps that must be over first; left out, it is the step before.
+    """
+
+    id: str
+    title: str
+    phase: str = ""
+    kind: StepKind | None = None
+    owner: str = ""
+    on: str | tuple[str, ...] = ()
+    run: str | None = None
+    check: str | None = None  # exit 0: the step's work is done and right
+    instructions: str = ""
+    needs: tuple[str, ...] | None = None
+    batches: tuple[int | str, ...] = ("100%",)
+    max_fail: Percent = field(default_factory=lambda: Percent(0))
+    estimate: Duration = field(default_factory=lambda: _seconds("1m"))
+    timeout: Duration | None = None
+    canaries: tuple[str, ...] = ()
+    bake: Duration | None = None  # a command's pause between batches; a bake step's length
+    rollback: Rollback | None = None
+    irreversible: bool = False
+    approvals: int = 1
+    by: tuple[str, ...] = ()
+
+    @property
+    def what(self) -> StepKind:
+        """The kind, worked out where the plan leaves it out."""
+        return self.kind or ("command" if self.run is not None else "manual")
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """``on`` as a tuple of names: hosts, groups or ``local``."""
+        return (self.on,) if isinstance(self.on, str) else self.on
+
+
+class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A whole plan file."""
+
+    window: Window
+    people: Mapping[str, Person] = {}
+    risks: tuple[Risk, ...] = ()
+    ssh: Ssh = field(default_factory=Ssh)
+    hosts: Mapping[str, Host] = {}
+    watch: Watch = field(default_factory=Watch)
+    canaries: tuple[Canary, ...] = ()
+    steps: tuple[Step, ...] = ()
+
+    def step(self, step_id: str) -> Step | None:
+        """The step with this id, or None."""
+        return next((s for s in self.steps if s.id == step_id), None)
+
+    def canary(self, name: str) -> Canary | None:
+        """The canary with this name, or None."""
+        return next((c for c in self.canaries if c.name == name), None)
+
+    def groups(self) -> dict[str, tuple[str, ...]]:
+        """Group name -> its hosts in file order; ``all`` is every host."""
+        found: dict[str, list[str]] = {"all": list(self.hosts)}
+        for name, host in self.hosts.items():
+            for group in host.groups:
+                found.setdefault(group, []).append(name)
+        return {group: tuple(dict.fromkeys(names)) for group, names in found.items()}
+
+    def targets(self, step: Step) -> tuple[str, ...]:
+        """The hosts a command step runs on, in order and once each. ``local`` where it names no host."""
+        groups, out = self.groups(), dict[str, None]()
+        for place in step.places:
+            names = (place,) if place in self.hosts or place == LOCAL else groups.get(place, ())
+            out.update(dict.fromkeys(names))
+        if not out and step.what == "command":
+            return (LOCAL,)
+        return tuple(out)
+
+    def needs(self, step: Step) -> tuple[str, ...]:
+        """Ids of the steps that must be over before ``step``: as written, else the step before it."""
+        if step.needs is not None:
+            return step.needs
+        position = next(i for i, s in enumerate(self.steps) if s.id == step.id)
+        return (self.steps[position - 1].id,) if position else ()
