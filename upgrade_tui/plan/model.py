@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cached_property
+from itertools import pairwise
 from typing import Literal
 
 from msgspec import Struct, field
@@ -110,7 +112,7 @@ class Ssh(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Host(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """``[hosts.NAME]``: a machine. ``address = "local"`` is this one. ``disks`` are mount points, ``units`` systemd's."""
+    """``[hosts.NAME]``: a machine; ``address = "local"`` is this one. ``disks``: mount points, ``units``: systemd's."""
 
     address: str
     groups: tuple[str, ...] = ()
@@ -137,7 +139,10 @@ class Watch(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Expect(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What a canary must answer. ``status``/``body`` (substring): http; ``days``: tls, at least; ``exit``/``min``/``max``: run."""
+    """What a canary must answer.
+
+    ``status``, ``body`` (a substring): http. ``days`` (at least): tls. ``exit``, ``min``, ``max`` (of the number printed): run.
+    """
 
     status: int | None = None
     body: str | None = None
@@ -150,8 +155,8 @@ class Expect(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Canary(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """``[[canaries]]``: a named health signal. Exactly one of ``http``, ``tcp``, ``tls``, ``run``.
 
-    Degraded at the first failure (or answers slower than ``max_latency``), failing after ``failure_limit`` failures in a
-    row, healthy again after ``recovery`` good answers in a row.
+    Degraded at the first failure (or answers slower than ``max_latency``), failing after ``failure_limit`` failures
+    in a row, healthy again after ``recovery`` good answers in a row.
     """
 
     name: str
@@ -178,7 +183,7 @@ class Canary(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Rollback(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How to undo one batch of a step: a command (``run``) or instructions (``manual``). ``estimate`` is for one batch."""
+    """How to undo one batch of a step: a command (``run``) or instructions (``manual``). ``estimate``: one batch."""
 
     estimate: Duration
     run: str | None = None
@@ -190,8 +195,8 @@ class Rollback(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Step(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """``[[steps]]``: in file order, grouped by ``phase``.
 
-    ``kind`` may be left out: with ``run`` a step is a command, without it manual. ``estimate`` and ``rollback.estimate``
-    are for one batch. ``needs`` names steps that must be over first; left out, it is the step before.
+    ``kind`` may be left out: with ``run`` a step is a command, without it manual. ``estimate`` and
+    ``rollback.estimate`` are for one batch. ``needs`` names steps that must be over first; left out, it is the step before.
     """
 
     id: str
@@ -226,8 +231,8 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         return (self.on,) if isinstance(self.on, str) else self.on
 
 
-class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A whole plan file."""
+class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, dict=True):
+    """A whole plan file. Lookups by name are worked out once and kept: the clock asks several times a second."""
 
     window: Window
     people: Mapping[str, Person] = {}
@@ -240,33 +245,49 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     def step(self, step_id: str) -> Step | None:
         """The step with this id, or None."""
-        return next((s for s in self.steps if s.id == step_id), None)
+        return self._steps.get(step_id)
 
     def canary(self, name: str) -> Canary | None:
         """The canary with this name, or None."""
-        return next((c for c in self.canaries if c.name == name), None)
+        return self._canaries.get(name)
 
     def groups(self) -> dict[str, tuple[str, ...]]:
         """Group name -> its hosts in file order; ``all`` is every host."""
-        found: dict[str, list[str]] = {"all": list(self.hosts)}
-        for name, host in self.hosts.items():
-            for group in host.groups:
-                found.setdefault(group, []).append(name)
-        return {group: tuple(dict.fromkeys(names)) for group, names in found.items()}
+        return self._groups
 
     def targets(self, step: Step) -> tuple[str, ...]:
-        """The hosts a command step runs on, in order and once each. ``local`` where it names no host."""
-        groups, out = self.groups(), dict[str, None]()
+        """The hosts a step is for, in order and once each; ``local`` for a command that names no place at all."""
+        if not step.places:
+            return (LOCAL,) if step.what == "command" else ()
+        out = dict[str, None]()
         for place in step.places:
-            names = (place,) if place in self.hosts or place == LOCAL else groups.get(place, ())
+            names = (place,) if place in self.hosts or place == LOCAL else self._groups.get(place, ())
             out.update(dict.fromkeys(names))
-        if not out and step.what == "command":
-            return (LOCAL,)
         return tuple(out)
 
     def needs(self, step: Step) -> tuple[str, ...]:
         """Ids of the steps that must be over before ``step``: as written, else the step before it."""
         if step.needs is not None:
             return step.needs
-        position = next(i for i, s in enumerate(self.steps) if s.id == step.id)
-        return (self.steps[position - 1].id,) if position else ()
+        before = self._before.get(step.id)
+        return () if before is None else (before,)
+
+    @cached_property
+    def _steps(self) -> dict[str, Step]:
+        return {step.id: step for step in reversed(self.steps)}
+
+    @cached_property
+    def _canaries(self) -> dict[str, Canary]:
+        return {canary.name: canary for canary in reversed(self.canaries)}
+
+    @cached_property
+    def _before(self) -> dict[str, str]:
+        return {step.id: before.id for before, step in pairwise(self.steps)}
+
+    @cached_property
+    def _groups(self) -> dict[str, tuple[str, ...]]:
+        found: dict[str, dict[str, None]] = {"all": dict.fromkeys(self.hosts)}
+        for name, host in self.hosts.items():
+            for group in host.groups:
+                found.setdefault(group, {})[name] = None
+        return {group: tuple(names) for group, names in found.items()}
