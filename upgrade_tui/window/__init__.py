@@ -1,1 +1,1 @@
-"""The pure heart: events, state, ``fold(state, event)``, ``decide(state, command)``, the rollback clock. No I/O, no clock reads."""
+"""The pure heart: events, state, ``fold``, ``decide``, the rollback clock. No I/O, no clock reads."""

@@ -236,7 +236,7 @@ class TaskStarted(Base, frozen=True, kw_only=True, tag="task.started"):
 
 
 class TaskFinished(Base, frozen=True, kw_only=True, tag="task.finished"):
-    """The command's end is proven. ``exit`` is None if a signal ended it. Output is in ``output``, whole up to its cap."""
+    """The command's end is proven. ``exit`` is None if a signal ended it. ``output`` is whole up to its cap."""
 
     step: str
     host: str

@@ -88,7 +88,7 @@ class Sample(Struct, frozen=True, array_like=True):
         return 100.0 * self.load1 / self.cores if self.cores else 0.0
 
     def metric(self, name: str) -> float | None:
-        """A value by its name in ``[watch] limits``: cpu, memory, swap, disk, iowait, steal, load, psi_cpu, psi_memory, psi_io."""
+        """A value by its name in ``[watch] limits`` (see the plan model's ``Watch``); None where the host has none."""
         value = getattr(self, name, None)
         return float(value) if value is not None else None
 

@@ -1,0 +1,222 @@
+"""The rollback clock: until when can we still go back, and will we finish in time?
+
+    rollback cost R  = sum of rollback durations of what was done so far, a batch at a time
+    rollback by  D   = window end - margin - R
+    slack            = D - now
+    forecast finish  = now + critical path of what remains
+
+Pure: ``now`` is an argument. Moments are epoch seconds, durations seconds.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from upgrade_tui.plan.estimate import remaining_seconds, step_seconds
+from upgrade_tui.plan.model import Step
+from upgrade_tui.units import duration_text
+from upgrade_tui.window.events import ClockCrossed, Crossing
+from upgrade_tui.window.state import OVER, StepState, WindowState
+
+Level = Literal["good", "watch", "tight", "critical", "over"]
+LEVELS: tuple[Level, ...] = ("good", "watch", "tight", "critical", "over")
+
+MINUTE = 60.0
+_LIMITS: tuple[tuple[float, Level], ...] = (
+    (0, "over"),
+    (5 * MINUTE, "critical"),
+    (10 * MINUTE, "tight"),
+    (30 * MINUTE, "watch"),
+)
+
+
+class Reading(Struct, frozen=True, kw_only=True):
+    """What the clock shows at ``now``. ``by`` and ``slack`` are None past the point of no return."""
+
+    now: float
+    start: float
+    end: float
+    margin: float
+    cost: float  # R
+    by: float | None  # D
+    slack: float | None
+    left: float  # critical path of what remains
+    forecast: float  # when that will be over
+    no_return: str  # id of the irreversible step that was begun
+    slack_level: Level
+    forecast_level: Level
+    words: str  # the worst of the two in words
+
+    @property
+    def level(self) -> Level:
+        """The worse of slack's and forecast's level."""
+        return max(self.slack_level, self.forecast_level, key=LEVELS.index)
+
+
+def read(state: WindowState, now: float) -> Reading:
+    """The clock at ``now``."""
+    cost, left = rollback_cost(state), remaining(state, now)
+    no_return = state.no_return
+    margin = float(state.plan.window.margin)
+    by = None if no_return else state.end - margin - cost
+    slack = None if by is None else by - now
+    begin = now if state.phase != "new" else max(now, state.start)
+    forecast = max(begin, state.start) + left
+    slack_level, forecast_level = _slack_level(slack), _forecast_level(forecast, state.end, margin, now)
+    return Reading(
+        now=now, start=state.start, end=state.end, margin=margin, cost=cost, by=by, slack=slack, left=left,
+        forecast=forecast, no_return=no_return, slack_level=slack_level, forecast_level=forecast_level,
+        words=_words(slack, forecast, state.end, margin, slack_level, forecast_level, no_return),
+    )  # fmt: skip
+
+
+def rollback_cost(state: WindowState) -> float:
+    """R: seconds to undo what was done so far, every touched batch of every step."""
+    return sum(step_rollback_cost(spec, state.steps[spec.id]) for spec in state.plan.steps)
+
+
+def step_rollback_cost(spec: Step, step: StepState) -> float:
+    """What undoing a step as far as it was done would take; measured where it was once rolled back, else estimated."""
+    if spec.rollback is None or step.state == "rolled back":
+        return 0.0
+    if spec.what == "command":
+        batches = step.touched()
+    else:
+        batches = 0 if step.state in ("pending", "skipped") else 1
+    if not batches:
+        return 0.0
+    if step.rollback_seconds is not None:
+        return step.rollback_seconds
+    return batches * float(spec.rollback.estimate)
+
+
+def remaining(state: WindowState, now: float) -> float:
+    """Critical path of what is left, by the estimates and by how this window's own batches went."""
+    left = {
+        spec.id: step_remaining(state, spec, now)
+        for spec in state.plan.steps
+        if state.steps[spec.id].state not in OVER and state.steps[spec.id].state != "rolled back"
+    }
+    return remaining_seconds(state.plan, left)
+
+
+def step_remaining(state: WindowState, spec: Step, now: float) -> float:
+    """Seconds a step that is not over still needs. A batch takes what this step's finished batches took on average."""
+    step = state.steps[spec.id]
+    running = step.state == "running" and step.started is not None
+    if spec.what != "command":
+        total = step_seconds(state.plan, spec)
+        return max(0.0, total - (now - step.started)) if running and step.started is not None else total
+    measured = batch_seconds(step)
+    each = sum(measured) / len(measured) if measured else float(spec.estimate)
+    unfinished = sum(1 for i in range(len(step.batches)) if not _batch_over(step, i))
+    if not unfinished:
+        return 0.0
+    bakes = float(spec.bake or 0.0) * (unfinished - 1)
+    since = [t.started for t in step.tasks.values() if t.state == "running" and t.started is not None]
+    spent = max(0.0, now - min(since)) if running and since else 0.0
+    return max(0.0, each - spent) + each * (unfinished - 1) + bakes
+
+
+def _batch_over(step: StepState, batch: int) -> bool:
+    return all(t.state in OVER for t in step.tasks.values() if t.batch == batch)
+
+
+def batch_seconds(step: StepState) -> list[float]:
+    """How long each finished batch of this step took, checks included, in seconds."""
+    out = []
+    for batch in range(len(step.batches)):
+        tasks = [t for t in step.tasks.values() if t.batch == batch]
+        spans = [(t.started, t.finished) for t in tasks if t.started is not None and t.finished is not None]
+        if spans and _batch_over(step, batch):
+            out.append(max(f for _, f in spans) - min(s for s, _ in spans))
+    return out
+
+
+class Preview(Struct, frozen=True, kw_only=True):
+    """What the clock will read after a step, if it takes what is expected from ``now`` on."""
+
+    cost: float
+    by: float | None
+    slack: float | None
+    irreversible: bool
+    no_time_to_undo: bool  # the step adds rollback cost that would not fit any more
+
+
+def after(state: WindowState, spec: Step, now: float) -> Preview:
+    """The clock after ``spec``, before it is started: what its preview and ``decide`` go by."""
+    step = state.steps[spec.id]
+    done_now = step_rollback_cost(spec, step)
+    whole = float(spec.rollback.estimate) * max(1, len(step.batches)) if spec.rollback is not None else 0.0
+    cost = rollback_cost(state) - done_now + max(whole, done_now)
+    irreversible = spec.irreversible or bool(state.no_return)
+    if irreversible:
+        return Preview(cost=cost, by=None, slack=None, irreversible=True, no_time_to_undo=False)
+    by = state.end - float(state.plan.window.margin) - cost
+    slack = by - (max(now, state.start) + step_remaining(state, spec, now))
+    return Preview(cost=cost, by=by, slack=slack, irreversible=False, no_time_to_undo=whole > 0 and slack < 0)
+
+
+_MARKS: tuple[tuple[float, Crossing], ...] = (
+    (0, "T-0"),
+    (5 * MINUTE, "T-5"),
+    (10 * MINUTE, "T-10"),
+    (30 * MINUTE, "T-30"),
+)
+
+
+def crossings(state: WindowState, reading: Reading) -> tuple[ClockCrossed, ...]:
+    """Deadlines that ``reading`` has crossed and the log does not say so yet. A tight one stands for the looser ones."""
+    if state.phase in ("new", "closed"):
+        return ()
+    out = []
+    if reading.no_return and "point of no return" not in state.crossed:
+        out.append(ClockCrossed(what="point of no return", step=reading.no_return))
+    if reading.slack is not None:
+        mark = next((name for limit, name in _MARKS if reading.slack <= limit), None)
+        if mark is not None and mark not in state.crossed:
+            out.append(ClockCrossed(what=mark, slack=round(reading.slack, 1)))
+    if reading.now >= state.end and "window end" not in state.crossed:
+        out.append(ClockCrossed(what="window end", slack=None))
+    return tuple(out)
+
+
+def _slack_level(slack: float | None) -> Level:
+    if slack is None:
+        return "good"
+    return next((level for limit, level in _LIMITS if slack <= limit), "good")
+
+
+def _forecast_level(forecast: float, end: float, margin: float, now: float) -> Level:
+    if now >= end:
+        return "over"
+    if forecast > end:
+        return "critical"
+    return "tight" if forecast > end - margin else "good"
+
+
+def _words(
+    slack: float | None,
+    forecast: float,
+    end: float,
+    margin: float,
+    slack_level: Level,
+    forecast_level: Level,
+    no_return: str,
+) -> str:
+    """One line: the worst thing the clock has to say."""
+    if LEVELS.index(forecast_level) > LEVELS.index(slack_level):
+        if forecast_level == "over":
+            return "the window is over"
+        if forecast > end:
+            return f"forecast runs {duration_text(forecast - end)} past the window"
+        return f"forecast runs {duration_text(forecast - end + margin)} into the margin"
+    if no_return:
+        return f"point of no return passed at {no_return}: forward only"
+    if slack is None or slack_level == "good":
+        return "on time: can still go back"
+    if slack_level == "over":
+        return f"too late to go back inside the window by {duration_text(-slack)}"
+    return f"start any rollback within {duration_text(slack)}"

@@ -1,0 +1,121 @@
+"""What an operator can ask for. A class a verb; the dashboard's keys and the command line both end in these."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from upgrade_tui.plan.model import Role
+
+
+class Actor(Struct, frozen=True):
+    """Who asks: an OS login as the conductor established it, and the role the plan gives it."""
+
+    login: str
+    role: Role
+
+
+class Command(Struct, frozen=True, kw_only=True, tag_field="do", omit_defaults=True, forbid_unknown_fields=True):
+    """What all commands share: the tag field. Not a command itself."""
+
+
+class Start(Command, frozen=True, kw_only=True, tag="start"):
+    """Start a step: run a command step, open a gate, begin a bake, mark a manual step as under way.
+
+    On a failed or unknown step: a new attempt on the hosts that are not done. ``confirm`` repeats the id of an
+    irreversible step. ``override``: the lead's reason to start a step that would leave no time to undo it.
+    """
+
+    step: str
+    confirm: str = ""
+    override: str = ""
+
+
+class Tick(Command, frozen=True, kw_only=True, tag="tick"):
+    """A manual step is done. ``confirm`` and ``override`` as in Start, where the step was not started before."""
+
+    step: str
+    confirm: str = ""
+    override: str = ""
+
+
+class Untick(Command, frozen=True, kw_only=True, tag="untick"):
+    """Take back a tick or a skip."""
+
+    step: str
+    reason: str
+
+
+class Skip(Command, frozen=True, kw_only=True, tag="skip"):
+    """The step will not be done."""
+
+    step: str
+    reason: str
+
+
+class Claim(Command, frozen=True, kw_only=True, tag="claim"):
+    """I do this step; with ``release``: I do not, after all."""
+
+    step: str
+    release: bool = False
+
+
+class Note(Command, frozen=True, kw_only=True, tag="note"):
+    """A remark for everybody and for the retrospective."""
+
+    text: str
+    step: str = ""
+    host: str = ""
+    mark: Literal["", "good", "bad", "lucky", "action"] = ""
+
+
+class Settle(Command, frozen=True, kw_only=True, tag="settle"):
+    """Say what is so where a task failed, is unknown or was unreachable. No ``host``: on all such hosts of the step."""
+
+    step: str
+    outcome: Literal["done", "failed", "skipped"]
+    reason: str
+    host: str = ""
+
+
+class Vote(Command, frozen=True, kw_only=True, tag="vote"):
+    """Go or no-go on a gate. A no-go needs a reason."""
+
+    step: str
+    go: bool
+    reason: str = ""
+
+
+class Pause(Command, frozen=True, kw_only=True, tag="pause"):
+    """Let running tasks finish, start no new ones."""
+
+    reason: str = ""
+
+
+class Resume(Command, frozen=True, kw_only=True, tag="resume"):
+    """Let tasks start again."""
+
+    reason: str = ""
+
+
+class Close(Command, frozen=True, kw_only=True, tag="close"):
+    """End the window. ``confirm`` repeats the plan's window id."""
+
+    confirm: str
+    outcome: Literal["completed", "rolled back", "abandoned"] = "completed"
+    reason: str = ""
+
+
+AnyCommand = Start | Tick | Untick | Skip | Claim | Note | Settle | Vote | Pause | Resume | Close
+"""The tagged union of all commands."""
+
+
+class Refusal(Struct, frozen=True, tag="refused"):
+    """Why a command was not carried out, and what would be right."""
+
+    reason: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.reason}; {self.hint}" if self.hint else self.reason

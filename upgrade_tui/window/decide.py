@@ -1,0 +1,275 @@
+"""``decide(state, command, actor, now) -> events | Refusal``: the only place that says yes or no. Pure and total."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from upgrade_tui.plan.model import Step
+from upgrade_tui.units import duration_text
+from upgrade_tui.window import clock
+from upgrade_tui.window import commands as cmd
+from upgrade_tui.window import events as ev
+from upgrade_tui.window.commands import Actor, Refusal
+from upgrade_tui.window.state import OVER, UNSETTLED, StepState, WindowState
+
+Events = tuple[ev.Event, ...]
+Decision = Events | Refusal
+
+
+def decide(state: WindowState, command: cmd.AnyCommand, actor: Actor, now: float) -> Decision:
+    """Events that carry out ``command``, or why not. ``now`` in epoch seconds."""
+    if state.phase == "new":
+        return Refusal("the window is not open yet", "wait a moment")
+    if state.phase == "closed":
+        return Refusal(f"the window is closed ({state.outcome})", "its report: upgrade-tui report")
+    if actor.role == "observer" and not isinstance(command, cmd.Note):
+        return Refusal(
+            f"{actor.login} is an observer here", "the plan's [people] gives roles; observers can look and add notes"
+        )
+    step_id = getattr(command, "step", "")
+    if step_id and step_id not in state.steps:
+        return Refusal(f'there is no step "{step_id}"', f"steps: {', '.join(state.steps)}")
+    return _HANDLERS[type(command)](state, command, actor, now)
+
+
+def _spec(state: WindowState, step_id: str) -> Step:
+    spec = state.plan.step(step_id)
+    assert spec is not None, "state.steps and plan.steps have the same ids"
+    return spec
+
+
+def _not_theirs(state: WindowState, step_id: str, actor: Actor) -> Refusal | None:
+    """Engineers act on their own, claimed or unowned steps; a lead on all. A claim hands a step over, visibly."""
+    step = state.steps[step_id]
+    holder = step.claimed_by or _spec(state, step_id).owner
+    if actor.role == "lead" or holder in ("", actor.login):
+        return None
+    return Refusal(f'"{step_id}" is {holder}\'s step', f"claim it first: upgrade-tui claim {step_id}")
+
+
+def _not_ready(state: WindowState, step_id: str) -> Refusal | None:
+    missing = state.missing(step_id)
+    if not missing:
+        return None
+    waits = ", ".join(f"{m} ({state.shown(m)})" for m in missing)
+    return Refusal(f'"{step_id}" is not ready', f"it waits for {waits}")
+
+
+def _dangerous(state: WindowState, command: cmd.Start | cmd.Tick, actor: Actor, now: float) -> Refusal | None:
+    """What beginning a step must be asked for: the point of no return, and no time left to undo it."""
+    spec = _spec(state, command.step)
+    if spec.irreversible and command.confirm != spec.id:
+        return Refusal(
+            f'"{spec.id}" is irreversible: past it there is only forward',
+            f"confirm by typing its id: --confirm {spec.id}",
+        )
+    preview = clock.after(state, spec, now)
+    if not preview.no_time_to_undo or preview.slack is None:
+        return None
+    slack = duration_text(preview.slack)
+    if not command.override.strip():
+        return Refusal(
+            f'no time to undo "{spec.id}": slack after this step: {slack}',
+            "the lead can override with a reason: --override REASON",
+        )
+    if actor.role != "lead":
+        return Refusal(f'only the lead can override (slack after "{spec.id}": {slack})', "ask the lead to start it")
+    return None
+
+
+def _start(state: WindowState, c: cmd.Start, actor: Actor, now: float) -> Decision:
+    step, spec = state.steps[c.step], _spec(state, c.step)
+    if step.state == "running":
+        return Refusal(f'"{c.step}" is already running', f"started by {step.by or 'somebody'}")
+    if step.state in OVER:
+        return Refusal(f'"{c.step}" is already {step.state}', "nothing to start")
+    if step.state in ("rolling back", "rolled back"):
+        return Refusal(f'"{c.step}" is {step.state}', "forward steps are locked")
+    if state.phase == "paused":
+        return Refusal(f"the window is paused: {state.reason or 'no reason given'}", "resume it first")
+    unsettled = [t.host for t in step.tasks.values() if t.state == "unknown"]
+    if unsettled:
+        return Refusal(
+            f'"{c.step}" is unknown on {", ".join(unsettled)}: it may have run there',
+            "look at the host, then say what is so: upgrade-tui settle STEP done|failed --reason TEXT",
+        )
+    refusal = _not_theirs(state, c.step, actor) or _not_ready(state, c.step) or _dangerous(state, c, actor, now)
+    if refusal is not None:
+        return refusal
+    batches = step.batches if spec.what == "command" else ()
+    return (ev.StepIntent(step=c.step, attempt=step.attempt + 1, batches=batches, override=c.override.strip()),)
+
+
+def _tick(state: WindowState, c: cmd.Tick, actor: Actor, now: float) -> Decision:
+    step, what = state.steps[c.step], _spec(state, c.step).what
+    if what != "manual":
+        verb = {"command": "start it", "gate": "vote go or no-go on it", "bake": "it ends by itself"}[what]
+        return Refusal(f'"{c.step}" is a {what} step, not a manual one', verb)
+    if step.state in OVER:
+        return Refusal(
+            f'"{c.step}" is already {step.state}', f"by {step.by}; untick it with a reason to take that back"
+        )
+    refusal = _not_theirs(state, c.step, actor) or _not_ready(state, c.step)
+    if refusal is None and step.state != "running":
+        refusal = _dangerous(state, c, actor, now)
+    return refusal or (ev.StepTicked(step=c.step, override=c.override.strip()),)
+
+
+def _untick(state: WindowState, c: cmd.Untick, actor: Actor, now: float) -> Decision:
+    step = state.steps[c.step]
+    if _spec(state, c.step).what != "manual" and step.state != "skipped":
+        return Refusal(f'"{c.step}" is not a manual step', "only ticks and skips can be taken back")
+    if step.state not in OVER:
+        return Refusal(f'"{c.step}" is {state.shown(c.step)}', "there is no tick or skip to take back")
+    if not c.reason.strip():
+        return Refusal("taking back a tick needs a reason", "say why: --reason TEXT")
+    begun = [s for s in state.steps.values() if c.step in state.plan.needs(_spec(state, s.id)) and s.state != "pending"]
+    if begun:
+        return Refusal(f'"{begun[0].id}", which needs "{c.step}", is {begun[0].state}', "take that back first")
+    return _not_theirs(state, c.step, actor) or (ev.StepUnticked(step=c.step, reason=c.reason.strip()),)
+
+
+def _skip(state: WindowState, c: cmd.Skip, actor: Actor, now: float) -> Decision:
+    step = state.steps[c.step]
+    if step.state in OVER or step.state in ("rolling back", "rolled back"):
+        return Refusal(f'"{c.step}" is already {step.state}', "nothing to skip")
+    if step.state == "running" and _spec(state, c.step).what == "command":
+        return Refusal(f'"{c.step}" is running', "wait until its tasks ended")
+    if any(t.state == "unknown" for t in step.tasks.values()):
+        return Refusal(f'"{c.step}" is unknown on some hosts: it may have run there', "settle those first")
+    if _spec(state, c.step).what == "gate" and actor.role != "lead":
+        return Refusal("only the lead can skip a gate", "vote on it instead")
+    if not c.reason.strip():
+        return Refusal("skipping needs a reason", "say why: --reason TEXT")
+    return _not_theirs(state, c.step, actor) or (ev.StepSkipped(step=c.step, reason=c.reason.strip()),)
+
+
+def _claim(state: WindowState, c: cmd.Claim, actor: Actor, now: float) -> Decision:
+    step = state.steps[c.step]
+    if step.state in OVER:
+        return Refusal(f'"{c.step}" is already {step.state}', "nothing to claim")
+    if c.release:
+        if step.claimed_by != actor.login and actor.role != "lead":
+            return Refusal(f'"{c.step}" is not claimed by {actor.login}', "nothing to give back")
+        return (ev.StepClaimed(step=c.step, by=""),)
+    if step.claimed_by == actor.login:
+        return Refusal(f'"{c.step}" is claimed by {actor.login} already')
+    return (ev.StepClaimed(step=c.step, by=actor.login),)
+
+
+def _note(state: WindowState, c: cmd.Note, actor: Actor, now: float) -> Decision:
+    if not c.text.strip():
+        return Refusal("the note is empty", "write what the others should know")
+    if c.host and c.host not in state.hosts:
+        return Refusal(f'there is no host "{c.host}"', f"hosts: {', '.join(state.hosts)}")
+    return (ev.NoteAdded(text=c.text.strip(), step=c.step, host=c.host, mark=c.mark),)
+
+
+def _settle(state: WindowState, c: cmd.Settle, actor: Actor, now: float) -> Decision:
+    step = state.steps[c.step]
+    if step.state == "running":
+        return Refusal(f'"{c.step}" is still running', "wait until its tasks ended")
+    if c.host and c.host not in step.tasks:
+        return Refusal(f'"{c.step}" does not run on "{c.host}"', f"its hosts: {', '.join(step.tasks) or 'none'}")
+    hosts = [t.host for t in step.tasks.values() if t.state in UNSETTLED and c.host in ("", t.host)]
+    if not hosts:
+        return Refusal(
+            f'nothing to settle on "{c.step}"', "only failed, unknown and unreachable tasks are settled by hand"
+        )
+    if not c.reason.strip():
+        return Refusal("settling needs a reason: what did you see?", "say it: --reason TEXT")
+    theirs = _not_theirs(state, c.step, actor)
+    if theirs is not None:
+        return theirs
+    out: list[ev.Event] = [
+        ev.TaskSettled(step=c.step, host=h, outcome=c.outcome, reason=c.reason.strip()) for h in hosts
+    ]
+    ended = _settled(step, dict.fromkeys(hosts, c.outcome))
+    if ended is not None:
+        out.append(ev.StepFinished(step=c.step, attempt=step.attempt, outcome=ended, reason="settled by hand"))
+    return tuple(out)
+
+
+def _settled(step: StepState, said: dict[str, str]) -> ev.Outcome | None:
+    """The step's outcome once ``said`` holds: done when nothing is left; failed when nothing is unknown any more."""
+    states = [said.get(t.host, t.state) for t in step.tasks.values()]
+    if all(s in OVER for s in states):
+        return "done"
+    return "failed" if step.state == "unknown" and "unknown" not in states else None
+
+
+def _vote(state: WindowState, c: cmd.Vote, actor: Actor, now: float) -> Decision:
+    spec, step = _spec(state, c.step), state.steps[c.step]
+    if spec.what != "gate":
+        return Refusal(f'"{c.step}" is a {spec.what} step, not a gate', "only gates are voted on")
+    if step.state in OVER:
+        return Refusal(f'"{c.step}" is already {step.state}', "the vote is over")
+    if spec.by and actor.login not in spec.by:
+        return Refusal(f"{actor.login} has no vote on this gate", f"it is decided by {', '.join(spec.by)}")
+    if not c.go and not c.reason.strip():
+        return Refusal("a no-go needs a reason", "say why: --reason TEXT")
+    not_ready = _not_ready(state, c.step)
+    if not_ready is not None:
+        return not_ready
+    if state.phase == "paused" and c.go:
+        return Refusal(f"the window is paused: {state.reason or 'no reason given'}", "resume it first")
+    out: list[ev.Event] = []
+    attempt, votes = step.attempt, {login for login, vote in step.votes.items() if vote.go}
+    if step.state != "running":
+        attempt, votes = attempt + 1, set()
+        out.append(ev.StepIntent(step=c.step, attempt=attempt))
+    out.append(ev.GateVoted(step=c.step, go=c.go, reason=c.reason.strip()))
+    if not c.go:
+        reason = f"no-go by {actor.login}: {c.reason.strip()}"
+        out.append(ev.StepFinished(step=c.step, attempt=attempt, outcome="failed", reason=reason))
+    elif len(votes | {actor.login}) >= spec.approvals:
+        reason = "go by " + ", ".join(sorted(votes | {actor.login}))
+        out.append(ev.StepFinished(step=c.step, attempt=attempt, outcome="done", reason=reason))
+    return tuple(out)
+
+
+def _pause(state: WindowState, c: cmd.Pause, actor: Actor, now: float) -> Decision:
+    if state.phase == "paused":
+        return Refusal(f"the window is paused already, by {state.paused_by}", "resume it to go on")
+    return (ev.WindowPaused(reason=c.reason.strip()),)
+
+
+def _resume(state: WindowState, c: cmd.Resume, actor: Actor, now: float) -> Decision:
+    if state.phase != "paused":
+        return Refusal("the window is not paused", "nothing to resume")
+    return (ev.WindowResumed(reason=c.reason.strip()),)
+
+
+def _close(state: WindowState, c: cmd.Close, actor: Actor, now: float) -> Decision:
+    if actor.role != "lead":
+        return Refusal("only the lead can close the window", "leaving with q never stops it")
+    if c.confirm != state.plan.window.id:
+        return Refusal("closing ends the window for everybody", f"confirm by typing its id: {state.plan.window.id}")
+    running = [s.id for s in state.steps.values() if s.state in ("running", "rolling back")]
+    if running:
+        return Refusal(f"still running: {', '.join(running)}", "wait for them, or settle or skip them first")
+    unfinished = [s.id for s in state.steps.values() if s.state not in OVER]
+    if c.outcome == "completed" and unfinished:
+        return Refusal(
+            f"not completed: {', '.join(f'{i} ({state.shown(i)})' for i in unfinished)}",
+            'skip what will not be done, or close it as "abandoned" or "rolled back"',
+        )
+    if c.outcome != "completed" and not c.reason.strip():
+        return Refusal(f'closing a window as "{c.outcome}" needs a reason', "say why: --reason TEXT")
+    return (ev.WindowClosed(outcome=c.outcome, reason=c.reason.strip()),)
+
+
+_HANDLERS: dict[type, Callable[[WindowState, Any, Actor, float], Decision]] = {
+    cmd.Start: _start,
+    cmd.Tick: _tick,
+    cmd.Untick: _untick,
+    cmd.Skip: _skip,
+    cmd.Claim: _claim,
+    cmd.Note: _note,
+    cmd.Settle: _settle,
+    cmd.Vote: _vote,
+    cmd.Pause: _pause,
+    cmd.Resume: _resume,
+    cmd.Close: _close,
+}

@@ -1,0 +1,185 @@
+"""The state of a window: immutable, made by ``fold`` alone. Times are epoch seconds, durations seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from msgspec import Struct
+
+from upgrade_tui.plan.batches import split
+from upgrade_tui.plan.model import Plan, Role, Step
+from upgrade_tui.window.events import GateVoted, HostFacts, LimitCrossed, NoteAdded
+from upgrade_tui.window.telemetry import Link, Verdict
+
+StepName = Literal["pending", "ready", "running", "done", "failed", "unknown", "skipped", "rolling back", "rolled back"]
+TaskName = Literal[
+    "pending", "running", "done", "failed", "unknown", "unreachable", "skipped", "rolling back", "rolled back"
+]
+
+OVER: frozenset[str] = frozenset({"done", "skipped"})  # states that let the next step go on
+UNSETTLED: frozenset[str] = frozenset({"failed", "unknown", "unreachable"})  # states of a task that need somebody
+
+
+class Task(Struct, frozen=True, kw_only=True):
+    """One step on one host, its latest attempt."""
+
+    host: str
+    batch: int
+    state: TaskName = "pending"
+    attempt: int = 0
+    started: float | None = None
+    finished: float | None = None
+    seconds: float | None = None
+    exit: int | None = None
+    signal: str = ""
+    timed_out: bool = False
+    check: int | None = None  # exit of the step's check; None: not run or no answer
+    reason: str = ""
+    output: str = ""
+    bytes: int = 0
+    last_line: str = ""
+    settled_by: str = ""
+
+
+class StepState(Struct, frozen=True, kw_only=True):
+    """A step as the log tells it. ``ready`` is not stored: see ``WindowState.shown``."""
+
+    id: str
+    state: StepName = "pending"
+    attempt: int = 0
+    batches: tuple[tuple[str, ...], ...] = ()
+    batch: int = -1  # the batch under way or last started
+    tasks: Mapping[str, Task] = {}
+    started: float | None = None
+    finished: float | None = None
+    by: str = ""  # who started, ticked or skipped it
+    claimed_by: str = ""
+    reason: str = ""
+    override: str = ""
+    votes: Mapping[str, GateVoted] = {}  # login -> the vote of this attempt
+    rollback_seconds: float | None = None  # measured, whole step
+    notes: int = 0
+
+    def touched(self) -> int:
+        """How many batches something was started in: what a rollback would have to undo."""
+        return len({t.batch for t in self.tasks.values() if t.started is not None})
+
+
+class HostState(Struct, frozen=True, kw_only=True):
+    """A host as the log tells it (what changes every second is in the telemetry frame)."""
+
+    name: str
+    link: Link = "connecting"
+    detail: str = ""
+    since: float | None = None
+    facts: HostFacts | None = None
+    reboots: int = 0
+    alerts: Mapping[str, LimitCrossed] = {}  # "metric" or "disk /mount" -> the limit that stands crossed
+    units: Mapping[str, str] = {}
+    notes: int = 0
+
+
+class CanaryState(Struct, frozen=True, kw_only=True):
+    """A canary's verdict as the log tells it."""
+
+    name: str
+    verdict: Verdict = "no data"
+    since: float | None = None
+    detail: str = ""
+    troubles: int = 0  # times it became failing
+
+
+class Operator(Struct, frozen=True):
+    """An attached operator's client."""
+
+    login: str
+    role: Role
+    since: float
+    terminal: str = ""
+
+
+class WindowState(Struct, frozen=True, kw_only=True):
+    """All of a window. ``initial(plan)`` then ``fold`` over the log gives it."""
+
+    plan: Plan
+    steps: Mapping[str, StepState]
+    hosts: Mapping[str, HostState]
+    canaries: Mapping[str, CanaryState]
+    window: str = ""
+    phase: Literal["new", "open", "paused", "closed"] = "new"
+    start: float = 0.0
+    end: float = 0.0
+    opened: float | None = None
+    opened_by: str = ""
+    closed: float | None = None
+    outcome: str = ""
+    reason: str = ""  # of the pause or of the end
+    paused_by: str = ""
+    operators: Mapping[int, Operator] = {}  # client number -> who
+    crossed: frozenset[str] = frozenset()
+    notes: tuple[NoteAdded, ...] = ()
+    fences: int = 0
+    takeovers: int = 0  # conductors that took over after the first
+    seq: int = 0
+    ts: float = 0.0
+
+    def shown(self, step_id: str) -> StepName:
+        """The state of a step with ``ready`` worked out: pending, and everything it needs is over."""
+        step = self.steps[step_id]
+        if step.state == "pending" and self.missing(step_id) == ():
+            return "ready"
+        return step.state
+
+    def missing(self, step_id: str) -> tuple[str, ...]:
+        """Ids of the steps that must be over before this one and are not."""
+        spec = self.plan.step(step_id)
+        if spec is None:
+            return ()
+        return tuple(n for n in self.plan.needs(spec) if n in self.steps and self.steps[n].state not in OVER)
+
+    @property
+    def current(self) -> str:
+        """Where we are: the first step that is neither over nor rolled back; empty if all are."""
+        rank = {"running": 0, "rolling back": 0, "unknown": 1, "failed": 1}
+        left = [s for s in self.steps.values() if s.state not in OVER and s.state != "rolled back"]
+        return min(left, key=lambda s: rank.get(s.state, 2)).id if left else ""
+
+    @property
+    def no_return(self) -> str:
+        """Id of the irreversible step that was begun, or empty: the point of no return is behind us."""
+        for spec in self.plan.steps:
+            step = self.steps[spec.id]
+            if spec.irreversible and (step.state not in ("pending", "skipped") or step.touched()):
+                return spec.id
+        return ""
+
+
+def initial(plan: Plan) -> WindowState:
+    """The state before the first event: every step pending with its batches worked out from the plan."""
+    return WindowState(
+        plan=plan,
+        steps={s.id: fresh_step(plan, s) for s in plan.steps},
+        hosts={name: HostState(name=name) for name in plan.hosts},
+        canaries={c.name: CanaryState(name=c.name) for c in plan.canaries},
+    )
+
+
+def fresh_step(plan: Plan, spec: Step) -> StepState:
+    """A step nobody has touched. Command steps have a pending task for every host."""
+    if spec.what != "command":
+        return StepState(id=spec.id)
+    batches = split(plan.targets(spec), spec.batches)
+    return StepState(id=spec.id, batches=batches, tasks=fresh_tasks(batches))
+
+
+def fresh_tasks(batches: tuple[tuple[str, ...], ...]) -> dict[str, Task]:
+    """A pending task for every host, in batch order."""
+    return {host: Task(host=host, batch=i) for i, batch in enumerate(batches) for host in batch}
+
+
+def role_of(plan: Plan, login: str, opened_by: str) -> Role:
+    """The plan's role of a login; unlisted people observe; with no ``[people]`` whoever opened the window leads it."""
+    if login in plan.people:
+        return plan.people[login].role
+    return "lead" if not plan.people and login == opened_by else "observer"
