@@ -168,7 +168,7 @@ _MARKS: tuple[tuple[float, Crossing], ...] = (
 
 
 def crossings(state: WindowState, reading: Reading) -> tuple[ClockCrossed, ...]:
-    """Deadlines that ``reading`` has crossed and the log does not say so yet. A tight one stands for the looser ones."""
+    """Deadlines that ``reading`` has crossed and the log does not say yet. A tight one stands for the looser ones."""
     if state.phase in ("new", "closed"):
         return ()
     out = []

@@ -143,3 +143,4 @@ class Frame(Struct, frozen=True, tag="frame"):
     canaries: dict[str, CanaryFrame]
     tasks: tuple[TaskFrame, ...] = ()
     details: dict[str, HostDetail] = {}  # only hosts whose detail changed since this client's last frame
+    trouble: tuple[str, ...] = ()  # the conductor's own: a fenced log, a full disk, a telemetry table it cannot write

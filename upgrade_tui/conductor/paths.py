@@ -1,0 +1,51 @@
+"""Where windows live: ``$XDG_STATE_HOME/upgrade-tui/windows/<window>/``.
+
+A window's directory holds ``plan.toml`` (frozen), the log, ``telemetry.sqlite``, ``output/``, ``report/``, ``socket``
+while a conductor runs, and ``conductor.log`` with what it wrote to stderr.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+PLAN, SOCKET, OUTPUT, REPORT, TELEMETRY, CONDUCTOR_LOG = (
+    "plan.toml", "socket", "output", "report", "telemetry.sqlite", "conductor.log",
+)  # fmt: skip
+
+
+def state_directory() -> Path:
+    """``$XDG_STATE_HOME/upgrade-tui`` (the variable is honoured on every system), else the platform's own place."""
+    given = os.environ.get("XDG_STATE_HOME")
+    if given and Path(given).is_absolute():
+        return Path(given) / "upgrade-tui"
+    from platformdirs import user_state_path
+
+    return user_state_path("upgrade-tui")
+
+
+def windows_directory() -> Path:
+    """Where the windows are."""
+    return state_directory() / "windows"
+
+
+def window_directories() -> list[Path]:
+    """Every window's directory, newest first (by the time its plan was frozen)."""
+    root = windows_directory()
+    if not root.is_dir():
+        return []
+    found = [d for d in root.iterdir() if (d / PLAN).is_file()]
+    return sorted(found, key=lambda d: (d / PLAN).stat().st_mtime_ns, reverse=True)
+
+
+def make_private(directory: Path) -> None:
+    """Create ``directory`` (0700) and its parents. Raises OSError."""
+    directory.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    directory.mkdir(mode=0o700, exist_ok=True)
+    directory.chmod(0o700)
+
+
+def output_file(step: str, host: str, attempt: int, what: str = "out") -> str:
+    """Name of a task's output under ``output/``: ids and host names are safe there, the plan's reader sees to it."""
+    return f"{re.sub(r'[^A-Za-z0-9._-]', '_', f'{step}.{host}.{attempt}')}.{what}"
