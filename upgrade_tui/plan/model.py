@@ -141,7 +141,8 @@ class Watch(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Expect(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a canary must answer.
 
-    ``status``, ``body`` (a substring): http. ``days`` (at least): tls. ``exit``, ``min``, ``max`` (of the number printed): run.
+    ``status``, ``body`` (a substring): http. ``days`` (at least): tls. ``exit``, ``min``, ``max``
+    (of the number printed): run.
     """
 
     status: int | None = None
@@ -196,7 +197,8 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """``[[steps]]``: in file order, grouped by ``phase``.
 
     ``kind`` may be left out: with ``run`` a step is a command, without it manual. ``estimate`` and
-    ``rollback.estimate`` are for one batch. ``needs`` names steps that must be over first; left out, it is the step before.
+    ``rollback.estimate`` are for one batch. ``needs`` names steps that must be over first; left out, it is the step
+    before.
     """
 
     id: str
@@ -217,6 +219,7 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     bake: Duration | None = None  # a command's pause between batches; a bake step's length
     rollback: Rollback | None = None
     irreversible: bool = False
+    changes: bool = True  # false: the step only looks (a check before or after), there is nothing to undo
     approvals: int = 1
     by: tuple[str, ...] = ()
 
