@@ -1,0 +1,76 @@
+"""One probe of a canary, whatever its kind: asks within the timeout, measures the latency."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from upgrade_tui.canary.http_probe import HttpProbe
+from upgrade_tui.canary.judge import too_slow
+from upgrade_tui.canary.names import Names, Resolve, no_answer, system_resolver
+from upgrade_tui.canary.result import Result, unknown
+from upgrade_tui.canary.run_probe import Execute, probe_run
+from upgrade_tui.canary.tcp_probe import probe_tcp
+from upgrade_tui.canary.tls_probe import probe_tls
+from upgrade_tui.canary.words import host_port, seconds_text
+from upgrade_tui.plan.model import Canary
+
+
+class Prober:
+    """Asks canaries. ``execute`` runs commands on hosts; ``wall`` gives epoch seconds, ``mono`` monotonic seconds."""
+
+    def __init__(
+        self,
+        execute: Execute,
+        *,
+        wall: Callable[[], float] = time.time,
+        mono: Callable[[], float] = time.monotonic,
+        resolve: Resolve = system_resolver,
+    ) -> None:
+        self._execute = execute
+        self._wall = wall
+        self._mono = mono
+        self._names = Names(resolve)
+        self._http = HttpProbe(self._names)
+
+    async def probe(self, canary: Canary) -> Result:
+        """Ask once. The answer, a failure or "nothing known" is the result; only a mistake in here raises."""
+        began = self._mono()
+        result = await self._ask(canary)
+        if result.no_data:
+            return result
+        latency = self._mono() - began
+        if not result.ok:
+            return replace(result, latency=latency)
+        result = replace(result, latency=latency, detail=f"{result.detail} in {seconds_text(latency)}")
+        if canary.max_latency is not None and too_slow(canary, result):
+            return replace(result, detail=f"{result.detail}, wanted at most {seconds_text(canary.max_latency)}")
+        return result
+
+    async def close(self) -> None:
+        """Let go of what the probes hold open."""
+        await self._http.close()
+
+    async def _ask(self, canary: Canary) -> Result:
+        try:
+            match canary.probe:
+                case "http":
+                    return await self._http(canary)
+                case "tcp":
+                    async with asyncio.timeout(canary.timeout):
+                        return await probe_tcp(canary, self._names)
+                case "tls":
+                    async with asyncio.timeout(canary.timeout):
+                        return await probe_tls(canary, self._names, self._wall)
+                case "run":
+                    return await probe_run(canary, self._execute)
+        except TimeoutError:
+            within = f"within {seconds_text(canary.timeout)}"
+            detail = no_answer(self._names, *host_port(canary.tcp or canary.tls or ""), within=within)
+            return Result(ok=False, latency=None, value=None, detail=detail)
+        except ValueError as error:
+            return unknown(str(error))
+        return unknown("the plan gives it nothing to ask: one of http, tcp, tls, run")

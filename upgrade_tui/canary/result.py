@@ -1,0 +1,24 @@
+"""What one probe found."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class Result(Struct, frozen=True):
+    """One answer of a canary. ``detail`` is one harmless line that says what was found.
+
+    ``no_data``: the probe's own means were gone (its host is unreachable), so nothing is known about the thing probed;
+    ``ok`` is False then and means nothing.
+    """
+
+    ok: bool
+    latency: float | None  # seconds until the answer was complete; None without an answer
+    value: float | None  # the number the probe gave (tls: days left, run: printed number)
+    detail: str
+    no_data: bool = False
+
+
+def unknown(detail: str) -> Result:
+    """A result that proves nothing, because of ``detail``."""
+    return Result(ok=False, latency=None, value=None, detail=detail, no_data=True)

@@ -1,0 +1,81 @@
+"""The tls probe: days until the certificate that a server shows expires, and whether it can be trusted."""
+
+from __future__ import annotations
+
+import functools
+import ssl
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from upgrade_tui.canary.names import Names
+from upgrade_tui.canary.result import Result
+from upgrade_tui.canary.tcp_probe import connected
+from upgrade_tui.canary.words import host_port, in_words, place_text
+from upgrade_tui.plan.model import Canary
+
+DAY = 86400.0
+
+
+@functools.cache
+def tls_context(verify: bool) -> ssl.SSLContext:
+    """Made once: loading the trusted authorities takes tens of milliseconds."""
+    context = ssl.create_default_context()
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+async def probe_tls(canary: Canary, names: Names, wall: Callable[[], float]) -> Result:
+    """Shake hands with ``tls``. The value is the days left, negative past the end.
+
+    A certificate that does not verify is a failure, unless ``verify = false``; its days are still told, from a second
+    handshake that trusts anything.
+    """
+    host, port = host_port(canary.tls or "")
+    place = place_text(host, port)
+    distrust = ""
+    try:
+        if canary.verify:
+            try:
+                certificate = await _certificate(names, host, port, verify=True)
+            except ssl.SSLCertVerificationError as error:
+                distrust = in_words(error, place)
+                certificate = await _certificate(names, host, port, verify=False)
+        else:
+            certificate = await _certificate(names, host, port, verify=False)
+    except OSError as error:
+        return Result(ok=False, latency=None, value=None, detail=distrust or in_words(error, place))
+    return _weighed(canary, certificate, wall(), distrust)
+
+
+async def _certificate(names: Names, host: str, port: int, *, verify: bool) -> bytes:
+    """The server's own certificate, DER."""
+    async with connected(names, host, port, tls_context(verify)) as writer:
+        secured: ssl.SSLObject = writer.get_extra_info("ssl_object")
+        return secured.getpeercert(binary_form=True) or b""
+
+
+def _weighed(canary: Canary, der: bytes, now: float, distrust: str) -> Result:
+    from cryptography import x509  # 30 ms, and only these probes need it
+
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+    except ValueError:
+        return Result(ok=False, latency=None, value=None, detail="the certificate cannot be read")
+    begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    left = round((ends.timestamp() - now) / DAY, 2)
+    at_least = canary.expect.days or 0
+    said = f"certificate ends in {left:.0f} d ({ends:%Y-%m-%d})"
+    if left <= 0:
+        said = f"certificate expired on {ends:%Y-%m-%d}"
+    good = False
+    if distrust:
+        said = f"{distrust}; {said}"
+    elif begins > datetime.fromtimestamp(now, UTC):
+        said = f"certificate is not valid before {begins:%Y-%m-%d %H:%M} UTC"
+    elif left <= 0 or left < at_least:
+        said += f", wanted at least {at_least} d" if at_least else ""
+    else:
+        good = True
+    return Result(ok=good, latency=None, value=left, detail=said)

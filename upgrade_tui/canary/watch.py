@@ -1,0 +1,133 @@
+"""All canaries of a plan, each asked on its interval."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping
+
+from upgrade_tui.canary.judge import Health, Judgement, begin, judge, silence
+from upgrade_tui.canary.probes import Prober
+from upgrade_tui.canary.result import Result, unknown
+from upgrade_tui.canary.run_probe import Execute
+from upgrade_tui.foreign import one_line
+from upgrade_tui.plan.model import Canary, Plan
+from upgrade_tui.window.events import CanaryVerdict
+from upgrade_tui.window.telemetry import CanaryFrame, Verdict
+
+_SPREAD = 2.0  # seconds over which the first questions are spread at most
+_SILENCE_CHECK = 1.0  # seconds
+
+
+class _Lane:
+    """One canary: what is known of it, and the lock that keeps its probes from overlapping."""
+
+    def __init__(self, canary: Canary, health: Health) -> None:
+        self.canary = canary
+        self.health = health
+        self.last = unknown("not asked yet")
+        self.asked: float | None = None  # monotonic, when ``last`` came
+        self.busy = asyncio.Lock()
+
+
+class Canaries:
+    """Watches the canaries of ``plan`` until ``run`` is cancelled.
+
+    ``on_result`` gets every result, after it was judged; ``on_verdict`` the event whenever a verdict changes. Both are
+    called in the loop, must not block, and must not raise: what they raise ends ``run``. ``initial`` are the verdicts
+    of a log that is taken over, so that going on makes no transition of its own.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        execute: Execute,
+        on_verdict: Callable[[CanaryVerdict], None],
+        on_result: Callable[[str, Result], None] = lambda _name, _result: None,
+        initial: Mapping[str, Verdict] | None = None,
+        wall: Callable[[], float] = time.time,
+        mono: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._on_verdict = on_verdict
+        self._on_result = on_result
+        self._mono = mono
+        self._sleep = sleep
+        self._jitter = jitter
+        self._prober = Prober(execute, wall=wall, mono=mono)
+        initial = initial or {}
+        self._lanes = {c.name: _Lane(c, begin(mono(), initial.get(c.name, "no data"))) for c in plan.canaries}
+
+    async def run(self) -> None:
+        """Ask until cancelled. Raises only what the callbacks raise."""
+        for lane in self._lanes.values():  # time before the first question is not silence
+            lane.health = begin(self._mono(), lane.health.verdict) if lane.asked is None else lane.health
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for name, lane in self._lanes.items():
+                    tasks.create_task(self._keep_asking(lane), name=f"canary {name}")
+                tasks.create_task(self._listen_for_silence(), name="canaries: silence")
+        finally:
+            await self._prober.close()
+
+    async def probe_now(self, name: str) -> Result:
+        """Ask this canary now, or wait for the question under way. Raises KeyError for an unknown name."""
+        lane = self._lanes[name]
+        if lane.busy.locked():
+            async with lane.busy:
+                return lane.last
+        return await self._probe(lane)
+
+    def verdict(self, name: str) -> Verdict:
+        """The verdict as it stands. Raises KeyError for an unknown name."""
+        return self._lanes[name].health.verdict
+
+    def frames(self, now: float) -> dict[str, CanaryFrame]:
+        """What to show of each canary at the monotonic time ``now``."""
+        return {name: _frame(lane, now) for name, lane in self._lanes.items()}
+
+    async def _keep_asking(self, lane: _Lane) -> None:
+        interval = lane.canary.interval
+        await self._sleep(self._jitter() * min(interval, _SPREAD))
+        due = self._mono()
+        while True:
+            await self._probe(lane)
+            due = max(due + interval, self._mono())  # late: no catching up
+            await self._sleep(due - self._mono())
+
+    async def _probe(self, lane: _Lane) -> Result:
+        async with lane.busy:
+            try:
+                result = await self._prober.probe(lane.canary)
+            except Exception as error:  # noqa: BLE001 - a broken probe must not end the other canaries
+                result = unknown(one_line(f"the probe itself broke: {type(error).__name__}: {error}", 200))
+            lane.last, lane.asked = result, self._mono()
+        self._settle(lane, judge(lane.canary, lane.health, result, lane.asked))
+        self._on_result(lane.canary.name, result)
+        return result
+
+    async def _listen_for_silence(self) -> None:
+        while True:
+            await self._sleep(_SILENCE_CHECK)
+            for lane in self._lanes.values():
+                self._settle(lane, silence(lane.canary, lane.health, self._mono()))
+
+    def _settle(self, lane: _Lane, judgement: Judgement) -> None:
+        lane.health = judgement.health
+        if judgement.event is not None:
+            self._on_verdict(judgement.event)
+
+
+def _frame(lane: _Lane, now: float) -> CanaryFrame:
+    last = lane.last
+    return CanaryFrame(
+        verdict=lane.health.verdict,
+        ok=None if lane.asked is None or last.no_data else last.ok,
+        latency=last.latency,
+        value=last.value,
+        detail=last.detail,
+        age=None if lane.asked is None else max(0.0, now - lane.asked),
+    )
