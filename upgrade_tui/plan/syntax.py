@@ -110,6 +110,10 @@ def _mistake(what: str, lines: list[str], line: int, column: int) -> SyntaxMista
     if what in ("Expected \"'''\"", 'Expected \'"""\''):
         line, column = _last_quotes(lines, what[10:13])
         return SyntaxMistake((line, column), *_words(what))
+    if what == "Unterminated string":
+        many = "\n".join(lines).count('"""') % 2 == 1
+        place = _last_quotes(lines, '"""' if many else '"')
+        return SyntaxMistake(place, *_words('Expected \'"""\'' if many else what))
     text = lines[line - 1] if line <= len(lines) else ""
     pair = _PAIR.match(text)
     if what == "Invalid value" and pair and column <= len(pair["key"]):
@@ -166,7 +170,7 @@ def _words(what: str) -> tuple[str, str]:
         "Expected ']]' at the end of an array declaration": ("a table's name is not closed", "write [[name]]"),
         "Unescaped '\\' in a string": ("a lone \\ in a text", "write \\\\, or use 'single quotes'"),
         "Invalid statement": ("neither a key nor a table begins like this", "write key = value, [table] or [[table]]"),
-        "Invalid initial character for a key part": ("a key is expected here", "write letters, digits, - and _, or quotes"),
+        "Invalid initial character for a key part": ("a key is expected here", "write letters, digits, - or _"),
         "Invalid value": ("a value is expected here", "texts stand in quotes"),
         "Expected \"'''\"": ("a text that began with ''' is not closed", "close it with '''"),
         "Expected '\"\"\"'": ('a text that began with """ is not closed', 'close it with """'),

@@ -1,0 +1,159 @@
+"""Canaries: one probe each, that can be made, with expectations that fit it."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from upgrade_tui.plan.diagnostics import Path
+from upgrade_tui.plan.model import LOCAL, Canary
+from upgrade_tui.plan.rules.context import Context
+from upgrade_tui.plan.shape import shown
+
+PROBES = ("http", "tcp", "tls", "run")
+_EXPECTS = {"http": ("status", "body"), "tcp": (), "tls": ("days",), "run": ("exit", "min", "max")}
+_ONLY = {"on": ("run",), "method": ("http",), "headers": ("http",), "verify": ("http", "tls")}
+_HOST_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9_][A-Za-z0-9_.-]*):(?P<port>\d{1,5})")
+_FASTEST = 0.1
+_SECRET = ("authorization", "cookie", "x-api-key", "private-token", "x-auth-token")
+
+
+def check(context: Context) -> None:
+    """Looks at every canary by itself, and at what a failing one would do."""
+    for i, canary in enumerate(context.plan.canaries):
+        path: Path = ("canaries", i)
+        if _probe(context, path, canary):
+            _fits_probe(context, path, canary)
+        _rhythm(context, path, canary)
+        if canary.on_fail == "rollback":
+            _can_roll_back(context, (*path, "on_fail"))
+
+
+def _can_roll_back(context: Context, path: Path) -> None:
+    known = not context.findings.broken_field("steps", "rollback") and not context.broken(path)
+    if known and not any(step.rollback for step in context.plan.steps):
+        message = "this canary would roll back, but no step has a `rollback`"
+        context.error(path, message, 'give the steps one, or write on_fail = "pause"')
+
+
+def _probe(context: Context, path: Path, canary: Canary) -> bool:
+    """Exactly one probe, and a target that can be probed."""
+    given = [kind for kind in PROBES if kind in context.written(*path)]
+    if len(given) > 1:
+        context.error(
+            (*path, given[1]),
+            f"a canary has one probe, this one has {len(given)}: {', '.join(given)}",
+            "make a canary of each",
+            at_key=True,
+        )
+        return False
+    if not given:
+        if not context.broken(path):
+            context.error(path, "this canary probes nothing", "give it one of http, tcp, tls or run")
+        return False
+    place = (*path, given[0])
+    if context.broken(place):
+        return True
+    if canary.http is not None:
+        _url(context, place, canary.http)
+    elif canary.run is not None:
+        if not canary.run.strip():
+            context.error(place, "`run` is empty", "write the command whose exit code or number tells")
+    else:
+        _host_port(context, place, canary.tcp or canary.tls or "")
+    return True
+
+
+def _url(context: Context, path: Path, url: str) -> None:
+    hint = "such as http://10.0.3.20:8080/health"
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        context.error(path, f"{shown(url)} is not a URL", hint)
+        return
+    if parts.scheme not in ("http", "https") or not parts.hostname or any(c.isspace() for c in url) or port == 0:
+        context.error(path, f"{shown(url)} is not an http or https URL", hint)
+    elif parts.password:
+        context.error(
+            path,
+            "a password does not belong in a plan: everybody attached can read it",
+            "probe an address that needs none, or use run = with a file only the host can read",
+        )
+
+
+def _host_port(context: Context, path: Path, target: str) -> None:
+    match = _HOST_PORT.fullmatch(target)
+    if not match or not 1 <= int(match["port"]) <= 65535:
+        context.error(path, f"{shown(target)} is not host:port", 'such as "10.0.3.11:5432" or "[2001:db8::1]:443"')
+
+
+def _fits_probe(context: Context, path: Path, canary: Canary) -> None:
+    """Every key given must mean something for this probe."""
+    kind, given = canary.probe, context.written(*path)
+    for key, probes in _ONLY.items():
+        if key in given and kind not in probes:
+            context.error(
+                (*path, key),
+                f"`{key}` means nothing for a {kind} canary",
+                f"it is for {' and '.join(probes)}",
+                at_key=True,
+            )
+    for key in context.written(*path, "expect"):
+        if key not in _EXPECTS[kind]:
+            fitting = " and ".join(f"`{name}`" for name in _EXPECTS[kind])
+            context.error(
+                (*path, "expect", key),
+                f"a {kind} canary has no `{key}` to expect",
+                f"it can expect {fitting}" if fitting else "it expects that the port opens",
+                at_key=True,
+            )
+    if canary.on is not None and canary.on != LOCAL and kind == "run":
+        if canary.on in context.plan.groups() and canary.on not in context.plan.hosts:
+            context.error(
+                (*path, "on"),
+                f"{shown(canary.on)} is a group: a canary runs on one host",
+                f"name one of {', '.join(context.plan.groups()[canary.on][:8])}, or make a canary for each",
+            )
+        else:
+            context.refer((*path, "on"), canary.on, [*context.plan.hosts, LOCAL], "host")
+    _expectations(context, (*path, "expect"), canary)
+    for name in canary.headers:
+        if name.lower() in _SECRET:
+            context.warn(
+                (*path, "headers", name),
+                f"`{name}` is likely a secret: everybody attached can read the plan",
+                "probe an address that needs none, or use run = with a file only the host can read",
+                at_key=True,
+            )
+
+
+def _expectations(context: Context, path: Path, canary: Canary) -> None:
+    expect = canary.expect
+    for key, value, low, high in (
+        ("status", expect.status, 100, 599),
+        ("days", expect.days, 0, 3650),
+        ("exit", expect.exit, 0, 255),
+    ):
+        if value is not None and not low <= value <= high and not context.broken((*path, key)):
+            context.error((*path, key), f"`{key}` cannot be {value}", f"from {low} to {high}")
+    if expect.min is not None and expect.max is not None and expect.min > expect.max:
+        context.error(
+            (*path, "max"), f"`max` ({expect.max:g}) is below `min` ({expect.min:g})", "no number can be both"
+        )
+
+
+def _rhythm(context: Context, path: Path, canary: Canary) -> None:
+    often = context.positive((*path, "interval"), canary.interval) and canary.interval < _FASTEST
+    if often and not context.broken((*path, "interval")):
+        hint = 'at least "100ms"; "5s" is usual'
+        context.error((*path, "interval"), "probing this often would be load of its own", hint)
+    context.positive((*path, "timeout"), canary.timeout)
+    slow = (*path, "max_latency")
+    known = context.positive(slow, canary.max_latency) and not context.broken(slow, (*path, "timeout"))
+    if known and canary.max_latency is not None and canary.max_latency >= canary.timeout:
+        message = "`max_latency` is not below `timeout`: answers are never slow, only missing"
+        context.warn(slow, message, "make it shorter, or `timeout` longer")
+    for key, count in (("failure_limit", canary.failure_limit), ("recovery", canary.recovery)):
+        if count < 1 and not context.broken((*path, key)):
+            context.error((*path, key), f"`{key}` cannot be {count}", "1 or more answers in a row")
