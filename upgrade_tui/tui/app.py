@@ -1,4 +1,4 @@
-"""The app: themes, the session it shows, the screens. Thin; the main screen is in ``screen``, the verbs in ``verbs``."""
+"""The app: themes, the session it shows, its screens. Thin: the main screen is in ``screen``, verbs in ``verbs``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,14 @@ class UpgradeApp(App[None]):
     CSS_PATH = None
     BINDINGS = []  # noqa: RUF012
 
-    def __init__(self, session: Session, *, ascii: bool = False, theme: str | None = None, guide: bool = False) -> None:
+    def __init__(
+        self,
+        session: Session,
+        *,
+        ascii: bool = False,  # noqa: A002
+        theme: str | None = None,
+        guide: bool = False,
+    ) -> None:
         super().__init__()
         self.session = session
         self.ascii, self.guide = ascii, guide

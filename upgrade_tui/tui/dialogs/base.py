@@ -1,0 +1,100 @@
+"""What the dialogs share: a box in the middle, a title, a body of foreign text, a line that says which keys do what."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, ClassVar, TypeVar
+
+from textual import events
+from textual._context import active_message_pump
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widget import Widget
+from textual.widgets import Static
+
+from upgrade_tui.foreign import harmless, one_line
+
+T = TypeVar("T")
+
+
+async def ask(app: App[Any], dialog: Dialog[T]) -> T | None:
+    """Show ``dialog`` and wait for its answer; None if it went away without one.
+
+    Raises RuntimeError when awaited in a message pump's own task: that pump delivers the keys of the dialog.
+    """
+    pump = active_message_pump.get(None)
+    if pump is not None and pump.is_running and pump.task is asyncio.current_task():
+        raise RuntimeError("ask from a worker: decorate the action or handler with @work")
+    answer: asyncio.Future[T | None] = asyncio.get_running_loop().create_future()
+    dialog.answer = answer
+    await app.push_screen(dialog)
+    return await answer
+
+
+class Body(VerticalScroll):
+    """Foreign text of any length: at most what the screen has room for, then it scrolls (and takes the focus)."""
+
+    DEFAULT_CSS = """
+    Body {
+        height: auto;
+        scrollbar-size-vertical: 1;
+        & > Static { height: auto; }
+    }
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(Static(Content(harmless(text).strip("\n")), markup=False), can_focus=False)
+
+    def on_resize(self) -> None:
+        """Only what can be scrolled is worth a stop of the tab key."""
+        self.can_focus = self.max_scroll_y > 0
+
+
+class Dialog(ModalScreen[T]):
+    """A question. Subclasses give ``question()`` its widgets and call ``reply``; escape replies None."""
+
+    KEYS: ClassVar[str] = "enter accept · esc cancel"
+    ROWS: ClassVar[int] = 10  # of the box, all but the body: what a long body must leave room for
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel", show=False)]
+    CSS_PATH = "dialogs.tcss"
+
+    def __init__(self, title: str, body: str) -> None:
+        super().__init__()
+        self.heading, self.body = one_line(title), body
+        self.answer: asyncio.Future[T | None] | None = None
+
+    def compose(self) -> ComposeResult:
+        """The box: body, the subclass's widgets, keys."""
+        with Vertical(id="box") as box:
+            box.border_title = Content(self.heading)
+            if self.body.strip():
+                yield Body(self.body)
+            yield from self.question()
+            yield Static(Content(self.KEYS), id="keys")
+
+    def on_resize(self, event: events.Resize) -> None:
+        """A long body scrolls rather than push what asks off the screen."""
+        for body in self.query(Body):
+            body.styles.max_height = max(2, int(event.size.height * 0.9) - self.ROWS)
+
+    def question(self) -> list[Widget]:
+        """What asks."""
+        raise NotImplementedError
+
+    def reply(self, value: T | None) -> None:
+        """Give the answer and go."""
+        if self.answer is not None and not self.answer.done():
+            self.answer.set_result(value)
+            self.dismiss()
+
+    def action_cancel(self) -> None:
+        """The operator gave up."""
+        self.reply(None)
+
+    def on_unmount(self) -> None:
+        """Whoever waits must not wait for ever if the screen was taken away by something else."""
+        if self.answer is not None and not self.answer.done():
+            self.answer.set_result(None)
