@@ -1,0 +1,182 @@
+"""The files under a log: the lock, a segment that is appended to, the ballast. Blocking; called from threads only."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import socket
+import sys
+from pathlib import Path
+
+import msgspec
+
+from upgrade_tui.journal.errors import LockedError
+
+LOCK_FILE = "log.lock"
+BALLAST_FILE = "log.ballast"
+BALLAST = 1 << 20  # bytes; room for some 2,000 events of a rollback
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+def sync(fd: int) -> None:
+    """The data of ``fd`` on stable storage, with the metadata needed to read it back."""
+    if sys.platform == "darwin":
+        fcntl.fcntl(fd, fcntl.F_FULLFSYNC)  # fsync only reaches the drive's cache there
+    else:
+        os.fdatasync(fd)
+
+
+def sync_directory(directory: Path) -> None:
+    """Names in ``directory`` on stable storage."""
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """All of ``data``; a file system about to be full takes only a part at first, then says why."""
+    written = os.write(fd, data)
+    while written < len(data):
+        written += os.write(fd, memoryview(data)[written:])
+
+
+class Lock:
+    """The right to write a log: ``flock`` on a file beside it, which says who holds it. Free once the holder ends."""
+
+    def __init__(self, directory: Path) -> None:
+        """Raises LockedError naming the holder."""
+        path = directory / LOCK_FILE
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, msgspec.json.encode({"pid": os.getpid(), "host": socket.gethostname()}) + b"\n", 0)
+        except BlockingIOError:
+            pid, host = self._holder()
+            os.close(self._fd)
+            raise LockedError(str(directory), pid, host) from None
+        except OSError as error:
+            if error.errno in FULL:  # the lock holds without its label; a full disk must not stop a rollback
+                return
+            os.close(self._fd)
+            raise
+
+    def _holder(self) -> tuple[int, str]:
+        try:
+            label = msgspec.json.decode(os.pread(self._fd, 4096, 0), type=dict[str, int | str])
+            return int(label["pid"]), str(label["host"])
+        except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, ValueError):
+            return 0, ""
+
+    def release(self) -> None:
+        """Give the lock back. The file stays: removing it would let two processes hold a lock each."""
+        os.close(self._fd)
+
+
+class MovedError(OSError):
+    """The segment is not what was written any more: somebody moved, removed, truncated or wrote to it."""
+
+
+class SegmentFile:
+    """A segment open for appending. ``size`` is the bytes known to be durable."""
+
+    def __init__(self, path: Path, *, create: bool) -> None:
+        flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        self.path = path
+        self._fd = os.open(path, flags | (os.O_CREAT | os.O_EXCL if create else 0), 0o600)
+        try:
+            if create:
+                sync_directory(path.parent)
+            else:
+                os.fchmod(self._fd, 0o600)
+            found = os.fstat(self._fd)
+        except BaseException:
+            os.close(self._fd)
+            raise
+        self._identity = (found.st_dev, found.st_ino)
+        self.size = found.st_size
+
+    def commit(self, data: bytes) -> None:
+        """``data`` on stable storage, in the file that has the log's name. Raises OSError; never to be tried again."""
+        write_all(self._fd, data)
+        sync(self._fd)
+        self._check(self.size + len(data))
+        self.size += len(data)
+
+    def _check(self, expected: int) -> None:
+        name = self.path.name
+        try:
+            found = self.path.lstat()
+        except FileNotFoundError:
+            raise MovedError(errno.ENOENT, f"{name} was renamed or removed") from None
+        if (found.st_dev, found.st_ino) != self._identity:
+            raise MovedError(errno.ESTALE, f"{name} was replaced by another file")
+        if found.st_size != expected:
+            what = "truncated" if found.st_size < expected else "written to by somebody else"
+            raise MovedError(errno.ESTALE, f"{name} was {what}: {found.st_size} bytes, not {expected}")
+
+    def restore(self) -> None:
+        """Where the file's name is gone (renamed, removed), write the durable part under it again. Raises OSError."""
+        if os.path.lexists(self.path) or os.fstat(self._fd).st_size < self.size:
+            return
+        copy = self.path.with_name(self.path.name + ".restoring")
+        fd = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            offset = 0
+            while offset < self.size:
+                data = os.pread(self._fd, min(1 << 20, self.size - offset), offset)
+                write_all(fd, data)
+                offset += len(data)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        copy.rename(self.path)
+        sync_directory(self.path.parent)
+
+    def close(self) -> None:
+        """Close the file. An error now says nothing new: what is acknowledged was synced."""
+        try:
+            os.close(self._fd)
+        except OSError as error:
+            if error.errno == errno.EBADF:
+                raise
+
+
+class Ballast:
+    """Space taken in good times and given back on a full disk, so that a rollback can still be logged."""
+
+    def __init__(self, directory: Path, size: int = BALLAST) -> None:
+        self._path = directory / BALLAST_FILE
+        self.held = False
+        try:
+            fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            try:
+                _allocate(fd, size)
+                self.held = True
+            finally:
+                os.close(fd)
+        except OSError as error:  # little room is no reason not to open; part of a ballast helps nobody
+            if error.errno not in FULL | {errno.EFBIG}:
+                raise
+            self.free()
+
+    def free(self) -> None:
+        """Give the space back."""
+        self.held = False
+        self._path.unlink(missing_ok=True)
+
+
+def _allocate(fd: int, size: int) -> None:
+    """``size`` bytes really taken, not a hole."""
+    if hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(fd, 0, size)
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+                raise
+        else:
+            return
+    write_all(fd, b"\0" * size)
