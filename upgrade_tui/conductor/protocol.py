@@ -154,7 +154,7 @@ class Point(Struct, frozen=True, array_like=True):
 
 
 class History(Message, frozen=True, kw_only=True, tag="history"):
-    """Series by name: cpu, memory, load, ... of a host (percent, bytes/s); latency (seconds), ok (0 to 1) of a canary."""
+    """Series by name: cpu, memory, load, ... of a host (percent, bytes/s); latency (seconds), ok (0 to 1)."""
 
     id: int
     series: dict[str, tuple[Point, ...]]

@@ -63,3 +63,8 @@ def login_name(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return f"uid{uid}"
+
+
+def own_login() -> str:
+    """The login this process descends from."""
+    return login_name(_login_uid(os.getpid(), os.getuid()))

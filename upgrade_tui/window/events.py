@@ -37,6 +37,7 @@ class WindowOpened(Base, frozen=True, kw_only=True, tag="window.opened"):
     version: str  # of upgrade-tui
     host: str  # where the conductor runs
     pid: int
+    origin: str = ""  # folder of the plan: what its relative paths are relative to
 
 
 class ConductorStarted(Base, frozen=True, kw_only=True, tag="conductor.started"):

@@ -63,7 +63,9 @@ def _host(state: WindowState, name: str, /, **changes: Any) -> WindowState:
 
 
 def _opened(s: WindowState, r: ev.Record, e: ev.WindowOpened) -> WindowState:
-    return replace(s, window=e.window, phase="open", start=e.start, end=e.end, opened=r.ts, opened_by=r.actor)
+    return replace(
+        s, window=e.window, phase="open", start=e.start, end=e.end, opened=r.ts, opened_by=r.actor, origin=e.origin
+    )
 
 
 def _conductor(s: WindowState, r: ev.Record, e: ev.ConductorStarted) -> WindowState:

@@ -112,6 +112,7 @@ class WindowState(Struct, frozen=True, kw_only=True):
     end: float = 0.0
     opened: float | None = None
     opened_by: str = ""
+    origin: str = ""  # folder of the plan
     closed: float | None = None
     outcome: str = ""
     reason: str = ""  # of the pause or of the end

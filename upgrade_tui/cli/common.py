@@ -1,0 +1,93 @@
+"""What the commands share: finding a window, talking to its conductor, failing with one clear line."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from upgrade_tui.cli.exits import Exit
+
+T = TypeVar("T")
+
+window_option = click.option("--window", "-w", metavar="ID", help="Which window, where more than one is open.")
+
+
+def fail(message: str, code: Exit, hint: str = "") -> NoReturn:
+    """One line to stderr (and a hint), and the exit code."""
+    click.echo(f"upgrade-tui: {message}", err=True)
+    if hint:
+        click.echo(f"  {hint}", err=True)
+    sys.exit(code)
+
+
+def find_window(name: str | None) -> Path:
+    """A window's directory by path, directory name, plan id or a unique beginning; without a name, the only open one.
+
+    Ends the command with a list of what there is where that is not clear.
+    """
+    from upgrade_tui.conductor.paths import PLAN, window_directories
+
+    if name and (Path(name) / PLAN).is_file():
+        return Path(name).resolve()
+    if name is None:
+        return _only_open()
+    found = window_directories()
+    exact = [d for d in found if d.name == name]
+    near = exact or [d for d in found if d.name.startswith(name)]
+    if len(near) > 1:
+        near = [w.directory for w in _looked(near) if w.open] or near[:1]  # newest first: the last closed one
+    if len(near) == 1:
+        return near[0]
+    names = ", ".join(d.name for d in (near or found)[:8]) or "none"
+    problem = f'"{name}" is not clear' if near else f'there is no window "{name}"'
+    fail(problem, Exit.UNAVAILABLE, f"windows: {names}")
+
+
+def _looked(directories: list[Path]) -> list[Any]:
+    from upgrade_tui.conductor.windows import look
+
+    return [look(d) for d in directories]
+
+
+def _only_open() -> Path:
+    from upgrade_tui.conductor.windows import all_windows
+
+    windows = [w for w in all_windows() if w.open]
+    running = [w for w in windows if w.running]
+    chosen = running or windows
+    if not chosen:
+        fail("no window is open", Exit.UNAVAILABLE, "start one: upgrade-tui run PLAN")
+    if len(chosen) > 1:
+        fail("more than one window is open", Exit.USAGE, f"say which: --window {' | '.join(w.name for w in chosen)}")
+    directory: Path = chosen[0].directory
+    return directory
+
+
+def talk(directory: Path, job: Callable[[Any], Awaitable[T]], **options: Any) -> T:
+    """Connect to the window's conductor, do ``job(client)``. Ends the command where nobody answers."""
+    from upgrade_tui.conductor.client import Client, Lost, NotRunning
+
+    async def go() -> T:
+        client = await Client.connect(directory, **options)
+        try:
+            return await job(client)
+        finally:
+            await client.close()
+
+    try:
+        return asyncio.run(go())
+    except NotRunning:
+        fail(
+            f"no conductor is running for {directory.name}",
+            Exit.UNAVAILABLE,
+            f"start it again, it goes on where it was: upgrade-tui run {directory}",
+        )
+    except Lost as lost:
+        fail(str(lost), Exit.UNAVAILABLE)
+    except KeyboardInterrupt:
+        sys.exit(130)

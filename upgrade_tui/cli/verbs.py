@@ -1,0 +1,173 @@
+"""The dashboard's verbs as commands: each sends one command to the window's conductor and says what came of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from upgrade_tui.cli.common import fail, find_window, talk, window_option
+from upgrade_tui.cli.exits import Exit
+from upgrade_tui.window import commands as cmd
+from upgrade_tui.window.commands import Refusal
+
+reason_option = click.option("--reason", "-r", default="", metavar="TEXT", help="Why; goes into the log.")
+
+
+def send(window: str | None, command: Any, said: str) -> None:
+    """Carry out ``command``; print ``said``, or why not (exit 78)."""
+    answer = talk(find_window(window), lambda client: client.do(command))
+    if isinstance(answer, Refusal):
+        fail(answer.reason, Exit.REFUSED, answer.hint)
+    click.echo(said)
+
+
+@click.command()
+@click.argument("step")
+@click.option("--confirm", default="", metavar="STEP", help="Repeat the id of an irreversible step.")
+@click.option(
+    "--override", default="", metavar="REASON", help="Lead only: start although it could not be undone in time."
+)
+@click.option("--wait", is_flag=True, help="Wait until the step ended; exit 0 only if it is done.")
+@window_option
+def start(step: str, confirm: str, override: str, wait: bool, window: str | None) -> None:
+    """Start STEP: run a command step, open a gate, begin a bake, mark a manual step as under way."""
+    send(window, cmd.Start(step=step, confirm=confirm, override=override), f"{step}: started")
+    if wait:
+        _wait(window, step)
+
+
+def _wait(window: str | None, step_id: str) -> None:
+    """Follow the window until the step is neither pending nor running."""
+    from upgrade_tui.conductor import protocol as p
+    from upgrade_tui.plan.reader import parse_plan
+    from upgrade_tui.window.fold import fold_all
+    from upgrade_tui.window.state import StepState, initial
+
+    async def follow(client: Any) -> StepState:
+        state = initial(parse_plan(client.welcome.plan_text, "plan.toml"))
+        live = False
+        async for message in client.stream():
+            if isinstance(message, p.Happened):
+                state = fold_all(state.plan, message.records, state)
+            live = live or isinstance(message, p.Live)
+            step = state.steps[step_id]
+            if live and step.state not in ("pending", "ready", "running", "rolling back"):
+                return step
+        raise AssertionError("the stream ends with an exception")
+
+    step = talk(find_window(window), follow)
+    if step.state in ("done", "skipped", "rolled back"):
+        click.echo(f"{step_id}: {step.state}")
+        return
+    fail(f"{step_id}: {step.state}: {step.reason}", Exit.FAILED)
+
+
+@click.command()
+@click.argument("step")
+@click.option("--confirm", default="", metavar="STEP", help="Repeat the id of an irreversible step.")
+@click.option(
+    "--override", default="", metavar="REASON", help="Lead only: tick although it could not be undone in time."
+)
+@window_option
+def tick(step: str, confirm: str, override: str, window: str | None) -> None:
+    """STEP, a manual one, is done."""
+    send(window, cmd.Tick(step=step, confirm=confirm, override=override), f"{step}: done")
+
+
+@click.command()
+@click.argument("step")
+@reason_option
+@window_option
+def untick(step: str, reason: str, window: str | None) -> None:
+    """Take back the tick or the skip of STEP; needs a reason."""
+    send(window, cmd.Untick(step=step, reason=reason), f"{step}: taken back")
+
+
+@click.command()
+@click.argument("step")
+@reason_option
+@window_option
+def skip(step: str, reason: str, window: str | None) -> None:
+    """STEP will not be done; needs a reason."""
+    send(window, cmd.Skip(step=step, reason=reason), f"{step}: skipped")
+
+
+@click.command()
+@click.argument("step")
+@click.option("--release", is_flag=True, help="Give it back.")
+@window_option
+def claim(step: str, release: bool, window: str | None) -> None:
+    """I do STEP."""
+    send(window, cmd.Claim(step=step, release=release), f"{step}: {'given back' if release else 'claimed'}")
+
+
+@click.command()
+@click.argument("text")
+@click.option("--step", default="", help="The step it is about.")
+@click.option("--host", default="", help="The host it is about.")
+@click.option("--mark", type=click.Choice(["good", "bad", "lucky", "action"]), help="Its section in the retrospective.")
+@window_option
+def note(text: str, step: str, host: str, mark: str | None, window: str | None) -> None:
+    """Add TEXT to the log, for everybody and for the retrospective."""
+    from upgrade_tui.foreign import one_line
+
+    send(window, cmd.Note(text=one_line(text), step=step, host=host, mark=mark or ""), "noted")  # type: ignore[arg-type]
+
+
+@click.command()
+@click.argument("step")
+@reason_option
+@window_option
+def go(step: str, reason: str, window: str | None) -> None:
+    """Vote go on the gate STEP."""
+    send(window, cmd.Vote(step=step, go=True, reason=reason), f"{step}: go")
+
+
+@click.command(name="no-go")
+@click.argument("step")
+@reason_option
+@window_option
+def no_go(step: str, reason: str, window: str | None) -> None:
+    """Vote no-go on the gate STEP; needs a reason."""
+    send(window, cmd.Vote(step=step, go=False, reason=reason), f"{step}: no-go")
+
+
+@click.command()
+@click.argument("step")
+@click.argument("outcome", type=click.Choice(["done", "failed", "skipped"]))
+@click.option(
+    "--host", default="", help="On this host only; else on all whose task failed, is unknown or was unreachable."
+)
+@reason_option
+@window_option
+def settle(step: str, outcome: str, host: str, reason: str, window: str | None) -> None:
+    """Say what is so where a task of STEP failed, is unknown or was unreachable; needs a reason."""
+    command = cmd.Settle(step=step, outcome=outcome, host=host, reason=reason)  # type: ignore[arg-type]
+    send(window, command, f"{step}: settled as {outcome}")
+
+
+@click.command()
+@reason_option
+@window_option
+def pause(reason: str, window: str | None) -> None:
+    """Let running tasks finish, start no new ones."""
+    send(window, cmd.Pause(reason=reason), "paused")
+
+
+@click.command()
+@reason_option
+@window_option
+def resume(reason: str, window: str | None) -> None:
+    """Let tasks start again."""
+    send(window, cmd.Resume(reason=reason), "resumed")
+
+
+@click.command()
+@click.option("--confirm", default="", metavar="ID", help="Repeat the plan's window id.")
+@click.option("--outcome", type=click.Choice(["completed", "rolled back", "abandoned"]), default="completed")
+@reason_option
+@window_option
+def close(confirm: str, outcome: str, reason: str, window: str | None) -> None:
+    """End the window, for everybody. Lead only."""
+    send(window, cmd.Close(confirm=confirm, outcome=outcome, reason=reason), f"closed: {outcome}")  # type: ignore[arg-type]

@@ -1,0 +1,101 @@
+"""What clients ask: commands, output, history, top processes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from upgrade_tui.conductor import protocol as p
+from upgrade_tui.conductor.paths import OUTPUT, output_file
+from upgrade_tui.window.commands import Actor, Refusal
+
+if TYPE_CHECKING:
+    from upgrade_tui.conductor.conductor import Conductor
+
+MOST_BYTES = 1024 * 1024  # of output in one answer
+
+
+class Answers:
+    """Answers requests on behalf of a conductor. Never raises for what a client got wrong: that is a ``Failed``."""
+
+    def __init__(self, conductor: Conductor) -> None:
+        self._c = conductor
+
+    async def answer(self, request: p.FromClient, welcome: p.Welcome) -> p.Answer:
+        """One answer for one request."""
+        if isinstance(request, p.Do):
+            return await self._do(request, welcome)
+        if isinstance(request, p.GetOutput):
+            return await self._output(request)
+        if isinstance(request, p.GetHistory):
+            return await self._history(request)
+        if isinstance(request, p.GetTop):
+            return await self._top(request)
+        if isinstance(request, p.Reconnect):
+            return await self._reconnect(request)
+        if isinstance(request, p.ProbeNow):
+            return await self._probe(request)
+        return p.Failed(error="say hello once")
+
+    async def _do(self, request: p.Do, welcome: p.Welcome) -> p.Answer:
+        result = await self._c.book.command(request.command, Actor(welcome.login, welcome.role))
+        if isinstance(result, Refusal):
+            return p.Refused(id=request.id, refusal=result)
+        return p.Done(id=request.id, seqs=tuple(record.seq for record in result))
+
+    async def _output(self, request: p.GetOutput) -> p.Answer:
+        step = self._c.book.state.steps.get(request.step)
+        if step is None or request.host not in step.tasks:
+            return p.Failed(id=request.id, error=f'"{request.step}" does not run on "{request.host}"')
+        task = step.tasks[request.host]
+        attempt = request.attempt or task.attempt
+        running = task.state == "running" and attempt == task.attempt
+        path = self._c.directory / OUTPUT / output_file(request.step, request.host, attempt)
+        limit = max(0, min(request.limit, MOST_BYTES))
+        try:
+            data, size = await asyncio.to_thread(_piece, path, max(0, request.offset), limit)
+        except FileNotFoundError:
+            data, size = b"", 0
+        except OSError as error:
+            return p.Failed(id=request.id, error=f"{path.name} cannot be read: {error.strerror}")
+        return p.Output(id=request.id, data=data, offset=request.offset, size=size, running=running)
+
+    async def _history(self, request: p.GetHistory) -> p.Answer:
+        since = self._c.clock.now() - max(1.0, request.seconds)
+        points = max(2, min(request.points, 2000))
+        if request.host in self._c.plan.hosts:
+            series = await self._c.store.history_host(request.host, since, points)
+        elif self._c.plan.canary(request.canary) is not None:
+            series = await self._c.store.history_canary(request.canary, since, points)
+        else:
+            return p.Failed(id=request.id, error=f'there is no host or canary "{request.host or request.canary}"')
+        return p.History(id=request.id, series=series)
+
+    async def _top(self, request: p.GetTop) -> p.Answer:
+        if request.host not in self._c.plan.hosts:
+            return p.Failed(id=request.id, error=f'there is no host "{request.host}"')
+        processes = await self._c.fleet.top(request.host)
+        if isinstance(processes, str):
+            return p.Failed(id=request.id, error=processes)
+        return p.Top(id=request.id, processes=tuple(p.Process(*row) for row in processes))
+
+    async def _reconnect(self, request: p.Reconnect) -> p.Answer:
+        if request.host not in self._c.plan.hosts:
+            return p.Failed(id=request.id, error=f'there is no host "{request.host}"')
+        await self._c.fleet.kick(request.host)
+        return p.Ok(id=request.id, text=f"connecting to {request.host}")
+
+    async def _probe(self, request: p.ProbeNow) -> p.Answer:
+        if self._c.plan.canary(request.canary) is None:
+            return p.Failed(id=request.id, error=f'there is no canary "{request.canary}"')
+        result = await self._c.canaries.probe_now(request.canary)
+        return p.Ok(id=request.id, text=result.detail)
+
+
+def _piece(path: Path, offset: int, limit: int) -> tuple[bytes, int]:
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        file.seek(offset)
+        return file.read(limit), size

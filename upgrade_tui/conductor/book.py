@@ -1,0 +1,115 @@
+"""The log and its fold together: append, be durable, fold, tell. The only place where the state of a window changes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from upgrade_tui.journal import FencedError, Journal, RefusedError
+from upgrade_tui.plan.model import Plan
+from upgrade_tui.window import events as ev
+from upgrade_tui.window.commands import Actor, AnyCommand, Refusal
+from upgrade_tui.window.decide import decide
+from upgrade_tui.window.fold import fold
+from upgrade_tui.window.state import WindowState, initial
+
+RETRY = 5.0  # seconds between tries to open a new segment after the log failed
+
+
+class Book:
+    """A window's log, open for writing, and the state it folds to.
+
+    ``on_commit`` is called with records that just became durable, after they were folded. ``lock`` is held while
+    something is decided, so that no two decisions are made on the same state.
+    """
+
+    def __init__(self, plan: Plan, now: Callable[[], float]) -> None:
+        self.state: WindowState = initial(plan)
+        self.lock = asyncio.Lock()
+        self.fenced: str = ""  # why nothing can be logged at the moment
+        self.on_commit: Callable[[list[ev.Record]], None] = lambda records: None
+        self._now = now
+        self._journal: Journal | None = None
+        self._change = asyncio.Event()
+        self._writable = asyncio.Event()
+
+    async def open(self, directory: Path) -> None:
+        """Lock and recover the log and fold what is in it. Raises JournalError and OSError."""
+        self._journal = await Journal.open(directory, on_commit=self._committed, replay=self._replay)
+        self._writable.set()
+
+    def _replay(self, record: ev.Record) -> None:
+        self.state = fold(self.state, record)
+
+    def _committed(self, records: list[ev.Record]) -> None:
+        for record in records:
+            self.state = fold(self.state, record)
+        change, self._change = self._change, asyncio.Event()
+        change.set()
+        self.on_commit(records)
+
+    async def changed(self) -> None:
+        """Wait for the next change of the state."""
+        await self._change.wait()
+
+    async def write(self, events: Sequence[ev.Event], actor: str = ev.SYSTEM) -> list[ev.Record]:
+        """Make facts durable; where the log is fenced, wait until it can be written again. Returns them as recorded."""
+        while True:
+            await self._writable.wait()
+            try:
+                return await self._append(actor, events)
+            except FencedError as error:
+                self._fence(error.reason)
+
+    async def command(self, command: AnyCommand, actor: Actor) -> list[ev.Record] | Refusal:
+        """Decide, and make the decision durable. A fenced log refuses: what cannot be logged is not done."""
+        async with self.lock:
+            if self.fenced:
+                return Refusal(f"the log cannot be written: {self.fenced}", "nothing new starts until it can be")
+            decision = decide(self.state, command, actor, self._now())
+            if isinstance(decision, Refusal):
+                return decision
+            try:
+                return await self._append(actor.login, decision)
+            except RefusedError as error:
+                return Refusal(f"this does not fit into the log: {error}", "make it shorter")
+            except FencedError as error:
+                self._fence(error.reason)
+                return Refusal(f"the log cannot be written: {error.reason}", "nothing new starts until it can be")
+
+    async def _append(self, actor: str, events: Sequence[ev.Event]) -> list[ev.Record]:
+        assert self._journal is not None, "open() comes first"
+        records = await self._journal.append_many(actor, events)
+        while records and self.state.seq < records[-1].seq:
+            await self.changed()
+        return list(records)
+
+    def _fence(self, reason: str) -> None:
+        self.fenced = reason
+        self._writable.clear()
+
+    async def keep_writable(self) -> None:
+        """After a failed write: open a new segment, again and again until one opens; then pause the window, loudly."""
+        assert self._journal is not None, "open() comes first"
+        while True:
+            if self._writable.is_set() and not self._journal.fenced:
+                await asyncio.sleep(0.5)
+                continue
+            reason = self.fenced or str(self._journal.fenced)
+            self._fence(reason)
+            try:
+                await self._journal.reopen()
+            except (OSError, FencedError) as error:
+                self.fenced = f"{reason}; a new segment could not be opened either: {error}"
+                await asyncio.sleep(RETRY)
+                continue
+            self.fenced = ""
+            self._writable.set()
+            if self.state.phase == "open":
+                await self.write([ev.WindowPaused(reason=f"the log failed and went on in a new segment: {reason}")])
+
+    async def close(self) -> None:
+        """Let go of the log."""
+        if self._journal is not None:
+            await self._journal.close()

@@ -1,0 +1,286 @@
+"""A running window: the log, the hosts, the canaries, the steps and the socket, wired together in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from itertools import islice
+from pathlib import Path
+
+from upgrade_tui import __version__
+from upgrade_tui.canary.watch import Canaries
+from upgrade_tui.conductor import protocol as p
+from upgrade_tui.conductor.answers import Answers
+from upgrade_tui.conductor.book import Book
+from upgrade_tui.conductor.facts import Facts
+from upgrade_tui.conductor.paths import OUTPUT, PLAN, TELEMETRY
+from upgrade_tui.conductor.runner import Runner
+from upgrade_tui.conductor.server import CHUNK, Server
+from upgrade_tui.conductor.takeover import left_behind
+from upgrade_tui.conductor.telemetry_store import TelemetryStore
+from upgrade_tui.conductor.time import WindowClock
+from upgrade_tui.conductor.wire import Peer
+from upgrade_tui.fleet.fleet import Fleet
+from upgrade_tui.fleet.limits import Limits
+from upgrade_tui.journal.reader import read
+from upgrade_tui.plan.estimate import window_end, window_start
+from upgrade_tui.plan.reader import parse_plan
+from upgrade_tui.window import clock
+from upgrade_tui.window import events as ev
+from upgrade_tui.window.state import role_of
+from upgrade_tui.window.telemetry import Frame, HostDetail
+
+FRAME_AT = 0.35  # seconds after the wall second: samplers fire on it, their lines are in by then
+LINGER = 1.0  # seconds for clients to read that the window was closed
+
+
+class Conductor:
+    """Owns one window's directory. ``run()`` serves until the window is closed or the task is cancelled."""
+
+    def __init__(self, directory: Path, *, opener: str, origin: Path | None = None) -> None:
+        """``opener``: who opens a new window. ``origin``: the folder of the plan, for relative paths in it.
+
+        Raises PlanError and OSError where the frozen plan cannot be read.
+        """
+        self.directory = directory
+        self.plan_text = (directory / PLAN).read_text(encoding="utf-8")
+        self.plan = parse_plan(self.plan_text, PLAN)
+        self.clock = WindowClock(time.time, time.monotonic)
+        self.book = Book(self.plan, self.clock.now)
+        self._opener, self._origin = opener, origin
+        self._queue: asyncio.Queue[ev.Event] = asyncio.Queue()
+        self._troubles: dict[str, str] = {}
+        self._advance, self._closing = asyncio.Event(), asyncio.Event()
+        self._told_details: dict[str, HostDetail] = {}
+        self._last_frame: bytes | None = None
+        self._fresh_guest = False
+
+    # -- life -----------------------------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Open or take over the log. Raises JournalError (another conductor, a damaged log) and OSError."""
+        (self.directory / OUTPUT).mkdir(mode=0o700, exist_ok=True)
+        await self.book.open(self.directory)
+        taken_over = self.book.state.phase != "new"
+        if self.book.state.origin:
+            self._origin = Path(self.book.state.origin)
+        self._wire()
+        self.book.on_commit = self._committed
+        if not taken_over:
+            await self.book.write([self._opening()], self._opener)
+        elif self.book.state.phase != "closed":
+            started = ev.ConductorStarted(pid=os.getpid(), host=socket.gethostname(), version=__version__)
+            await self.book.write([started, *left_behind(self.book.state)])
+
+    def _opening(self) -> ev.WindowOpened:
+        now = self.clock.now()
+        return ev.WindowOpened(
+            window=self.directory.name, plan_id=self.plan.window.id,
+            plan_sha256=hashlib.sha256(self.plan_text.encode()).hexdigest(),
+            start=window_start(self.plan, now), end=window_end(self.plan, now),
+            version=__version__, host=socket.gethostname(), pid=os.getpid(), origin=str(self._origin or ""),
+        )  # fmt: skip
+
+    def _wire(self) -> None:
+        """Make the parts. What the log says of hosts and canaries is where they go on from."""
+        state = self.book.state
+        self.store = TelemetryStore(self.directory / TELEMETRY, on_error=lambda error: self.trouble("telemetry", error))
+        self.facts = Facts(
+            state=lambda: self.book.state, note=self._queue.put_nowait, store=self.store, limits=Limits(self.plan)
+        )
+        self.fleet = Fleet(
+            self.plan, on_link=self.facts.link, on_sample=self.facts.sample, on_facts=self.facts.facts,
+            on_detail=self.facts.detail, base_dir=self._origin,
+        )  # fmt: skip
+        self.canaries = Canaries(
+            self.plan, execute=self._probe_command, on_verdict=self.facts.verdict, on_result=self.facts.result,
+            initial={name: canary.verdict for name, canary in state.canaries.items()},
+        )  # fmt: skip
+        self.runner = Runner(
+            state=lambda: self.book.state, record=self._record, changed=self.book.changed, lock=self.book.lock,
+            hosts=self.fleet, output=self.directory / OUTPUT, mono=time.monotonic,
+        )  # fmt: skip
+        self.server = Server(self.directory, self, lambda error: print(error, file=sys.stderr, flush=True))  # noqa: T201
+        self.answers = Answers(self)
+
+    async def run(self, ready: asyncio.Event) -> None:
+        """Serve the window. ``ready`` is set once clients can connect. Returns when the window is closed."""
+        if self.book.state.phase == "closed":
+            self._closing.set()
+        await self.store.start()
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                owned = [
+                    group.create_task(job, name=name)
+                    for name, job in {
+                        "server": self.server.run(self._clients_so_far()), "fleet": self.fleet.run(),
+                        "canaries": self.canaries.run(), "facts": self._write_facts(), "seconds": self._seconds(),
+                        "advance": self._advancer(), "log": self.book.keep_writable(),
+                    }.items()
+                ]  # fmt: skip
+                self._resume_steps()
+                self._advance.set()
+                await self.server.listening.wait()
+                ready.set()
+                await self._closing.wait()
+                await asyncio.sleep(LINGER)
+                for task in owned:
+                    task.cancel()
+        finally:
+            await self.store.close()
+            await self.book.close()
+
+    def _clients_so_far(self) -> int:
+        """Client numbers are not used twice in a log: a takeover counts on far enough away."""
+        return 1_000_000 * self.book.state.takeovers
+
+    def _resume_steps(self) -> None:
+        for step in self.book.state.steps.values():
+            if step.state == "running":
+                self._start(step.id)
+
+    def _start(self, step_id: str) -> None:
+        self._group.create_task(self.runner.run(step_id), name=f"step {step_id}")
+
+    # -- events ---------------------------------------------------------------------------------------------------
+
+    async def _record(self, event: ev.Event) -> None:
+        await self.book.write([event])
+
+    def _committed(self, records: list[ev.Record]) -> None:
+        self.server.happened(records)
+        for record in records:
+            if isinstance(record.event, ev.StepIntent):
+                self._start(record.event.step)
+            elif isinstance(record.event, ev.WindowClosed):
+                self._closing.set()
+        self._advance.set()
+
+    async def _write_facts(self) -> None:
+        """One owner for what is reported from outside: in order, several at once where they came at once."""
+        while True:
+            events = [await self._queue.get()]
+            while not self._queue.empty() and len(events) < 500:
+                events.append(self._queue.get_nowait())
+            await self.book.write(events)
+
+    async def _advancer(self) -> None:
+        """Gates open and bakes begin by themselves as soon as what they need is over."""
+        while True:
+            await self._advance.wait()
+            self._advance.clear()
+            async with self.book.lock:
+                state = self.book.state
+                if state.phase != "open":
+                    continue
+                intents = [
+                    ev.StepIntent(step=s.id, attempt=state.steps[s.id].attempt + 1)
+                    for s in self.plan.steps
+                    if s.what in ("gate", "bake") and state.shown(s.id) == "ready"
+                ]
+                if intents:
+                    await self.book.write(intents)
+
+    async def _seconds(self) -> None:
+        """Once a second: correct the clock, look at the deadlines, send a frame."""
+        while True:
+            await asyncio.sleep(1.0 - (time.time() - FRAME_AT) % 1.0)
+            jumped = self.clock.correct()
+            if jumped:
+                self._queue.put_nowait(ev.ClockJumped(seconds=round(jumped, 3)))
+            state, now = self.book.state, self.clock.now()
+            crossed = clock.crossings(state, clock.read(state, now))
+            if crossed and not self.book.fenced and self._queue.empty():
+                await self.book.write(crossed)
+            self._send_frame(now)
+
+    # -- frames ---------------------------------------------------------------------------------------------------
+
+    def trouble(self, what: str, error: str) -> None:
+        """The conductor's own trouble, shown until it is over (an empty ``error``)."""
+        if error:
+            self._troubles[what] = error
+        else:
+            self._troubles.pop(what, None)
+
+    def _send_frame(self, now: float) -> None:
+        if not self.server.any_frames:
+            self._last_frame = None
+            return
+        details = self.fleet.details()
+        changed = {h: d for h, d in details.items() if self._told_details.get(h) is not d}
+        self._told_details = details
+        self.server.telemetry(self._encoded(now, changed))
+
+    def _encoded(self, now: float, details: dict[str, HostDetail]) -> bytes:
+        self.trouble("log", f"the log cannot be written: {self.book.fenced}" if self.book.fenced else "")
+        mono = time.monotonic()
+        frame = Frame(
+            ts=now, hosts=self.fleet.frames(mono), canaries=self.canaries.frames(mono), tasks=self.runner.frames(),
+            details=details, trouble=tuple(self._troubles.values()),
+        )  # fmt: skip
+        return p.encode(p.Telemetry(frame=frame)) + b"\n"
+
+    def fresh_frame(self) -> bytes:
+        """A frame with every host's detail, for a client that has just come."""
+        return self._encoded(self.clock.now(), self.fleet.details())
+
+    # -- what the server asks ---------------------------------------------------------------------------------------
+
+    def welcome(self, who: Peer, client: int) -> p.Welcome:
+        """Who a client is here."""
+        state = self.book.state
+        return p.Welcome(
+            version=__version__, directory=str(self.directory), plan_text=self.plan_text, login=who.login,
+            role=role_of(self.plan, who.login, state.opened_by), client=client, seq=state.seq, now=self.clock.now(),
+        )  # fmt: skip
+
+    async def backlog(self, since: int, until: int) -> AsyncIterator[tuple[ev.Record, ...]]:
+        """The records after ``since`` up to ``until``, read from the log in a thread, some hundred at a time."""
+        if since >= until:
+            return
+        records = read(self.directory, since + 1)
+
+        def next_chunk(source: Iterator[ev.Record]) -> tuple[ev.Record, ...]:
+            return tuple(r for r in islice(source, CHUNK) if r.seq <= until)
+
+        while chunk := await asyncio.to_thread(next_chunk, records):
+            yield chunk
+            if chunk[-1].seq >= until:
+                return
+
+    async def attached(self, welcome: p.Welcome, terminal: str) -> None:
+        """An operator looks on."""
+        event = ev.OperatorAttached(login=welcome.login, role=welcome.role, client=welcome.client, terminal=terminal)
+        await self.book.write([event], welcome.login)
+
+    async def detached(self, welcome: p.Welcome) -> None:
+        """That operator's client went away."""
+        if self.book.state.phase != "closed":
+            event = ev.OperatorDetached(login=welcome.login, client=welcome.client)
+            await self.book.write([event], welcome.login)
+
+    async def answer(self, request: p.FromClient, welcome: p.Welcome) -> p.Answer:
+        """The answer to a client's request."""
+        return await self.answers.answer(request, welcome)
+
+    # -- probes -----------------------------------------------------------------------------------------------------
+
+    async def _probe_command(self, host: str, command: str, timeout: float) -> tuple[int | None, bytes, bool]:
+        """A canary's command on a host: exit code, the end of its output, whether the result is proven."""
+        kept = bytearray()
+
+        def took(data: bytes) -> None:
+            kept.extend(data)
+            del kept[:-4096]
+
+        ended = await self.fleet.execute(host, command, timeout=timeout, on_output=took)
+        if not ended.proven:
+            return None, ended.reason.encode(), False
+        return ended.exit if not ended.timed_out else None, bytes(kept), True

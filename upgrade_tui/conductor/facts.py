@@ -1,0 +1,85 @@
+"""What hosts and canaries report, turned into events where something changed. Called on the loop, never waits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from upgrade_tui.canary.result import Result
+from upgrade_tui.conductor.telemetry_store import TelemetryStore
+from upgrade_tui.fleet.limits import Limits
+from upgrade_tui.window import events as ev
+from upgrade_tui.window.state import WindowState
+from upgrade_tui.window.telemetry import HostDetail, Link, Sample
+
+
+class Facts:
+    """Callbacks of the fleet and of the canaries. ``note`` queues an event for the log.
+
+    Compares with what the log says and with what is queued but not yet folded, so that nothing is told twice.
+    """
+
+    def __init__(
+        self,
+        *,
+        state: Callable[[], WindowState],
+        note: Callable[[ev.Event], None],
+        store: TelemetryStore,
+        limits: Limits,
+    ) -> None:
+        self._state, self._note, self._store, self._limits = state, note, store, limits
+        self._links = {name: (host.link, host.detail) for name, host in state().hosts.items()}
+        self._facts = {name: host.facts for name, host in state().hosts.items()}
+        self._units = {name: dict(host.units) for name, host in state().hosts.items()}
+
+    def link(self, host: str, link: Link, detail: str) -> None:
+        """The connection changed. A retry that fails in the same way is no news."""
+        before = self._links.get(host, ("connecting", ""))
+        if link == "connecting" or (link, detail) == before or (link == before[0] != "up"):
+            return
+        self._links[host] = (link, detail)
+        self._note(ev.HostLink(host=host, link=link, detail=detail))
+
+    def facts(self, host: str, detail: HostDetail, cores: int, memory: int) -> None:
+        """A host said who it is: another boot id than before is a reboot."""
+        new = ev.HostFacts(
+            host=host, kernel=detail.kernel, boot_id=detail.boot_id, cores=cores, memory=memory,
+            sampler=detail.sampler, skew=None if detail.skew is None else round(detail.skew, 1),
+        )  # fmt: skip
+        old = self._facts.get(host)
+        self._facts[host] = new
+        if old is not None and old.boot_id and new.boot_id and old.boot_id != new.boot_id:
+            self._note(ev.HostRebooted(host=host, before=old.boot_id, after=new.boot_id))
+        if old is None or (old.kernel, old.boot_id, old.cores, old.memory, old.sampler) != (
+            new.kernel, new.boot_id, new.cores, new.memory, new.sampler,
+        ):  # fmt: skip
+            self._note(new)
+
+    def detail(self, host: str, detail: HostDetail) -> None:
+        """What changes rarely: the states of watched units."""
+        known = self._units.setdefault(host, {})
+        for unit, after in detail.units.items():
+            before = known.get(unit, "")
+            known[unit] = after
+            if after != before and not (before == "" and after == "active"):
+                self._note(ev.UnitChanged(host=host, unit=unit, before=before, after=after))
+
+    def sample(self, host: str, sample: Sample) -> None:
+        """A second of a host."""
+        self._store.put_sample(host, sample)
+        for event in self._limits.feed(host, sample):
+            self._note(event)
+
+    def result(self, canary: str, result: Result) -> None:
+        """A probe's answer."""
+        self._store.put_probe(canary, result)
+
+    def verdict(self, event: ev.CanaryVerdict) -> None:
+        """A canary's verdict changed. Where the plan says so, failing pauses the window."""
+        self._note(event)
+        canary = self._state().plan.canary(event.canary)
+        if event.verdict != "failing" or canary is None or canary.on_fail == "warn" or self._state().phase != "open":
+            return
+        reason = f"canary {event.canary} is failing: {event.detail}"
+        if canary.on_fail == "rollback":
+            reason += " (the plan asks for a rollback)"
+        self._note(ev.WindowPaused(reason=reason))

@@ -1,0 +1,89 @@
+"""Starting a window's conductor: freeze the plan, start the process in a session of its own, wait until it answers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from upgrade_tui.conductor.paths import CONDUCTOR_LOG, PLAN, make_private, windows_directory
+from upgrade_tui.conductor.windows import WindowInfo, all_windows
+from upgrade_tui.plan.model import Plan
+
+START_LIMIT = 30.0  # seconds; opening a log of 100,000 events takes about one
+
+
+class CannotStart(Exception):
+    """The conductor did not come up. ``code`` is its exit code (75: another one holds the window)."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def open_window_of(plan: Plan) -> WindowInfo | None:
+    """The window of this plan that is not closed yet, if there is one."""
+    return next((w for w in all_windows() if w.open and w.plan_id == plan.window.id), None)
+
+
+def freeze(plan: Plan, text: str) -> Path:
+    """Make a new window's directory with the plan in it. Raises OSError."""
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    name = f"{plan.window.id}-{stamp}"
+    directory = windows_directory() / name
+    number = 1
+    while directory.exists():
+        number += 1
+        directory = windows_directory() / f"{name}-{number}"
+    make_private(directory)
+    path = directory / PLAN
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o600)
+    return directory
+
+
+def start_conductor(directory: Path, origin: Path | None = None) -> int:
+    """Start a conductor for ``directory`` and wait until its socket answers; the process id.
+
+    It gets a session of its own, so that it survives this terminal. ``origin`` is the folder of the plan.
+    Raises CannotStart with what it said.
+    """
+    reading, writing = os.pipe()
+    command = [sys.executable, "-m", "upgrade_tui", "conductor", str(directory), "--ready-fd", str(writing)]
+    if origin is not None:
+        command += ["--origin", str(origin)]
+    with (directory / CONDUCTOR_LOG).open("ab") as errors:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, start_new_session=True,
+            pass_fds=[writing], cwd="/",
+        )  # fmt: skip
+    os.close(writing)
+    try:
+        said = _wait(reading)
+    finally:
+        os.close(reading)
+    if said == "ready":
+        return process.pid
+    if not said:
+        code = process.poll()
+        said = f"the conductor did not come up; see {directory / CONDUCTOR_LOG}"
+        raise CannotStart(said, code if code else 70)
+    raise CannotStart(said, process.wait(timeout=5))
+
+
+def _wait(fd: int) -> str:
+    """The line the conductor says on its pipe: ``ready``, or what is wrong. Empty: it ended without a word."""
+    import select
+
+    said, deadline = b"", time.monotonic() + START_LIMIT
+    while not said.endswith(b"\n"):
+        readable, _, _ = select.select([fd], [], [], max(0.0, deadline - time.monotonic()))
+        if not readable:
+            return ""
+        piece = os.read(fd, 4096)
+        if not piece:
+            break
+        said += piece
+    return said.decode("utf-8", "replace").strip()

@@ -1,0 +1,73 @@
+"""Which windows there are, which are open, and whether a conductor answers for them."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+from msgspec import Struct
+
+from upgrade_tui.conductor.paths import PLAN, SOCKET, window_directories
+from upgrade_tui.conductor.wire import address
+from upgrade_tui.journal import JournalError, read
+from upgrade_tui.plan.reader import PlanError, parse_plan
+from upgrade_tui.window.fold import fold
+from upgrade_tui.window.state import WindowState, initial
+
+
+class WindowInfo(Struct, frozen=True):
+    """A window as its directory tells it. ``state`` is None where plan or log cannot be read; ``problem`` says why."""
+
+    directory: Path
+    running: bool
+    state: WindowState | None
+    problem: str = ""
+
+    @property
+    def name(self) -> str:
+        """The directory's name, unique."""
+        return self.directory.name
+
+    @property
+    def plan_id(self) -> str:
+        """The plan's window id, or the directory's name where the plan cannot be read."""
+        return self.state.plan.window.id if self.state is not None else self.name
+
+    @property
+    def open(self) -> bool:
+        """Not closed yet, whether a conductor runs or not."""
+        return self.state is not None and self.state.phase != "closed"
+
+
+def is_running(directory: Path) -> bool:
+    """Whether a conductor listens on the window's socket."""
+    probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        with address(directory / SOCKET) as name:
+            probe.connect(name)
+    except OSError:
+        return False
+    finally:
+        probe.close()
+    return True
+
+
+def look(directory: Path) -> WindowInfo:
+    """Read a window's plan and log. Never raises for what is wrong in them."""
+    running = is_running(directory)
+    try:
+        plan = parse_plan((directory / PLAN).read_text(encoding="utf-8"), PLAN)
+    except (PlanError, OSError, UnicodeDecodeError) as error:
+        return WindowInfo(directory, running, None, f"the plan cannot be read: {error}")
+    state = initial(plan)
+    try:
+        for record in read(directory):
+            state = fold(state, record)
+    except (JournalError, OSError) as error:
+        return WindowInfo(directory, running, state if state.seq else None, str(error))
+    return WindowInfo(directory, running, state)
+
+
+def all_windows() -> list[WindowInfo]:
+    """Every window, newest first."""
+    return [look(d) for d in window_directories()]
