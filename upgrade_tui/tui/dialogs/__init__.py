@@ -1,8 +1,8 @@
 """Questions to the operator, one modal screen each: a line of text, a typed confirmation, a choice.
 
-Each function gives the answer, or None (False) where the operator said no with escape. They may be awaited from any
-task that is not a message pump's own: a worker (``@work``), a task of the app's. An action or a handler that waited
-for an answer would keep the very pump busy that has to deliver the keys, so asking there raises RuntimeError at once.
+Each function gives the answer, or None (False) where the operator said no with escape. They are awaited from a worker
+(``@work``): an action or a handler that waited for an answer would keep the very pump busy that has to deliver the
+keys, so asking there raises RuntimeError at once.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ async def ask_text(app: App[Any], title: str, prompt: str, *, initial: str = "",
 
 async def ask_typed(app: App[Any], title: str, body: str, expect: str) -> bool:
     """True once the operator typed exactly ``expect`` and pressed enter: for what cannot be taken back."""
-    return bool(await ask(app, TypedDialog(title, body, expect)))
+    confirmed: bool | None = await ask(app, TypedDialog(title, body, expect))
+    return confirmed is True
 
 
 async def ask_choice(app: App[Any], title: str, body: str, choices: Sequence[tuple[str, str]]) -> str | None:

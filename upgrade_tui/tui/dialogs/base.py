@@ -6,7 +6,6 @@ import asyncio
 from typing import Any, ClassVar, TypeVar
 
 from textual import events
-from textual._context import active_message_pump
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
@@ -14,6 +13,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Static
+from textual.worker import NoActiveWorker, get_current_worker
 
 from upgrade_tui.foreign import harmless, one_line
 
@@ -23,11 +23,12 @@ T = TypeVar("T")
 async def ask(app: App[Any], dialog: Dialog[T]) -> T | None:
     """Show ``dialog`` and wait for its answer; None if it went away without one.
 
-    Raises RuntimeError when awaited in a message pump's own task: that pump delivers the keys of the dialog.
+    Raises RuntimeError outside a worker: an action that waited would keep the pump busy that delivers the keys.
     """
-    pump = active_message_pump.get(None)
-    if pump is not None and pump.is_running and pump.task is asyncio.current_task():
-        raise RuntimeError("ask from a worker: decorate the action or handler with @work")
+    try:
+        get_current_worker()
+    except NoActiveWorker:
+        raise RuntimeError("ask from a worker: decorate the action or handler with @work") from None
     answer: asyncio.Future[T | None] = asyncio.get_running_loop().create_future()
     dialog.answer = answer
     await app.push_screen(dialog)
@@ -60,6 +61,7 @@ class Dialog(ModalScreen[T]):
     ROWS: ClassVar[int] = 10  # of the box, all but the body: what a long body must leave room for
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel", show=False)]
     CSS_PATH = "dialogs.tcss"
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-low"), (18, "-high")]
 
     def __init__(self, title: str, body: str) -> None:
         super().__init__()

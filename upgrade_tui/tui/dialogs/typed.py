@@ -16,6 +16,8 @@ def matching(typed: str, expect: str) -> Content:
     """How what is typed compares with what is expected, in glyph, words and colour. Pure."""
     if typed == expect:
         return Content.assemble(("✓ matches: enter confirms", "$tone-good"))
+    if not typed:
+        return Content.assemble(("… nothing typed yet", "$tone-muted"))
     if expect.startswith(typed):
         left = len(expect) - len(typed)
         return Content.assemble((f"… right so far, {left} more character{'s' * (left != 1)}", "$tone-muted"))

@@ -1,0 +1,49 @@
+"""A small host app for dialogs and detail screens, and how tests wait: for a state, never for a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from textual.app import App, ComposeResult
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from upgrade_tui.tui.theme import DARK, FALLBACKS, LIGHT
+
+SIZES = ((80, 24), (120, 40), (200, 60))
+
+
+class SmallApp(App[None]):
+    """An empty app in our themes."""
+
+    def __init__(self, *, light: bool = False) -> None:
+        super().__init__()
+        for theme in (DARK, LIGHT):
+            self.register_theme(theme)
+        self.theme = LIGHT.name if light else DARK.name
+        self.animation_level = "none"
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return FALLBACKS
+
+    def compose(self) -> ComposeResult:
+        yield Static("The screen below.\n" * 60)
+
+
+async def until(pilot: Pilot[Any], what: Callable[[], bool]) -> None:
+    """Let the app work until ``what()`` holds; fails after very many turns."""
+    for _ in range(400):
+        if what():
+            return
+        await pilot.pause(0.02)
+    raise AssertionError("the state waited for never came")
+
+
+def shown(app: App[Any]) -> str:
+    """What the screen reads, line by line."""
+    width, height = app.size
+    screen = app.screen
+    lines = screen._compositor.render_strips()
+    assert len(lines) == height
+    return "\n".join(strip.text[:width].rstrip() for strip in lines)
