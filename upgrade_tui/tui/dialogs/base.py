@@ -57,7 +57,7 @@ class Body(VerticalScroll):
 class Dialog(ModalScreen[T]):
     """A question. Subclasses give ``question()`` its widgets and call ``reply``; escape replies None."""
 
-    KEYS: ClassVar[str] = "enter accept · esc cancel"
+    KEYS: ClassVar[str] = "esc cancel · enter accept"
     ROWS: ClassVar[int] = 10  # of the box, all but the body: what a long body must leave room for
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel", show=False)]
     CSS_PATH = "dialogs.tcss"

@@ -30,7 +30,7 @@ class ChoiceDialog(Dialog[str]):
     """Asks for one of ``choices``: ``(value, label)``."""
 
     AUTO_FOCUS = "OptionList"
-    KEYS: ClassVar[str] = "↑ ↓ enter, or its number · esc cancel"
+    KEYS: ClassVar[str] = "esc cancel · ↑ ↓ enter, or its number"
     ROWS: ClassVar[int] = 6
 
     def __init__(self, title: str, body: str, choices: Sequence[tuple[str, str]]) -> None:

@@ -32,7 +32,7 @@ class TypedDialog(Dialog[bool]):
     """Asks for the exact text ``expect``."""
 
     AUTO_FOCUS = "Input"
-    KEYS: ClassVar[str] = "enter confirm, once it matches · esc cancel"
+    KEYS: ClassVar[str] = "esc cancel · enter confirm, once it matches"
     ROWS: ClassVar[int] = 11
 
     def __init__(self, title: str, body: str, expect: str) -> None:
