@@ -1,0 +1,76 @@
+"""What rings the bell: events that somebody must hear of at once, wherever they look. Pure."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from upgrade_tui.tui.view.log import tone
+from upgrade_tui.window import events as ev
+from upgrade_tui.window.sentences import sentence
+
+Severity = Literal["information", "warning", "error"]
+
+
+class Alert(Struct, frozen=True):
+    """A notification, with the bell."""
+
+    title: str
+    text: str
+    severity: Severity
+
+
+def alert(record: ev.Record) -> Alert | None:
+    """The alert that a new record raises, or None."""
+    event = record.event
+    title = _title(event)
+    if title is None:
+        return None
+    severity: Severity = "error" if tone(event) in ("bad", "unknown") else "warning"
+    return Alert(title, sentence(event), severity)
+
+
+def _title(event: ev.Event) -> str | None:
+    match event:
+        case ev.ClockCrossed(what="point of no return"):
+            return "Point of no return"
+        case ev.ClockCrossed():
+            return "Rollback clock"
+        case ev.ClockJumped():
+            return "Clock jumped"
+        case ev.CanaryVerdict(verdict="failing"):
+            return "Canary failing"
+        case ev.HostLink(link="lost" | "refused" | "host key changed" | "host key unknown" | "auth failed"):
+            return "Host lost" if event.link == "lost" else "Host out of reach"
+        case ev.HostRebooted():
+            return "Host rebooted"
+        case ev.TaskUnknown():
+            return "Result unknown"
+        case ev.TaskUnreachable():
+            return "Host unreachable"
+        case ev.TaskFinished() if event.exit != 0 or event.timed_out:
+            return "Task failed"
+        case ev.TaskChecked() if event.exit != 0 and not event.before:
+            return "Check failed"
+        case ev.StepFinished(outcome="failed" | "unknown"):
+            return f"Step {event.outcome}"
+        case ev.LogFenced():
+            return "Log fenced"
+        case ev.WindowPaused():
+            return "Window paused"
+        case ev.RollbackStarted():
+            return "Rolling back"
+        case ev.GateVoted(go=False):
+            return "No-go"
+        case ev.ConductorStarted():
+            return "New conductor"
+    return None
+
+
+def together(alerts: list[Alert]) -> Alert:
+    """Many at once as one notification: the worst, and how many more."""
+    worst = next((a for a in alerts if a.severity == "error"), alerts[0])
+    if len(alerts) == 1:
+        return worst
+    return Alert(f"{worst.title}, and {len(alerts) - 1} more alerts", worst.text, worst.severity)

@@ -1,0 +1,111 @@
+"""Canaries: verdict, how long it holds, latency, what the last probe found. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from upgrade_tui.foreign import one_line
+from upgrade_tui.tui.view.history import Series
+from upgrade_tui.tui.view.scene import Scene
+from upgrade_tui.tui.view.spans import Line, Span, cut, fit, spark
+from upgrade_tui.tui.words import Word, verdict_word, worst_first
+from upgrade_tui.units import duration_text
+from upgrade_tui.window.telemetry import Verdict
+
+ON_FAIL = {"warn": "warns", "pause": "pauses the window", "rollback": "rolls back"}
+
+
+class CanaryRow(Struct, frozen=True):
+    """A canary as the pane and the header say it."""
+
+    name: str
+    verdict: Verdict
+    word: Word
+    since: float | None  # epoch seconds
+    held: float | None  # seconds
+    latency: float | None  # seconds, of the last probe
+    value: str  # latency or the probe's number, as it reads
+    ceiling: float  # seconds: a full block of the sparkline
+    detail: str
+    stale: bool
+    on_fail: str
+
+
+def canary_row(scene: Scene, name: str) -> CanaryRow:
+    """What there is to say of a canary now."""
+    state, spec = scene.state.canaries[name], scene.plan.canary(name)
+    seen = scene.frame.canaries.get(name) if scene.frame is not None else None
+    verdict = seen.verdict if seen is not None else state.verdict
+    age = None if seen is None or seen.age is None else seen.age + (scene.frame_age or 0.0)
+    interval = float(spec.interval) if spec is not None else 5.0
+    limit = float(spec.max_latency) if spec is not None and spec.max_latency is not None else 0.5
+    latency = seen.latency if seen is not None else None
+    return CanaryRow(
+        name=name, verdict=verdict, word=verdict_word(verdict), since=state.since,
+        held=max(0.0, scene.now - state.since) if state.since is not None else None,
+        latency=latency, value=_value(spec.probe if spec else "", latency, seen.value if seen else None),
+        ceiling=limit, detail=(seen.detail if seen is not None else "") or state.detail,
+        stale=age is None or age > 2 * interval + 3.0,
+        on_fail=ON_FAIL.get(spec.on_fail if spec is not None else "", ""),
+    )  # fmt: skip
+
+
+def _value(probe: str, latency: float | None, value: float | None) -> str:
+    if probe == "tls" and value is not None:
+        return f"{value:.0f} days"
+    if probe == "run" and value is not None:
+        return f"{value:g}"
+    return latency_text(latency)
+
+
+def latency_text(seconds: float | None) -> str:
+    """``12 ms``, ``1.4 s``, or a dash where there is none."""
+    if seconds is None:
+        return "–"
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+def worst_order(rows: Iterable[CanaryRow]) -> list[CanaryRow]:
+    """Worst verdict first, else the plan's order."""
+    return sorted(rows, key=lambda row: worst_first(row.word.tone))
+
+
+def name_width(rows: Iterable[CanaryRow], width: int) -> int:
+    """Cells for the names."""
+    return min(max([8, *(len(row.name) for row in rows)]), max(10, width // 4), 24)
+
+
+def header(names: int, width: int) -> Line:
+    """The columns' names."""
+    text = "  " + fit("canary", names) + " " + fit("verdict", 9) + fit("last", 8, right=True)
+    if width >= 60:
+        text += "  " + fit("last minute", _spark_width(width))
+    return ((fit(text + "  for     what it found", width), "muted"),)
+
+
+def _spark_width(width: int) -> int:
+    return 20 if width >= 90 else 11
+
+
+def line(row: CanaryRow, names: int, width: int, series: Series | None) -> Line:
+    """A canary's line."""
+    tone = row.word.tone
+    out: list[Span] = [
+        (row.word.glyph + " ", tone),
+        (fit(row.name, names) + " ", "strong"),
+        (fit(row.word.word, 9), tone),
+        (fit(row.value, 8, right=True), "muted" if row.stale else "plain"),
+    ]
+    if width >= 60:
+        cells = _spark_width(width)
+        past = series.column(0, 60) if series is not None else []
+        count = series.count if series is not None else 0
+        blocks = spark(past, cells, row.ceiling, per_cell=max(1, -(-60 // cells)), end=count)
+        out.append(("  " + blocks, "muted" if row.stale else "run"))
+    held = duration_text(row.held, parts=1) if row.held is not None else "–"
+    out.append(("  " + fit(held, 8), "muted"))
+    detail = f"not probed lately; {row.detail}" if row.stale and row.verdict != "no data" else row.detail
+    out.append((one_line(detail), tone if row.verdict in ("degraded", "failing") else "muted"))
+    return cut(tuple(out), width)

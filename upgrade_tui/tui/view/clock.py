@@ -1,0 +1,301 @@
+"""The first second: where are we, is it healthy, can we still go back, until when. Pure."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from upgrade_tui.plan.estimate import step_seconds
+from upgrade_tui.tui.view import canaries as canary_view
+from upgrade_tui.tui.view import hosts as host_view
+from upgrade_tui.tui.view import steps as step_view
+from upgrade_tui.tui.view.scene import Scene
+from upgrade_tui.tui.view.spans import Line, Span, fit, joined
+from upgrade_tui.tui.words import PHASES, Tone, level_word, step_word
+from upgrade_tui.units import clock_text, duration_text
+from upgrade_tui.window import clock
+from upgrade_tui.window.state import OVER
+
+
+class ClockView(Struct, frozen=True):
+    """The header's four answers, the two moments on their bar, and the big countdown."""
+
+    where: Line
+    health: Line
+    back: Line
+    finish: Line
+    reading: clock.Reading
+    tone: Tone  # of the worst
+    countdown: str
+    caption: str
+    count_tone: Tone
+
+
+def clock_view(scene: Scene, rows: list[host_view.HostRow], canaries: list[canary_view.CanaryRow]) -> ClockView:
+    """Everything the header says now."""
+    reading = clock.read(scene.state, scene.now)
+    countdown, caption, tone = _countdown(scene, reading)
+    return ClockView(
+        where=where(scene), health=health(scene, rows, canaries), back=_back(scene, reading),
+        finish=_finish(scene, reading), reading=reading, tone=level_word(reading.level).tone,
+        countdown=countdown, caption=caption, count_tone=tone,
+    )  # fmt: skip
+
+
+# -- where are we -------------------------------------------------------------------------------------------------
+
+
+def where(scene: Scene) -> Line:
+    """Phase, step n of m, what runs on which batch, who."""
+    state = scene.state
+    if state.phase == "closed":
+        at = f" at {scene.time(state.closed)}" if state.closed else ""
+        return joined([("■ window closed", "strong"), (f"{state.outcome}{at}", "strong"), (state.reason, "plain")])
+    lead: list[Line | Span | None] = []
+    if state.phase == "paused":
+        by = f" by {state.paused_by}" if state.paused_by else ""
+        lead.append((f"{PHASES['paused'].text.upper()}{by}: {state.reason or 'no reason given'}", "tight"))
+    if scene.now < state.start and state.phase != "new":
+        lead.append((f"starts in {clock_text(state.start - scene.now)}", "strong"))
+    spec = scene.plan.step(state.current) if state.current else None
+    if spec is None:
+        done = "all steps are over; C closes the window" if scene.plan.steps else "the plan has no steps"
+        return joined([*lead, (done, "good")])
+    row = step_view.step_row(scene, spec)
+    number = [s.id for s in scene.plan.steps].index(spec.id) + 1
+    word = step_word(row.state)
+    verb = {"ready": "next", "pending": "waiting"}.get(row.state, row.word.word)
+    progress = step_view.progress(state.steps[spec.id]) if row.state in ("running", "failed", "unknown") else ""
+    more = [s for s in state.steps.values() if s.state == "running" and s.id != spec.id]
+    return joined(
+        [
+            *lead,
+            (row.phase, "title"),
+            (f"step {number} of {len(scene.plan.steps)}", "plain"),
+            ((f"{word.glyph} {row.id} ", word.tone), (verb, word.tone)),
+            (progress, "plain"),
+            (f"{len(more)} more running", "run") if more else None,
+            (row.who, "plain"),
+        ]
+    )
+
+
+# -- is it healthy ------------------------------------------------------------------------------------------------
+
+
+def health(scene: Scene, rows: list[host_view.HostRow], canaries: list[canary_view.CanaryRow]) -> Line:
+    """The worst host and the worst canary in words, or that all is well."""
+    if scene.stale and scene.lost is None and scene.state.phase != "closed":
+        age = f" for {duration_text(scene.frame_age)}" if scene.frame_age is not None else " yet"
+        return ((f"◌ no measurements{age}: what follows is old", "watch"),)
+    parts: list[Line | Span | None] = [_canary_health(canaries), _host_health(rows)]
+    parts.sort(key=lambda p: 0 if p and p[0][1] != "good" else 1)
+    if scene.stale:
+        parts.insert(0, ("◌ not live", "watch"))
+    return joined(parts)
+
+
+def _host_health(rows: list[host_view.HostRow]) -> Line | None:
+    if not rows:
+        return None
+    up, every, need = host_view.summary(rows)
+    if not need:
+        return ((f"● {every} host{'s' if every != 1 else ''} up", "good"),)
+    said = ", ".join(f"{r.name} {r.reasons[0] if r.reasons else r.word.word}" for r in need[:3])
+    more = f" and {len(need) - 3} more" if len(need) > 3 else ""
+    verb = "host needs" if len(need) == 1 else "hosts need"
+    tone = need[0].word.tone
+    return ((f"{need[0].word.glyph} {len(need)} {verb} a look: ", tone), (said + more, tone))
+
+
+def _canary_health(rows: list[canary_view.CanaryRow]) -> Line | None:
+    if not rows:
+        return None
+    bad = [r for r in canary_view.worst_order(rows) if r.verdict != "healthy"]
+    if not bad:
+        return ((f"● {len(rows)} {'canary' if len(rows) == 1 else 'canaries'} healthy", "good"),)
+    first = bad[0]
+    more = f", {len(bad) - 1} more not healthy" if len(bad) > 1 else ""
+    detail = f": {first.detail}" if first.detail else ""
+    return ((f"{first.word.glyph} {first.name} {first.word.word}{more}{detail}", first.word.tone),)
+
+
+# -- can we still go back, and until when -------------------------------------------------------------------------
+
+
+def _countdown(scene: Scene, reading: clock.Reading) -> tuple[str, str, Tone]:
+    """The big number, what it is, and its tone."""
+    if scene.state.phase == "closed":
+        took = (scene.state.closed or scene.now) - (scene.state.opened or scene.state.start)
+        return clock_text(took), "the window took", "muted"
+    if reading.slack is None:
+        left = reading.end - scene.now
+        return clock_text(left), "to window end, forward only", "watch" if left > 0 else "bad"
+    word = level_word(reading.slack_level)
+    caption = "to decide on a rollback" if reading.slack > 0 else "too late to roll back by"
+    return clock_text(abs(reading.slack)), caption, "good" if word.tone == "good" else word.tone
+
+
+def _back(scene: Scene, reading: clock.Reading) -> Line:
+    if scene.state.phase == "closed":
+        return (("–  the window is over", "muted"),)
+    if reading.no_return:
+        said = f"▲ NO: point of no return passed at {reading.no_return}, forward only"
+        return ((said, "watch"),)
+    assert reading.by is not None
+    assert reading.slack is not None
+    word = level_word(reading.slack_level)
+    undo = f"rolling back takes {duration_text(reading.cost)}" if reading.cost else "nothing to undo yet"
+    ahead = _no_return_ahead(scene)
+    if reading.slack <= 0:
+        return joined(
+            [(f"✗ NO: too late since {scene.time(reading.by)}", "bad"), (undo + " and ends past the window", "bad")]
+        )
+    yes = {"good": "yes", "watch": "yes, watch it", "tight": "yes, but tight", "critical": "decide NOW"}
+    return joined(
+        [
+            ((f"{word.glyph} {yes[reading.slack_level]}, until ", word.tone), (scene.time(reading.by), word.tone)),
+            (f"{clock_text(reading.slack)} slack", word.tone),
+            (undo, "plain"),
+            (f"no return from {ahead} on", "muted") if ahead else None,
+        ]
+    )
+
+
+def _no_return_ahead(scene: Scene) -> str:
+    return next((s.id for s in scene.plan.steps if s.irreversible and scene.state.steps[s.id].state == "pending"), "")
+
+
+def _finish(scene: Scene, reading: clock.Reading) -> Line:
+    if scene.state.phase == "closed":
+        return ((f"the window was {scene.time(reading.start)} to {scene.time(reading.end)}", "muted"),)
+    word = level_word(reading.forecast_level)
+    end = f"window ends {scene.time(reading.end, seconds=False)}"
+    margin = f"{duration_text(reading.margin)} of it kept free" if reading.margin else ""
+    if reading.forecast_level == "over":
+        return joined([(f"✗ the window ended at {scene.time(reading.end)}", "bad"),
+                       (f"still {duration_text(reading.left)} to do", "bad")])  # fmt: skip
+    early = reading.end - reading.margin - reading.forecast
+    if early >= 0:
+        judged = f"{duration_text(early)} early"
+    elif reading.forecast <= reading.end:
+        judged = f"{duration_text(-early)} into the margin"
+    else:
+        judged = f"{duration_text(reading.forecast - reading.end)} PAST the window"
+    return joined(
+        [
+            (f"{word.glyph} {scene.time(reading.forecast, seconds=False)} forecast", word.tone),
+            (judged, word.tone),
+            (end, "plain"),
+            (margin, "muted"),
+        ]
+    )
+
+
+# -- the window as a bar ------------------------------------------------------------------------------------------
+
+
+def timeline(scene: Scene, reading: clock.Reading, width: int) -> tuple[Line, Line]:
+    """Two lines: the window from start to end with what is behind, ahead and free; and the moments' names under it.
+
+    ``█`` behind, ``▒`` forecast, ``·`` free, ``│`` rollback by, ``░`` margin.
+    """
+    start, end = reading.start, max(reading.end, reading.start + 1)
+    cells = max(10, width)
+
+    def at(ts: float) -> int:
+        return max(0, min(cells, round((ts - start) / (end - start) * cells)))
+
+    now, forecast, margin = at(scene.now), at(reading.forecast), at(reading.end - reading.margin)
+    by = at(reading.by) if reading.by is not None and scene.state.phase != "closed" else None
+    out: list[Span] = []
+    for i in range(cells):
+        if by is not None and i == min(by, cells - 1):
+            piece: Span = ("┃", level_word(reading.slack_level).tone)
+        elif i < now:
+            piece = ("█", "run")
+        elif i < forecast and scene.state.phase != "closed":
+            piece = ("▒", level_word(reading.forecast_level).tone)
+        elif i >= margin:
+            piece = ("░", "muted")
+        else:
+            piece = ("·", "muted")
+        if out and out[-1][1] == piece[1]:
+            out[-1] = (out[-1][0] + piece[0], piece[1])
+        else:
+            out.append(piece)
+    return tuple(out), _labels(scene, reading, cells, now, forecast, by)
+
+
+def _labels(scene: Scene, reading: clock.Reading, cells: int, now: int, forecast: int, by: int | None) -> Line:
+    """The moments' names under the bar; one that would cover another is left out, the important ones first."""
+    wanted: list[tuple[int, str, Tone]] = []
+    if by is not None and reading.by is not None:
+        text = f"rollback by {scene.time(reading.by, seconds=False)}"
+        wanted.append((by - len(text) // 2, text, level_word(reading.slack_level).tone))
+    if scene.state.phase != "closed":
+        wanted.append((now - 1, "now", "run"))
+    end = scene.time(reading.end, seconds=False)
+    wanted.append((0, scene.time(reading.start, seconds=False), "muted"))
+    wanted.append((cells - len(end), end, "muted"))
+    if scene.state.phase != "closed" and reading.forecast > scene.now:
+        text = f"done {scene.time(reading.forecast, seconds=False)}"
+        wanted.append((forecast - len(text), text, level_word(reading.forecast_level).tone))
+    row: list[Span | None] = [None] * cells
+    for start, text, tone in wanted:
+        left = max(0, min(cells - len(text), start))
+        if all(cell is None for cell in row[max(0, left - 1) : left + len(text) + 1]):
+            for i, char in enumerate(text):
+                row[left + i] = (char, tone)
+    return tuple(cell or (" ", "muted") for cell in row)
+
+
+# -- lines --------------------------------------------------------------------------------------------------------
+
+LABELS = ("WHERE", "HEALTHY", "GO BACK", "FINISH")
+
+
+def answers(view: ClockView) -> list[Line]:
+    """The four answers with their questions' names in front."""
+    lines = (view.where, view.health, view.back, view.finish)
+    return [((fit(label, 9), "title"), *line) for label, line in zip(LABELS, lines, strict=True)]
+
+
+def arithmetic(scene: Scene, reading: clock.Reading) -> list[Line]:
+    """How the clock comes to its numbers: every summand, step by step."""
+    state = scene.state
+    out: list[Line] = [(("ROLLBACK BY  =  window end − margin − what undoing takes", "title"),)]
+    rows: list[tuple[str, str, Tone]] = [
+        ("window end", scene.time(reading.end), "plain"),
+        ("− margin kept free", duration_text(reading.margin), "plain"),
+    ]
+    for spec in reversed(scene.plan.steps):
+        cost = clock.step_rollback_cost(spec, state.steps[spec.id])
+        if cost:
+            measured = state.steps[spec.id].rollback_seconds is not None
+            batches = state.steps[spec.id].touched()
+            how = "measured" if measured else f"estimate, {batches} batches" if batches > 1 else "estimate"
+            rows.append((f"− undo {spec.id} ({how})", duration_text(cost), "plain"))
+    if reading.by is not None:
+        tone = level_word(reading.slack_level).tone
+        rows.append(("= rollback by", scene.time(reading.by), tone))
+        rows.append(("− now", scene.time(scene.now), "plain"))
+        assert reading.slack is not None
+        rows.append((f"= slack: {level_word(reading.slack_level).word}", clock_text(reading.slack), tone))
+    else:
+        rows.append((f"forward only: {reading.no_return} cannot be undone", "–", "watch"))
+    out += [((f"  {fit(name, 44)}", tone if name.startswith("=") else "plain"), (value, tone))
+            for name, value, tone in rows]  # fmt: skip
+    out += [(), (("FORECAST  =  now + the longest chain of what is left", "title"),)]
+    for spec in scene.plan.steps:
+        step = state.steps[spec.id]
+        if step.state in OVER or step.state == "rolled back":
+            continue
+        left = clock.step_remaining(state, spec, scene.now)
+        planned = duration_text(step_seconds(scene.plan, spec))
+        out.append(
+            ((f"  {fit(f'+ {spec.id}', 44)}", "plain"), (fit(duration_text(left), 12), "plain"),
+             (f"planned {planned}", "muted"))
+        )  # fmt: skip
+    tone = level_word(reading.forecast_level).tone
+    out.append(((f"  {fit('= forecast finish', 44)}", tone), (scene.time(reading.forecast), tone)))
+    return out

@@ -1,0 +1,207 @@
+"""Hosts: which need a look and why, in words; in an order that does not jump; one line each. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from upgrade_tui.tui.view.history import Series
+from upgrade_tui.tui.view.scene import STALE, Scene
+from upgrade_tui.tui.view.spans import Line, Span, clip, cut, fit, spark
+from upgrade_tui.tui.words import Tone, Word, link_word
+from upgrade_tui.units import duration_text
+from upgrade_tui.window.state import HostState
+from upgrade_tui.window.telemetry import HostFrame, Link, Sample
+
+BAD_UNITS = frozenset({"failed", "inactive", "deactivating"})
+_DOWN = frozenset({"lost", "refused", "unresolved", "host key unknown", "host key changed", "auth failed"})
+
+_STALE_WORD = Word("◌", ".", "stale", "watch")
+_LIMIT_WORD = Word("▲", "!", "over limit", "tight")
+_UNIT_WORD = Word("▲", "!", "unit", "bad")
+_WAITING_WORD = Word("◌", ".", "no sample", "watch")
+
+
+class HostRow(Struct, frozen=True):
+    """A host as the pane and the header say it. ``rank``: 0 needs a look most; 9 is fine."""
+
+    name: str
+    word: Word
+    rank: int
+    reasons: tuple[str, ...]  # why it needs a look, in words; the first is the worst
+    sample: Sample | None
+    age: float | None  # seconds since the sample
+    hot: frozenset[str]  # metrics over their limits: cpu, memory, disk, ...
+
+
+def host_row(scene: Scene, name: str) -> HostRow:
+    """What there is to say of a host now."""
+    host = scene.state.hosts[name]
+    seen = scene.host(name)
+    link: Link = seen.link if seen is not None else host.link
+    sample = seen.sample if seen is not None else None
+    age = None if seen is None or seen.age is None else seen.age + (scene.frame_age or 0.0)
+    hot = frozenset(alert.metric for alert in host.alerts.values())
+    if link == "up" and not hot and not host.units and age is not None and age < STALE:
+        return HostRow(name, link_word("up"), 9, (), sample, age, hot)
+    word, rank, reasons = _trouble(scene, host, seen, link, age)
+    return HostRow(name, word, rank, reasons, sample, age, hot)
+
+
+def _trouble(
+    scene: Scene, host: HostState, seen: HostFrame | None, link: Link, age: float | None
+) -> tuple[Word, int, tuple[str, ...]]:
+    """The word, the rank and the reasons of a host that may not be fine. The worst reason decides."""
+    found: list[tuple[int, Word, str]] = []
+    detail = (seen.detail if seen is not None else "") or host.detail
+    if link in _DOWN:
+        since = max(0.0, scene.now - host.since) if host.since is not None and host.link == link else age
+        ago = f" {duration_text(since)}" if since is not None else ""
+        found.append((0, link_word(link), f"{link}{ago}{': ' + detail if detail else ''}"))
+    bad = [f"{unit} {state}" for unit, state in host.units.items() if state in BAD_UNITS]
+    found += [(1, _UNIT_WORD, text) for text in bad]
+    found += [(2, _LIMIT_WORD, text) for text in alert_texts(scene, host, seen)]
+    if link in ("connecting", "no sampler"):
+        found.append((3, link_word(link), f"{link}{': ' + detail if detail else ''}"))
+    elif link == "up" and scene.frame is not None and (age is None or age >= STALE):
+        text = "no sample yet" if age is None else f"no sample for {duration_text(age)}"
+        found.append((3, _WAITING_WORD if age is None else _STALE_WORD, text))
+    if not found:
+        return link_word(link), 9, ()
+    found.sort(key=lambda each: each[0])
+    return found[0][1], found[0][0], tuple(text for _, _, text in found)
+
+
+def alert_texts(scene: Scene, host: HostState, seen: HostFrame | None) -> list[str]:
+    """``memory 93 %``, ``disk /var 88 %``: the limits that stand crossed, with the newest values there are."""
+    out = []
+    for alert in host.alerts.values():
+        value = alert.value
+        if seen is not None and seen.link == "up" and seen.sample is not None:
+            value = _newest(seen.sample, alert.metric, alert.what, value)
+        name = f"{alert.metric.replace('_', ' ')} {alert.what}".strip()
+        out.append(f"{name} {value:.0f} % (limit {alert.limit:.0f})")
+    return out
+
+
+def _newest(sample: Sample, metric: str, what: str, value: float) -> float:
+    if metric == "disk" and what:
+        return next((d.percent for d in sample.disks if d.mount == what), value)
+    newest = sample.metric(metric)
+    return value if newest is None else newest
+
+
+class Order:
+    """Keeps rows from jumping: worse at once to the top, better only after ``hold`` seconds; else the plan's order."""
+
+    def __init__(self, hold: float = 10.0) -> None:
+        self.hold = hold
+        self._ranks: dict[str, tuple[int, float]] = {}  # rank shown, when it was last as bad
+
+    def sorted(self, rows: Iterable[HostRow], now: float) -> list[HostRow]:
+        """Worst first."""
+        keyed = []
+        for row in rows:
+            rank, at = self._ranks.get(row.name, (row.rank, now))
+            if row.rank <= rank or now - at >= self.hold or now < at:
+                rank, at = row.rank, now
+            self._ranks[row.name] = (rank, at)
+            keyed.append((rank, row))
+        keyed.sort(key=lambda each: each[0])  # stable: plan order within a rank
+        return [row for _, row in keyed]
+
+
+def summary(rows: Iterable[HostRow]) -> tuple[int, int, list[HostRow]]:
+    """How many are up, how many there are, and those that need a look, worst first."""
+    every = list(rows)
+    need = sorted((r for r in every if r.rank < 9), key=lambda r: r.rank)
+    return sum(1 for r in every if r.word.word == "up" or r.rank in (1, 2)), len(every), need
+
+
+def matches(row: HostRow, groups: Iterable[str], needle: str) -> bool:
+    """Whether a filter shows this row: in its name, its groups, its state or its reasons."""
+    text = " ".join((row.name, row.word.word, *groups, *row.reasons)).lower()
+    return all(part in text for part in needle.lower().split())
+
+
+# -- lines --------------------------------------------------------------------------------------------------------
+
+
+class Columns(Struct, frozen=True):
+    """Widths in cells for a pane's width; 0 leaves a column out."""
+
+    name: int
+    state: int
+    spark: int
+    load: int
+    net: int
+
+
+def columns(width: int, names: Iterable[str]) -> Columns:
+    """What fits: names and numbers first, then sparklines, then load and network."""
+    name = min(max([6, *(len(n) for n in names)]), 12 if width < 90 else 20)
+    left = width - 2 - name - 1 - 11 - 3 * 5
+    spark_width = max(0, min(20, (left - 2) // 2)) if left >= 10 else 0
+    left -= 2 * (spark_width + 1)
+    load = 6 if left >= 6 else 0
+    left -= load
+    return Columns(name, 11, spark_width, load, 16 if left >= 16 else 0)
+
+
+def header(cols: Columns) -> Line:
+    """The columns' names."""
+    text = "  " + fit("host", cols.name) + " " + fit("state", cols.state)
+    for title in ("cpu", "mem"):
+        text += f"{title:>5}" + (" " + fit("last minute", cols.spark) if cols.spark else "")
+    text += " disk"
+    text += "  load" if cols.load else ""
+    text += fit("in", 8, right=True) + fit("out", 8, right=True) if cols.net else ""
+    return ((text, "muted"),)
+
+
+def line(row: HostRow, cols: Columns, width: int, series: Series | None) -> Line:
+    """A host's line. Numbers that are not fresh are muted, and the state says how old they are."""
+    start: list[Span] = [(row.word.glyph + " ", row.word.tone), (fit(row.name, cols.name) + " ", "strong")]
+    fresh = row.sample is not None and row.age is not None and row.age < STALE and row.rank != 0
+    if not fresh and row.reasons:
+        return cut((*start, (clip(row.reasons[0], width - 3 - cols.name), row.word.tone)), width)
+    state = _state(row)
+    start.append((fit(state, cols.state), row.word.tone if row.rank < 9 else "muted"))
+    if row.sample is None:
+        return tuple(start)
+    tone: Tone = "plain" if fresh else "muted"
+    values = (("cpu", row.sample.cpu, 0), ("memory", row.sample.memory, 1))
+    for metric, value, column in values:
+        start.append(_number(value, metric in row.hot, tone))
+        if cols.spark:
+            past = series.column(column, 60) if series is not None else []
+            count = series.count if series is not None else 0
+            blocks = spark(past, cols.spark, 100.0, per_cell=max(1, -(-60 // cols.spark)), end=count)
+            start.append((" " + blocks, "tight" if metric in row.hot else "run" if fresh else "muted"))
+    start.append(_number(row.sample.disk, "disk" in row.hot, tone))
+    if cols.load:
+        start.append((f"{row.sample.load1:6.1f}", "tight" if "load" in row.hot else tone))
+    if cols.net:
+        start.append((fit(rate(row.sample.received), 8, right=True) + fit(rate(row.sample.sent), 8, right=True), tone))
+    return cut(tuple(start), width)
+
+
+def _number(value: float, hot: bool, tone: Tone) -> Span:
+    return (f"{value:4.0f}" + ("!" if hot else "%"), "bad" if hot else tone)
+
+
+def _state(row: HostRow) -> str:
+    """A short word: what is over its limit by name, else the link."""
+    if row.rank == 2:
+        return " ".join(sorted(row.hot)) if len(row.hot) <= 1 else f"{len(row.hot)} limits"
+    return row.word.word if row.rank != 1 else "unit failed"
+
+
+def rate(value: float) -> str:
+    """Bytes a second in at most seven cells: ``1.2M/s``."""
+    for unit in ("B", "K", "M", "G"):
+        if value < 1000 or unit == "G":
+            return f"{value:.0f}{unit}/s" if value >= 10 or unit == "B" else f"{value:.1f}{unit}/s"
+        value /= 1024
+    raise AssertionError("unreachable")

@@ -1,0 +1,255 @@
+"""Steps: grouped by phase, what runs on which batch, planned against elapsed, whose it is. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from upgrade_tui.plan.estimate import step_seconds
+from upgrade_tui.plan.model import Step
+from upgrade_tui.tui.view.scene import Scene
+from upgrade_tui.tui.view.spans import Line, Span, bar, clip, cut, fit, joined
+from upgrade_tui.tui.words import Tone, Word, step_word, worst_first
+from upgrade_tui.units import duration_text
+from upgrade_tui.window.state import OVER, StepState
+
+KINDS = {"manual": "tick", "command": "run", "gate": "gate", "bake": "bake"}
+_NEEDY = ("unknown", "failed", "unreachable")
+
+
+class StepRow(Struct, frozen=True):
+    """A step as the pane says it."""
+
+    id: str
+    title: str
+    kind: str
+    phase: str
+    state: str  # with ``ready`` worked out
+    word: Word
+    who: str  # claimed by, else done by, else the owner
+    planned: float  # seconds
+    elapsed: float | None  # seconds
+    share: float | None  # of its hosts (a bake: of its time), 0 to 1; only while it runs
+    remark: str  # a second line, where there is something to say
+    irreversible: bool
+    notes: int
+
+
+def step_rows(scene: Scene) -> list[StepRow]:
+    """All steps in the plan's order."""
+    return [step_row(scene, spec) for spec in scene.plan.steps]
+
+
+def step_row(scene: Scene, spec: Step) -> StepRow:
+    """What there is to say of a step now."""
+    step, state = scene.state.steps[spec.id], scene.state.shown(spec.id)
+    planned = step_seconds(scene.plan, spec)
+    elapsed = None
+    if step.started is not None:
+        ended = step.finished if step.state in ("done", "failed", "unknown", "skipped", "rolled back") else None
+        elapsed = max(0.0, (ended if ended is not None else scene.now) - step.started)
+    return StepRow(
+        id=spec.id, title=spec.title, kind=spec.what, phase=spec.phase or "Steps", state=state, word=step_word(state),
+        who=step.claimed_by or (step.by if step.state != "pending" else "") or spec.owner, planned=planned,
+        elapsed=elapsed, share=_share(step, spec, elapsed, planned), remark=_remark(scene, spec, step, state),
+        irreversible=spec.irreversible, notes=step.notes,
+    )  # fmt: skip
+
+
+def over_count(step: StepState) -> tuple[int, int]:
+    """Hosts that are over, and all hosts of the step."""
+    return sum(1 for t in step.tasks.values() if t.state in OVER), len(step.tasks)
+
+
+def progress(step: StepState) -> str:
+    """``batch 2/3 · 4/8 hosts``, as far as there is something to count."""
+    done, hosts = over_count(step)
+    if not hosts:
+        return ""
+    parts = []
+    if len(step.batches) > 1:
+        parts.append(f"batch {max(0, step.batch) + 1}/{len(step.batches)}")
+    if hosts > 1 or step.batches != (("local",),):
+        parts.append(f"{done}/{hosts} host{'s' if hosts != 1 else ''} done")
+    return " · ".join(parts)
+
+
+def trouble_text(step: StepState) -> str:
+    """``failed on api3: exit 2; unknown on db1: ...``: what somebody must look at."""
+    parts = []
+    for state in _NEEDY:
+        tasks = [t for t in step.tasks.values() if t.state == state]
+        if tasks:
+            names = ", ".join(t.host for t in tasks[:3]) + (f" and {len(tasks) - 3} more" if len(tasks) > 3 else "")
+            why = tasks[0].reason or tasks[0].last_line
+            parts.append(f"{state} on {names}" + (f": {why}" if why else ""))
+    return "; ".join(parts)
+
+
+def _share(step: StepState, spec: Step, elapsed: float | None, planned: float) -> float | None:
+    if step.state != "running":
+        return None
+    if spec.what == "bake":
+        return min(1.0, (elapsed or 0.0) / planned) if planned else 1.0
+    done, hosts = over_count(step)
+    return done / hosts if hosts > 1 else None
+
+
+def _remark(scene: Scene, spec: Step, step: StepState, state: str) -> str:
+    trouble = trouble_text(step)
+    if state == "running":
+        if spec.what == "gate":
+            return _votes(spec, step)
+        if spec.what == "bake":
+            left = max(0.0, float(spec.bake or spec.estimate) - (scene.now - (step.started or scene.now)))
+            return f"{duration_text(left)} more of quiet"
+        if spec.what == "manual":
+            return f"under way; space ticks it{f': {spec.instructions}' if spec.instructions else ''}"
+        return " · ".join(p for p in (progress(step), trouble, _resting(scene, spec, step)) if p)
+    if state in ("failed", "unknown"):
+        return trouble or step.reason or "no reason given"
+    if state == "skipped":
+        return step.reason
+    if state == "rolling back":
+        return f"being undone: {step.reason}"
+    if state == "ready" and spec.what == "gate":
+        return _votes(spec, step)
+    return ""
+
+
+def _resting(scene: Scene, spec: Step, step: StepState) -> str:
+    """Between two batches: how the pause goes."""
+    if not spec.bake or any(t.state == "running" for t in step.tasks.values()):
+        return ""
+    ended = [t.finished for t in step.tasks.values() if t.finished is not None]
+    done, hosts = over_count(step)
+    if not ended or done == hosts:
+        return ""
+    return f"next batch in {duration_text(max(0.0, float(spec.bake) - (scene.now - max(ended))))}"
+
+
+def _votes(spec: Step, step: StepState) -> str:
+    go = [login for login, vote in step.votes.items() if vote.go]
+    said = f": {', '.join(go)}" if go else ""
+    may = [login for login in spec.by if login not in step.votes]
+    waits = f"; waits for {', '.join(may)}" if may and len(go) < spec.approvals else ""
+    return f"{len(go)} of {spec.approvals} go{said}{waits}"
+
+
+def phases(rows: list[StepRow]) -> Iterator[tuple[str, list[StepRow]]]:
+    """Neighbours with the same phase, together."""
+    start = 0
+    for i in range(1, len(rows) + 1):
+        if i == len(rows) or rows[i].phase != rows[start].phase:
+            yield rows[start].phase, rows[start:i]
+            start = i
+
+
+def matches(row: StepRow, needle: str) -> bool:
+    """Whether a filter shows this row."""
+    text = " ".join((row.id, row.title, row.phase, row.word.word, row.who, row.kind, row.remark)).lower()
+    return all(part in text for part in needle.lower().split())
+
+
+# -- lines --------------------------------------------------------------------------------------------------------
+
+
+class Columns(Struct, frozen=True):
+    """Widths in cells."""
+
+    id: int
+    title: int
+    time: int
+    who: int
+
+
+def columns(rows: list[StepRow], width: int) -> Columns:
+    """Id and state always; then time, then the title in what is left, then the person."""
+    ident = min(max([4, *(len(r.id) for r in rows)]), 14 if width < 90 else 20)
+    who = min(max([3, *(len(r.who) for r in rows)]), 8)
+    time = 15 if width >= 60 else 8
+    title = width - 2 - ident - 1 - _STATE - time - 1 - who - 1
+    if title < 12:
+        return Columns(ident, max(0, title + who + 1), time, 0)
+    return Columns(ident, title, time, who)
+
+
+_STATE = 13
+
+
+def phase_line(phase: str, rows: list[StepRow], width: int) -> Line:
+    """A phase's heading: how far it is."""
+    over = sum(1 for r in rows if r.state in OVER)
+    worst: Tone = min((r.word.tone for r in rows), key=worst_first)
+    tone: Tone = worst if worst in ("bad", "unknown", "tight", "run") else "title"
+    text = f"{over}/{len(rows)} done"
+    return cut(((phase.upper(), tone), ("  " + text, "muted")), width)
+
+
+def header(cols: Columns) -> Line:
+    """The columns' names."""
+    text = "  " + fit("step", cols.id + 1) + fit("", cols.title) + fit("state", _STATE)
+    text += fit("took/planned" if cols.time >= 15 else "planned", cols.time, right=True)
+    return ((text + (" " + fit("who", cols.who) if cols.who else ""), "muted"),)
+
+
+def line(row: StepRow, cols: Columns, width: int) -> Line:
+    """A step's own line."""
+    begun = row.state not in ("pending", "skipped", "rolled back")
+    quiet: Tone = "plain" if begun else "muted"
+    out: list[Span] = [
+        (row.word.glyph + " ", row.word.tone),
+        (fit(row.id, cols.id) + " ", "strong" if row.state in ("running", "ready", "failed", "unknown") else quiet),
+        (fit(row.title, cols.title - 1) + " " if cols.title else "", quiet),
+        (fit(row.word.word, _STATE), row.word.tone),
+        (fit(_times(row, cols.time), cols.time, right=True), _time_tone(row)),
+    ]
+    if cols.who:
+        out.append((" " + fit(row.who, cols.who), "muted"))
+    return cut(tuple(out), width)
+
+
+def _times(row: StepRow, width: int) -> str:
+    planned = short(row.planned)
+    if width < 15:
+        return short(row.elapsed) if row.elapsed is not None else planned
+    return f"{short(row.elapsed)} / {planned}" if row.elapsed is not None else planned
+
+
+def _time_tone(row: StepRow) -> Tone:
+    if row.elapsed is None:
+        return "muted"
+    if row.state == "running" and row.elapsed > row.planned:
+        return "tight"
+    return "plain" if row.state == "running" else "muted"
+
+
+def remark_line(row: StepRow, cols: Columns, width: int) -> Line:
+    """The second line: progress, votes, what went wrong; and the point of no return ahead."""
+    indent: Span = (" " * 4, "muted")
+    tone: Tone = row.word.tone if row.word.tone in ("bad", "unknown", "tight") else "run"
+    if row.state == "skipped":
+        tone = "muted"
+    if row.share is None:
+        return cut((indent, (row.remark, tone)), width)
+    full, empty = bar(row.share, max(6, min(16, width // 6)))
+    text = clip(row.remark, width - len(full) - len(empty) - 6)
+    return joined([((indent), (full, tone), (empty, "muted"), (" " + text, tone))])
+
+
+def warning_line(row: StepRow, width: int) -> Line:
+    """Under an irreversible step that is still ahead."""
+    return cut(((" " * 4, "muted"), ("▲ point of no return: forward only from here", "watch")), width)
+
+
+def short(seconds: float | None) -> str:
+    """A duration in at most seven cells: ``3:12``, ``12m``, ``1h04m``."""
+    if seconds is None:
+        return "–"
+    whole = round(seconds)
+    if whole >= 3600:
+        return f"{whole // 3600}h{whole % 3600 // 60:02}m"
+    if whole >= 60:
+        return f"{whole // 60}m{whole % 60:02}s" if whole % 60 else f"{whole // 60}m"
+    return f"{whole}s"
