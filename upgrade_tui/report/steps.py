@@ -1,0 +1,76 @@
+"""Planned against actual, step by step and task by task. Pure."""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+
+from upgrade_tui.plan.estimate import Slot, rollback_seconds, schedule, step_seconds, window_start
+from upgrade_tui.plan.model import Plan, Step
+from upgrade_tui.report.history import History, Run
+from upgrade_tui.report.model import StepRow, TaskRow
+from upgrade_tui.report.times import elapsed, moment
+from upgrade_tui.window.events import Record
+
+_NOT_OVER = ("pending", "running", "rolling back")
+
+
+def planned(plan: Plan, history: History) -> tuple[Slot, ...]:
+    """The schedule from the window's start on; empty where nobody knows that start yet (a drill that never opened)."""
+    if history.state.opened is None and plan.window.start.at is None:
+        return ()
+    return schedule(plan, history.state.start if history.state.opened is not None else window_start(plan, 0.0))
+
+
+def step_rows(plan: Plan, history: History, zone: tzinfo) -> tuple[StepRow, ...]:
+    """A row a step, in the plan's order."""
+    slots = {slot.step: slot for slot in planned(plan, history)}
+    return tuple(_row(plan, history, zone, i, step, slots.get(step.id)) for i, step in enumerate(plan.steps, 1))
+
+
+def span(runs: list[Run]) -> tuple[Record | None, Record | None]:
+    """Where the first attempt of a step began and the last one ended."""
+    began = next((run.began for run in runs if run.began is not None), None)
+    return began, runs[-1].ended if runs else None
+
+
+def _row(plan: Plan, history: History, zone: tzinfo, number: int, spec: Step, slot: Slot | None) -> StepRow:
+    state, runs = history.state.steps[spec.id], history.runs_of(spec.id)
+    began, ended = span(runs)
+    if state.state in _NOT_OVER:
+        ended = None
+    seconds = elapsed(began, ended) if began is not None and ended is not None else None
+    begun = began or (ended if state.state != "skipped" else None)
+    length = step_seconds(plan, spec)
+    override = next((run.override for run in reversed(runs) if run.override), "")
+    return StepRow(
+        number=number, phase=spec.phase, id=spec.id, title=spec.title, kind=spec.what, owner=spec.owner,
+        state=history.state.shown(spec.id),
+        planned_start=moment(slot.start, zone) if slot else None,
+        planned_end=moment(slot.end, zone) if slot else None,
+        planned_seconds=length,
+        started=moment(began.ts, zone) if began else None,
+        finished=moment(ended.ts, zone) if ended else None,
+        seconds=seconds,
+        start_deviation=round(begun.ts - slot.start, 3) if begun and slot else None,
+        deviation=round(seconds - length, 3) if seconds is not None else None,
+        attempts=sum(1 for run in runs if run.began is not None), by=state.by, claimed_by=state.claimed_by,
+        hosts=len(state.tasks), hosts_done=sum(1 for t in state.tasks.values() if t.state == "done"),
+        reason=state.reason, override=override, irreversible=spec.irreversible,
+        rollback_planned=rollback_seconds(plan, spec) if spec.rollback is not None else None,
+        rollback_seconds=state.rollback_seconds,
+        evidence=tuple(dict.fromkeys(seq for run in runs for seq in run.evidence)),
+    )  # fmt: skip
+
+
+def task_rows(history: History) -> tuple[TaskRow, ...]:
+    """The latest attempt of every task that was begun or settled."""
+    return tuple(
+        TaskRow(
+            step=step.id, host=task.host, batch=task.batch + 1, state=task.state, attempt=task.attempt,
+            seconds=task.seconds, exit=task.exit, reason=task.reason, output=task.output, last_line=task.last_line,
+            settled_by=task.settled_by,
+        )
+        for step in history.state.steps.values()
+        for task in step.tasks.values()
+        if task.state != "pending"
+    )  # fmt: skip

@@ -1,0 +1,123 @@
+"""Readings that Markdown and HTML share, so that both say the same. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from upgrade_tui.report.model import Alert, CanaryRow, Entry, Numbers, Report, StepRow
+from upgrade_tui.report.times import date_time, lasting, share
+from upgrade_tui.units import duration_text
+
+GLYPHS = {
+    "done": "✓", "failed": "✗", "unknown": "?", "skipped": "»", "running": "▶", "pending": "·", "ready": "○",
+    "rolling back": "↶", "rolled back": "↺", "unreachable": "⌀",
+    "completed": "✓", "abandoned": "✗", "paused": "‖", "not opened": "·",
+    "healthy": "✓", "degraded": "!", "failing": "✗", "no data": "?",
+    "showed": "✗", "showed signs": "!", "did not show": "✓", "not watched": "·",
+    "good": "✓", "warning": "!", "bad": "✗", "decision": "◆", "normal": "·", "routine": "·",
+}  # fmt: skip
+"""A glyph for every state: never colour alone, and never a glyph without its word."""
+
+TIMELINE_LIMIT = 300
+"""Entries of a Markdown timeline; a longer one leaves its routine entries out, and says so."""
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """``1 step``, ``2 steps``."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def evidence(seqs: Sequence[int], limit: int = 6) -> str:
+    """``#12``, ``#12, #40``: where in the log it stands; long lists keep their ends."""
+    if len(seqs) > limit:
+        return ", ".join(f"#{seq}" for seq in seqs[: limit - 1]) + f" … #{seqs[-1]}"
+    return ", ".join(f"#{seq}" for seq in seqs)
+
+
+def outcome_line(report: Report) -> str:
+    """One sentence on how it ended, or how it stands."""
+    summary = report.summary
+    if summary.outcome == "not opened":
+        return "The window was not opened."
+    if report.interim:
+        why = f" ({summary.reason})" if summary.outcome == "paused" and summary.reason else ""
+        return f"Interim report: the window is {summary.outcome}{why}; this is the log up to {date_time(report.as_of)}."
+    why = f": {summary.reason}" if summary.reason else ""
+    return f"Closed as {summary.outcome} at {date_time(summary.closed)}{why}."
+
+
+def end_line(report: Report) -> str:
+    """How the work's end stands to the window's."""
+    before = report.summary.before_end
+    if before is None:
+        return "–"
+    if before < 0:
+        return f"{duration_text(-before)} past the end of the window"
+    inside = " (inside the margin)" if before < report.summary.margin else ""
+    return f"{duration_text(before)} before the end of the window{inside}"
+
+
+def slack_line(numbers: Numbers) -> str:
+    """The lowest slack in words."""
+    if numbers.lowest_slack is None:
+        return "not measured"
+    if numbers.lowest_slack < 0:
+        return f"{duration_text(numbers.lowest_slack)}: a rollback would have run past the window"
+    return duration_text(numbers.lowest_slack)
+
+
+def steps_line(numbers: Numbers) -> str:
+    """``14 of 14 done``, and what else there was."""
+    parts = [f"{numbers.steps_done} of {numbers.steps} done"]
+    for count, word in (
+        (numbers.steps_skipped, "skipped"), (numbers.steps_failed, "failed"), (numbers.steps_unknown, "unknown"),
+        (numbers.steps_rolled_back, "rolled back"), (numbers.steps_running, "running"),
+        (numbers.steps_not_begun, "not begun"),
+    ):  # fmt: skip
+        if count:
+            parts.append(f"{count} {word}")
+    return ", ".join(parts)
+
+
+def tasks_line(numbers: Numbers) -> str:
+    """``20 of 21 done, 1 failed; 22 sent``."""
+    parts = [f"{numbers.tasks_done} of {numbers.tasks} done"]
+    parts += [f"{numbers.tasks_failed} failed"] if numbers.tasks_failed else []
+    parts += [f"{numbers.tasks_unknown} unknown"] if numbers.tasks_unknown else []
+    return f"{', '.join(parts)}; {numbers.attempts} sent to hosts"
+
+
+def canary_line(row: CanaryRow) -> str:
+    """How long it was what: ``failing 9 m, degraded 20 s``."""
+    parts = [
+        f"{word} {lasting(seconds)}"
+        for word, seconds in (
+            ("failing", row.failing_seconds), ("degraded", row.degraded_seconds), ("no data", row.no_data_seconds),
+            ("healthy", row.healthy_seconds),
+        )
+        if seconds
+    ]  # fmt: skip
+    return ", ".join(parts) or "no verdict"
+
+
+def alert_line(alert: Alert) -> str:
+    """``memory over 90 %, at worst 92 %``."""
+    return f"{alert.metric} over {share(alert.limit)}, at worst {share(alert.worst)}"
+
+
+def why(row: StepRow) -> str:
+    """What is to be said of a step: its reason, the override, the point of no return."""
+    parts = [row.reason] if row.reason else []
+    if row.override:
+        parts.append(f"override: {row.override}")
+    if row.irreversible:
+        parts.append("irreversible")
+    return "; ".join(parts)
+
+
+def timeline_for(entries: tuple[Entry, ...], limit: int) -> tuple[tuple[Entry, ...], int]:
+    """The entries to show and how many routine ones were left out for want of room."""
+    if len(entries) <= limit:
+        return entries, 0
+    kept = tuple(entry for entry in entries if entry.weight != "routine")
+    return kept, len(entries) - len(kept)
