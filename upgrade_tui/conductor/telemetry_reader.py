@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,56 +11,19 @@ from typing import Any
 
 from msgspec import Struct
 
+from upgrade_tui.conductor.protocol import Point
 from upgrade_tui.conductor.telemetry_schema import DISK_METRICS, METRICS, VERSION
 
+Series = dict[str, tuple[Point, ...]]
+"""Points by what they measure, each series over the same stretches of time; None in a point is a gap."""
+
+PERCENTILES = (50, 95, 99)
+MOST_POINTS = 10_000
 _BUSY = 2.0  # seconds to wait for a lock
-PERCENTILES = (50.0, 95.0, 99.0)
 
 
 class TelemetryUnreadable(Exception):
     """The telemetry of a window cannot be read; the text says why."""
-
-
-class Point(Struct, frozen=True, array_like=True):
-    """What a metric did in one stretch of time: lowest, mean, highest. ``ts`` is where the stretch begins."""
-
-    ts: float
-    low: float
-    mean: float
-    high: float
-
-
-class HostHistory(Struct, frozen=True):
-    """A host's metrics over time. A metric or a stretch without samples is left out: a gap is a gap."""
-
-    host: str
-    since: float  # epoch seconds
-    until: float
-    width: float  # seconds of one point
-    metrics: dict[str, tuple[Point, ...]]
-    disks: dict[str, dict[str, tuple[Point, ...]]]  # mount -> percent, read, written, busy
-
-
-class CanaryPoint(Struct, frozen=True, array_like=True):
-    """What a canary answered in one stretch of time. Latency (seconds) and value cover the answers that had one."""
-
-    ts: float
-    good: int
-    bad: int
-    unknown: int  # probes that proved nothing
-    latency: Point | None
-    value: Point | None
-    worst: str  # the worst verdict: healthy < no data < degraded < failing
-
-
-class CanaryHistory(Struct, frozen=True):
-    """A canary's answers over time."""
-
-    canary: str
-    since: float
-    until: float
-    width: float
-    points: tuple[CanaryPoint, ...]
 
 
 class CanarySummary(Struct, frozen=True):
@@ -67,12 +31,27 @@ class CanarySummary(Struct, frozen=True):
 
     good: int
     bad: int
-    unknown: int
+    unknown: int  # probes that proved nothing
     latency: dict[str, float]  # "p50", "p95", "p99", "max"; empty without a good answer
 
 
+def _folded(names: Sequence[str]) -> str:
+    return ", ".join(f"min({name}), avg({name}), max({name})" for name in names)
+
+
+# The queries are put together from the constants of the schema only; values are always bound.
+_BUCKET = "min(CAST((ts - :since) / :width AS INTEGER), :last) AS bucket"
+_BETWEEN = "= :name AND ts >= :since AND ts < :until"
+_PROBED = ("ok", "latency", "value")
+_HOST = f"SELECT {_BUCKET}, {_folded(METRICS)} FROM samples WHERE host {_BETWEEN} GROUP BY bucket"  # noqa: S608
+_DISKS = f"SELECT {_BUCKET}, mount, {_folded(DISK_METRICS)} FROM disks WHERE host {_BETWEEN} GROUP BY mount, bucket"  # noqa: S608
+_CANARY = f"SELECT {_BUCKET}, {_folded(_PROBED)} FROM probes WHERE canary {_BETWEEN} GROUP BY bucket"  # noqa: S608
+_COUNTS = f"SELECT total(ok = 1), total(ok = 0), total(ok IS NULL) FROM probes WHERE canary {_BETWEEN}"  # noqa: S608
+_LATENCIES = f"SELECT latency FROM probes WHERE canary {_BETWEEN} AND ok = 1 AND latency NOT NULL ORDER BY latency"  # noqa: S608
+
+
 class TelemetryReader:
-    """Reads the file at ``path``, also while a conductor writes it. One thread; close it, or use it in a ``with``.
+    """Reads the file at ``path``, also while a conductor writes it. For one thread; close it, or use it in a ``with``.
 
     Raises TelemetryUnreadable, also from every method.
     """
@@ -80,15 +59,18 @@ class TelemetryReader:
     def __init__(self, path: Path) -> None:
         self._path = path
         if not path.is_file():
-            raise TelemetryUnreadable(f"{path}: there is none")
+            raise TelemetryUnreadable(f"{path}: there is no such file")
         try:
             self._connection = _connect(path)
-            (version,) = self._connection.execute("PRAGMA user_version").fetchone()
         except sqlite3.Error as error:
             raise TelemetryUnreadable(f"{path}: {error}") from error
-        if version != VERSION:
+        try:
+            ((version,),) = self._rows("PRAGMA user_version")
+            if version != VERSION:
+                raise TelemetryUnreadable(f"{path}: its tables are version {version}, this program reads {VERSION}")
+        except TelemetryUnreadable:
             self._connection.close()
-            raise TelemetryUnreadable(f"{path}: its tables are version {version}, this program reads version {VERSION}")
+            raise
 
     def close(self) -> None:
         """Let go of the file."""
@@ -110,72 +92,32 @@ class TelemetryReader:
         """The canaries that were ever asked."""
         return tuple(row[0] for row in self._rows("SELECT DISTINCT canary FROM probes ORDER BY canary"))
 
-    def history_host(self, host: str, since: float, until: float, points: int) -> HostHistory:
-        """A host from ``since`` to ``until`` (epoch seconds, ``until`` excluded) in at most ``points`` points a metric."""
-        width = _width(since, until, points)
-        folded = ", ".join(f"min({m}), avg({m}), max({m})" for m in METRICS)
-        metrics: dict[str, list[Point]] = {}
-        for bucket, *values in self._rows(
-            f"SELECT {_BUCKET} AS bucket, {folded} FROM samples"
-            " WHERE host = :name AND ts >= :since AND ts < :until GROUP BY bucket ORDER BY bucket",
-            name=host, since=since, until=until, width=width, last=max(1, points) - 1,
-        ):  # fmt: skip
-            _spread(metrics, METRICS, since + bucket * width, values)
-        disks: dict[str, dict[str, list[Point]]] = {}
-        folded = ", ".join(f"min({m}), avg({m}), max({m})" for m in DISK_METRICS)
-        for mount, bucket, *values in self._rows(
-            f"SELECT mount, {_BUCKET} AS bucket, {folded} FROM disks"
-            " WHERE host = :name AND ts >= :since AND ts < :until GROUP BY mount, bucket ORDER BY mount, bucket",
-            name=host, since=since, until=until, width=width, last=max(1, points) - 1,
-        ):  # fmt: skip
-            _spread(disks.setdefault(mount, {}), DISK_METRICS, since + bucket * width, values)
-        return HostHistory(
-            host=host,
-            since=since,
-            until=until,
-            width=width,
-            metrics=_frozen(metrics),
-            disks={mount: _frozen(of) for mount, of in disks.items()},
-        )
+    def history_host(self, host: str, since: float, until: float, points: int) -> Series:
+        """A host between two moments (epoch seconds, ``until`` excluded), every series in ``points`` points.
 
-    def history_canary(self, canary: str, since: float, until: float, points: int) -> CanaryHistory:
-        """A canary from ``since`` to ``until`` (epoch seconds, ``until`` excluded) in at most ``points`` points."""
-        width = _width(since, until, points)
-        rows = self._rows(
-            f"SELECT {_BUCKET} AS bucket, total(ok = 1), total(ok = 0), total(ok IS NULL),"
-            " min(latency), avg(latency), max(latency), min(value), avg(value), max(value),"
-            " max(CASE verdict WHEN 'failing' THEN 3 WHEN 'degraded' THEN 2 WHEN 'no data' THEN 1 ELSE 0 END)"
-            " FROM probes WHERE canary = :name AND ts >= :since AND ts < :until GROUP BY bucket ORDER BY bucket",
-            name=canary, since=since, until=until, width=width, last=max(1, points) - 1,
-        )  # fmt: skip
-        found = []
-        for bucket, good, bad, unknown, *rest in rows:
-            ts = since + bucket * width
-            found.append(
-                CanaryPoint(
-                    ts=ts,
-                    good=int(good),
-                    bad=int(bad),
-                    unknown=int(unknown),
-                    latency=_point(ts, rest[0:3]),
-                    value=_point(ts, rest[3:6]),
-                    worst=_VERDICTS[rest[6]],
-                )
-            )
-        return CanaryHistory(canary=canary, since=since, until=until, width=width, points=tuple(found))
+        Series are named as the columns of ``samples`` (``cpu``, ``memory``, ...), those of a mount ``percent /var``,
+        ``read /var``, ``written /var``, ``busy /var``. What was never measured has no series.
+        """
+        grid = _Grid(since, until, points)
+        for bucket, *values in self._rows(_HOST, **grid.values(host)):
+            grid.put(bucket, METRICS, values)
+        for bucket, mount, *values in self._rows(_DISKS, **grid.values(host)):
+            grid.put(bucket, [f"{metric} {mount}" for metric in DISK_METRICS], values)
+        return grid.series()
+
+    def history_canary(self, canary: str, since: float, until: float, points: int) -> Series:
+        """A canary likewise: ``ok`` (0 to 1: the mean is the share of good answers), ``latency`` (seconds), ``value``."""
+        grid = _Grid(since, until, points)
+        for bucket, *values in self._rows(_CANARY, **grid.values(canary)):
+            grid.put(bucket, _PROBED, values)
+        return grid.series()
 
     def summary_canary(self, canary: str, since: float, until: float) -> CanarySummary:
         """Counts and latency percentiles (nearest rank) of the whole stretch."""
-        where = "FROM probes WHERE canary = :name AND ts >= :since AND ts < :until"
         stretch = {"name": canary, "since": since, "until": until}
-        ((good, bad, unknown),) = self._rows(
-            f"SELECT total(ok = 1), total(ok = 0), total(ok IS NULL) {where}", **stretch
-        )
-        times = [
-            row[0]
-            for row in self._rows(f"SELECT latency {where} AND ok = 1 AND latency NOT NULL ORDER BY latency", **stretch)
-        ]
-        latency = {f"p{p:g}": times[max(0, -int(-p * len(times) // 100) - 1)] for p in PERCENTILES} if times else {}
+        ((good, bad, unknown),) = self._rows(_COUNTS, **stretch)
+        times = [row[0] for row in self._rows(_LATENCIES, **stretch)]
+        latency = {f"p{p}": times[math.ceil(p * len(times) / 100) - 1] for p in PERCENTILES} if times else {}
         if times:
             latency["max"] = times[-1]
         return CanarySummary(good=int(good), bad=int(bad), unknown=int(unknown), latency=latency)
@@ -187,12 +129,38 @@ class TelemetryReader:
             raise TelemetryUnreadable(f"{self._path}: {error}") from error
 
 
-_BUCKET = "min(CAST((ts - :since) / :width AS INTEGER), :last)"
-_VERDICTS = ("healthy", "no data", "degraded", "failing")
+class _Grid:
+    """A stretch of time cut into equal buckets, and the series that fill them."""
+
+    def __init__(self, since: float, until: float, points: int) -> None:
+        self._count = max(1, min(points, MOST_POINTS))
+        self._width = max((until - since) / self._count, 0.001)
+        self._since, self._until = since, until
+        self._found: dict[str, dict[int, Point]] = {}
+
+    def values(self, name: str) -> dict[str, float | str]:
+        """The parameters of a query."""
+        last = self._count - 1
+        return {"name": name, "since": self._since, "until": self._until, "width": self._width, "last": last}
+
+    def put(self, bucket: int, names: Sequence[str], values: Sequence[float | None]) -> None:
+        """Three values a name: lowest, mean, highest."""
+        for i, name in enumerate(names):
+            low, mean, high = values[3 * i : 3 * i + 3]
+            if mean is not None:
+                self._found.setdefault(name, {})[bucket] = Point(self._begin(bucket), low, mean, high)
+
+    def series(self) -> Series:
+        """All series, with gaps where there was nothing."""
+        gaps = [Point(self._begin(i), None, None, None) for i in range(self._count)]
+        return {name: tuple(found.get(i, gap) for i, gap in enumerate(gaps)) for name, found in self._found.items()}
+
+    def _begin(self, bucket: int) -> float:
+        return self._since + bucket * self._width
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    """Read-only. A file of a finished window may lie where nothing can be created beside it."""
+    """Read-only. The file of a finished window may lie where nothing can be created beside it."""
     uri = path.resolve().as_uri()
     connection = sqlite3.connect(f"{uri}?mode=ro", uri=True, timeout=_BUSY)
     try:
@@ -201,25 +169,8 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.close()
         if path.with_name(path.name + "-wal").exists():
             raise
-        connection = sqlite3.connect(f"{uri}?immutable=1", uri=True)
+        return sqlite3.connect(f"{uri}?immutable=1", uri=True)
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
-
-
-def _width(since: float, until: float, points: int) -> float:
-    return max((until - since) / max(1, points), 0.001)
-
-
-def _point(ts: float, values: Sequence[float | None]) -> Point | None:
-    low, mean, high = values
-    return None if low is None or mean is None or high is None else Point(ts, low, mean, high)
-
-
-def _spread(into: dict[str, list[Point]], names: Sequence[str], ts: float, values: Sequence[float | None]) -> None:
-    """Three values a name, as points."""
-    for i, name in enumerate(names):
-        if (point := _point(ts, values[3 * i : 3 * i + 3])) is not None:
-            into.setdefault(name, []).append(point)
-
-
-def _frozen(of: dict[str, list[Point]]) -> dict[str, tuple[Point, ...]]:
-    return {name: tuple(points) for name, points in of.items()}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from typing import NamedTuple
 
+from upgrade_tui.canary.result import Result
 from upgrade_tui.window.telemetry import Sample, Verdict
 
 VERSION = 1
@@ -55,15 +56,12 @@ class HostItem(NamedTuple):
 
 
 class ProbeItem(NamedTuple):
-    """An answer of a canary on its way; ``ok`` is None where the probe proved nothing."""
+    """An answer of a canary on its way to the table, and the verdict after it."""
 
     at: float
     canary: str
-    ok: bool | None
-    latency: float | None
-    value: float | None
-    detail: str
-    verdict: Verdict
+    result: Result
+    verdict: Verdict | None
 
 
 class NewerSchema(Exception):
@@ -86,7 +84,9 @@ def write(connection: sqlite3.Connection, items: list[HostItem | ProbeItem]) -> 
     probes: list[Row] = []
     for item in items:
         if isinstance(item, ProbeItem):
-            probes.append((item.at, *item[1:]))
+            r = item.result
+            ok = None if r.no_data else int(r.ok)
+            probes.append((item.at, item.canary, ok, r.latency, r.value, r.detail, item.verdict))
         else:
             samples.append(_sample_row(item))
             disks.extend(_disk_rows(item))

@@ -1,8 +1,8 @@
 """Keeping what is measured in ``telemetry.sqlite``, without ever holding up the window.
 
-One thread writes, once a second, all that came in. What it cannot write is lost and counted: telemetry serves the eye and
-the report, the log is the truth. Trouble (full disk, damaged file) is told once, and writing is tried again, at growing
-intervals, until it works.
+One thread writes, once a second, all that came in. What it cannot write is lost and counted: telemetry serves the eye
+and the report, the log is the truth. Trouble (full disk, damaged file) is told once, and writing is tried again, at
+growing intervals, until it works.
 """
 
 from __future__ import annotations
@@ -20,10 +20,13 @@ from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
-from upgrade_tui.conductor.telemetry_reader import CanaryHistory, HostHistory, TelemetryReader
+from upgrade_tui.canary.result import Result
+from upgrade_tui.conductor.telemetry_reader import Series, TelemetryReader, TelemetryUnreadable
 from upgrade_tui.conductor.telemetry_schema import HostItem, NewerSchema, ProbeItem, prepare, write
 from upgrade_tui.foreign import one_line
 from upgrade_tui.window.telemetry import Sample, Verdict
+
+__all__ = ["TelemetryReader", "TelemetryStore", "TelemetryUnreadable"]
 
 PERIOD = 1.0  # seconds between two writes
 WAITING = 20_000  # items that may wait at most: 40 s of 500 hosts
@@ -33,6 +36,15 @@ _CLOSING = 5.0  # seconds that the last write may take
 _AT_ONCE = 5_000  # items in one transaction at most
 _RENEWALS = 3  # new files in place of damaged ones; more is a disk that breaks everything
 _DAMAGED = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+_HOPELESS = (  # trying again would not help: what is to be written, or the file's version, is wrong
+    NewerSchema,
+    sqlite3.DataError,
+    sqlite3.IntegrityError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+    ValueError,
+    OverflowError,
+)
 
 T = TypeVar("T")
 A = TypeVar("A")
@@ -76,7 +88,7 @@ class TelemetryStore:
         """Items lost so far: too many waited, or they could not be written."""
         return self._refused + self._lost
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """Start the writer, in a running loop. The file is opened by its thread."""
         self._loop = asyncio.get_running_loop()
         self._writer.start()
@@ -85,27 +97,17 @@ class TelemetryStore:
         """Keep a sample that arrived at ``at`` (epoch seconds; now if left out)."""
         self._put(HostItem(self._wall() if at is None else at, host, sample))
 
-    def put_probe(
-        self,
-        canary: str,
-        *,
-        ok: bool | None,
-        latency: float | None,
-        value: float | None,
-        detail: str,
-        verdict: Verdict,
-        at: float | None = None,
-    ) -> None:
-        """Keep an answer of a canary and the verdict after it; ``ok`` is None where the probe proved nothing."""
-        self._put(ProbeItem(self._wall() if at is None else at, canary, ok, latency, value, detail, verdict))
+    def put_probe(self, canary: str, result: Result, verdict: Verdict | None = None, at: float | None = None) -> None:
+        """Keep an answer of a canary and, where known, the verdict after it."""
+        self._put(ProbeItem(self._wall() if at is None else at, canary, result, verdict))
 
-    async def history_host(self, host: str, since: float, points: int, until: float | None = None) -> HostHistory:
-        """A host's metrics in at most ``points`` points. Raises TelemetryUnreadable."""
+    async def history_host(self, host: str, since: float, points: int, until: float | None = None) -> Series:
+        """See ``TelemetryReader.history_host``; until now if ``until`` is left out. Raises TelemetryUnreadable."""
         end = self._wall() if until is None else until
         return await self._read(lambda reader: reader.history_host(host, since, end, points))
 
-    async def history_canary(self, canary: str, since: float, points: int, until: float | None = None) -> CanaryHistory:
-        """A canary's answers in at most ``points`` points. Raises TelemetryUnreadable."""
+    async def history_canary(self, canary: str, since: float, points: int, until: float | None = None) -> Series:
+        """See ``TelemetryReader.history_canary``; until now if ``until`` is left out. Raises TelemetryUnreadable."""
         end = self._wall() if until is None else until
         return await self._read(lambda reader: reader.history_canary(canary, since, end, points))
 
@@ -168,14 +170,14 @@ class TelemetryStore:
                 self._batch = [self._items.popleft() for _ in range(min(len(self._items), _AT_ONCE))]
             try:
                 file.write(self._batch)
-            except (sqlite3.DatabaseError, OSError) as error:
-                if not _is_damage(error) or not self._begin_anew(file):
-                    self._tell(f"{error}; measurements are not kept until this is mended")
-                    return False
-                continue
-            except (NewerSchema, sqlite3.Error, ValueError, OverflowError) as error:
+            except _HOPELESS as error:
                 self._tell(f"{error}; measurements are lost")
                 self._lost += len(self._batch)
+            except (sqlite3.Error, OSError) as error:
+                if _is_damage(error) and self._begin_anew(file):
+                    continue
+                self._tell(f"{error}; measurements are not kept until this is mended")
+                return False
             else:
                 self._told = False
             self._batch = []
