@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from upgrade_tui.conductor.paths import CONDUCTOR_LOG, PLAN, make_private, windows_directory
@@ -21,6 +24,19 @@ class CannotStart(Exception):
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
         self.code = code
+
+
+@contextlib.contextmanager
+def launching() -> Iterator[None]:
+    """Held while a window is looked for and started, so that two ``run`` at once do not open two. Raises OSError."""
+    root = windows_directory()
+    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    fd = os.open(root / ".launch", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
 
 
 def open_window_of(plan: Plan) -> WindowInfo | None:
@@ -69,7 +85,7 @@ def start_conductor(directory: Path, origin: Path | None = None) -> int:
     if not said:
         code = process.poll()
         said = f"the conductor did not come up; see {directory / CONDUCTOR_LOG}"
-        raise CannotStart(said, code if code else 70)
+        raise CannotStart(said, code or 70)
     raise CannotStart(said, process.wait(timeout=5))
 
 

@@ -1,0 +1,39 @@
+"""``upgrade-tui attach``: look on and take part from another terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from upgrade_tui.cli.common import fail, find_window, talk
+from upgrade_tui.cli.exits import Exit
+
+
+@click.command(short_help="Attach to a running window from this terminal.")
+@click.argument("window", metavar="[WINDOW]", required=False)
+@click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
+@click.option("--plain", is_flag=True, help="Lines instead of the dashboard.")
+def attach(window: str | None, ascii_only: bool, plain: bool) -> None:
+    """Show WINDOW (the only open one if not named). Leaving never stops it."""
+    show(find_window(window), ascii_only=ascii_only, plain=plain)
+
+
+def show(directory: Path, *, ascii_only: bool = False, plain: bool = False, guide: bool = False) -> None:
+    """The dashboard where there is a terminal for it, else the log as lines until the window is closed."""
+    from upgrade_tui.conductor.windows import is_running
+
+    if not is_running(directory):
+        hint = f"start it again, it goes on where it was: upgrade-tui run {directory}"
+        fail(f"no conductor is running for {directory.name}", Exit.UNAVAILABLE, hint)
+    if plain or not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM", "dumb") == "dumb":
+        from upgrade_tui.cli.log import follow
+
+        click.echo(f"{directory.name}: following its log; ctrl+c leaves, the window goes on", err=True)
+        talk(directory, lambda client: follow(client, as_json=False), attach=True)
+        return
+    from upgrade_tui.tui.run import run_dashboard
+
+    sys.exit(run_dashboard(directory, ascii=ascii_only, guide=guide))

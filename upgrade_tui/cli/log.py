@@ -1,0 +1,60 @@
+"""``upgrade-tui log``: the event log as lines or as JSON, to the end or followed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import click
+
+from upgrade_tui.cli.common import fail, find_window, talk, window_option
+from upgrade_tui.cli.exits import Exit
+
+
+@click.command(short_help="Print a window's event log.")
+@click.option("--follow", "-f", "following", is_flag=True, help="Go on with what happens, until the window is closed.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--since", type=int, default=0, metavar="SEQ", help="Only events after this one.")
+@window_option
+def log(following: bool, as_json: bool, since: int, window: str | None) -> None:
+    """Print the event log: of a running window or of an old one."""
+    directory = find_window(window)
+    if following:
+        talk(directory, lambda client: follow(client, as_json), since=since)
+        return
+    from upgrade_tui.journal import JournalError, read
+
+    try:
+        for record in read(directory, since + 1):
+            click.echo(line(record, as_json))
+    except JournalError as error:
+        fail(str(error), Exit.LOG_DAMAGED)
+    except OSError as error:
+        fail(f"cannot read the log: {error}", Exit.NO_INPUT)
+
+
+def line(record: Any, as_json: bool) -> str:
+    """A record as a line: local time, actor, sentence; or its fields as JSON."""
+    if as_json:
+        import msgspec
+
+        fields = msgspec.to_builtins(record)
+        fields |= fields.pop("event")
+        return msgspec.json.encode(fields).decode()
+    from upgrade_tui.window.sentences import sentence
+
+    at = datetime.fromtimestamp(record.ts).astimezone()
+    return f"{at:%H:%M:%S} {record.actor:<12} {sentence(record.event)}"
+
+
+async def follow(client: Any, as_json: bool) -> None:
+    """Print what happened and what happens until the window is closed."""
+    from upgrade_tui.conductor.protocol import Happened
+    from upgrade_tui.window.events import WindowClosed
+
+    async for message in client.stream():
+        if isinstance(message, Happened):
+            for record in message.records:
+                click.echo(line(record, as_json))
+                if isinstance(record.event, WindowClosed):
+                    return

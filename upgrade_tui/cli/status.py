@@ -1,0 +1,148 @@
+"""``upgrade-tui status``: the four answers on one screen, or everything as JSON for a script."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from upgrade_tui.cli.common import fail, find_window, talk
+from upgrade_tui.cli.exits import Exit
+
+
+@click.command(short_help="Where are we, is it healthy, can we still go back, until when.")
+@click.argument("window", metavar="[WINDOW]", required=False)
+@click.option("--window", "-w", "named", metavar="ID", help="The same as the argument.")
+@click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
+def status(window: str | None, named: str | None, as_json: bool) -> None:
+    """Show the state of WINDOW: live from its conductor, or from its log where none is running."""
+    from upgrade_tui.conductor.windows import is_running, look
+
+    directory = find_window(window or named)
+    if is_running(directory):
+        state, frame, now = talk(directory, _live, frames=True)
+        running = True
+    else:
+        info = look(directory)
+        if info.state is None:
+            fail(f"{info.name}: {info.problem}", Exit.LOG_DAMAGED)
+        state, frame, running = info.state, None, False
+        now = state.closed or time.time()
+    if as_json:
+        import msgspec
+
+        data = as_data(directory, state, frame, now, running)
+        click.echo(msgspec.json.format(msgspec.json.encode(data), indent=2).decode())
+    else:
+        for text in as_lines(state, frame, now, running):
+            click.echo(text)
+
+
+async def _live(client: Any) -> tuple[Any, Any, float]:
+    """The state at the end of the backlog, and the first frame."""
+    from upgrade_tui.conductor.protocol import Happened, Telemetry
+    from upgrade_tui.plan.reader import parse_plan
+    from upgrade_tui.window.fold import fold_all
+    from upgrade_tui.window.state import initial
+
+    state = initial(parse_plan(client.welcome.plan_text, "plan.toml"))
+    async for message in client.stream():
+        if isinstance(message, Happened):
+            state = fold_all(state.plan, message.records, state)
+        elif isinstance(message, Telemetry):
+            return state, message.frame, message.frame.ts
+    raise AssertionError("the stream ends with an exception")
+
+
+def as_data(directory: Path, state: Any, frame: Any, now: float, running: bool) -> dict[str, Any]:
+    """Everything a script may want to know. Moments are epoch seconds, durations seconds, shares percent."""
+    from upgrade_tui.window import clock
+
+    reading = clock.read(state, now)
+    return {
+        "window": directory.name, "id": state.plan.window.id, "title": state.plan.window.title,
+        "phase": state.phase, "reason": state.reason, "outcome": state.outcome, "conductor": running,
+        "seq": state.seq, "now": now, "trouble": list(frame.trouble) if frame else [],
+        "clock": {**_fields(reading), "level": reading.level},
+        "current": state.current,
+        "steps": [_step(state, s.id) for s in state.plan.steps],
+        "hosts": [_host(host, frame.hosts.get(name) if frame else None) for name, host in state.hosts.items()],
+        "canaries": [
+            {**_fields(c), "last": _fields(frame.canaries[name]) if frame and name in frame.canaries else None}
+            for name, c in state.canaries.items()
+        ],
+        "operators": [_fields(o) for o in state.operators.values()],
+    }  # fmt: skip
+
+
+def _fields(struct: Any) -> dict[str, Any]:
+    return {name: getattr(struct, name) for name in struct.__struct_fields__}
+
+
+def _step(state: Any, step_id: str) -> dict[str, Any]:
+    step, spec = state.steps[step_id], state.plan.step(step_id)
+    return {
+        "id": step.id, "title": spec.title, "phase": spec.phase, "kind": spec.what, "owner": spec.owner,
+        "state": state.shown(step_id), "waits_for": list(state.missing(step_id)), "attempt": step.attempt,
+        "started": step.started, "finished": step.finished, "by": step.by, "claimed_by": step.claimed_by,
+        "reason": step.reason, "batch": step.batch, "batches": step.batches,
+        "tasks": [_fields(t) for t in step.tasks.values()],
+    }  # fmt: skip
+
+
+def _host(host: Any, frame: Any) -> dict[str, Any]:
+    sample = frame.sample if frame else None
+    return {
+        "name": host.name, "link": frame.link if frame else host.link, "detail": frame.detail if frame else host.detail,
+        "age": frame.age if frame else None, "reboots": host.reboots,
+        "alerts": [_fields(a) for a in host.alerts.values()],
+        "cpu": sample.cpu if sample else None, "memory": sample.memory if sample else None,
+        "disk": sample.disk if sample else None, "load1": sample.load1 if sample else None,
+        "tcp": sample.tcp if sample else None,
+    }  # fmt: skip
+
+
+def as_lines(state: Any, frame: Any, now: float, running: bool) -> list[str]:
+    """The four answers, a line each or a few."""
+    from upgrade_tui.units import duration_text
+    from upgrade_tui.window import clock
+
+    def at(moment: float) -> str:
+        return f"{datetime.fromtimestamp(moment).astimezone():%H:%M:%S}"
+
+    reading = clock.read(state, now)
+    over = sum(s.state in ("done", "skipped") for s in state.steps.values())
+    phase = state.phase if running or state.phase == "closed" else f"{state.phase}, but no conductor is running"
+    lines = [f"{state.plan.window.title} [{phase}]" + (f": {state.reason or state.outcome}" if state.reason else "")]
+    where = state.current
+    doing = f"{where} is {state.shown(where)}" if where else "nothing is left"
+    lines.append(f"where     {over} of {len(state.steps)} steps over; {doing}")
+    lines.append(f"healthy   {_health(state, frame)}")
+    if reading.by is None:
+        lines.append(f"go back   {reading.words}")
+    else:
+        lines.append(f"go back   by {at(reading.by)}, slack {duration_text(reading.slack or 0)}; {reading.words}")
+    lines.append(f"finish    forecast {at(reading.forecast)}, window ends {at(reading.end)}")
+    lines += [f"trouble   {text}" for text in (frame.trouble if frame else ())]
+    lines.append("")
+    width = max((len(s) for s in state.steps), default=0)
+    for spec in state.plan.steps:
+        reason = state.steps[spec.id].reason
+        lines.append(
+            f"  {state.shown(spec.id):<12} {spec.id:<{width}}  {spec.title}" + (f" ({reason})" if reason else "")
+        )
+    return lines
+
+
+def _health(state: Any, frame: Any) -> str:
+    """What needs a look, in words."""
+    bad = [f"canary {c.name} {c.verdict}" for c in state.canaries.values() if c.verdict in ("failing", "degraded")]
+    for name, host in state.hosts.items():
+        link = frame.hosts[name].link if frame and name in frame.hosts else host.link
+        if link != "up":
+            bad.append(f"{name} {link}")
+        bad += [f"{name} {key} over its limit" for key in host.alerts]
+    return "; ".join(bad) if bad else f"{len(state.hosts)} hosts up, {len(state.canaries)} canaries healthy or quiet"
