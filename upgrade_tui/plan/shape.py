@@ -91,8 +91,8 @@ class _Walker:
                 if isinstance(value, list):
                     return [self.value(item, kind.item_type, (*path, i)) for i, item in enumerate(value)]
                 if isinstance(value, str) and isinstance(kind.item_type, inspect.StrType):
-                    self._wrong(path, kind, value, f'write ["{one_line(value, 60)}"]')
-                    return [value]
+                    self._wrong(path, kind, value, f'write ["{one_line(value, 60)}"]', breaks=False)
+                    return [self._text(value, path)]  # what was meant is clear: check on with it
             case inspect.StrType():
                 if isinstance(value, str):
                     return self._text(value, path)
@@ -206,9 +206,10 @@ class _Walker:
             self._findings.breaks(place)
         return clean(text)
 
-    def _wrong(self, path: Path, kind: inspect.Type, value: object, hint: str = "") -> None:
+    def _wrong(self, path: Path, kind: inspect.Type, value: object, hint: str = "", *, breaks: bool = True) -> None:
         self._findings.error(path, f"`{_last(path)}`: expected {_words(kind)}, got {shown(value)}", hint)
-        self._findings.breaks(path)
+        if breaks:
+            self._findings.breaks(path)
 
 
 def _fits(value: object, kind: inspect.Type) -> bool:

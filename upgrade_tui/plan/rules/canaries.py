@@ -46,22 +46,23 @@ def _probe(context: Context, path: Path, canary: Canary) -> bool:
             "make a canary of each",
             at_key=True,
         )
-        return False
     if not given:
         if not context.broken(path):
             context.error(path, "this canary probes nothing", "give it one of http, tcp, tls or run")
         return False
-    place = (*path, given[0])
-    if context.broken(place):
-        return True
-    if canary.http is not None:
-        _url(context, place, canary.http)
-    elif canary.run is not None:
-        if not canary.run.strip():
-            context.error(place, "`run` is empty", "write the command whose exit code or number tells")
-    else:
-        _host_port(context, place, canary.tcp or canary.tls or "")
-    return True
+    for kind in given:
+        if not context.broken((*path, kind)):
+            _target(context, (*path, kind), getattr(canary, kind))
+    return len(given) == 1
+
+
+def _target(context: Context, path: Path, target: str) -> None:
+    if path[-1] == "http":
+        _url(context, path, target)
+    elif path[-1] in ("tcp", "tls"):
+        _host_port(context, path, target)
+    elif not target.strip():
+        context.error(path, "`run` is empty", "write the command whose exit code or number tells")
 
 
 def _url(context: Context, path: Path, url: str) -> None:

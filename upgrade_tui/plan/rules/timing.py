@@ -98,7 +98,7 @@ def _way_back(context: Context) -> None:
             context.warn(
                 ("steps", i),
                 f"after {shown(slot.step)} there is no time left to go back: rolling back takes "
-                f"{duration_text(slot.rollback)}, and would have to begin {duration_text(-slot.slack)} before this step is over",
+                f"{duration_text(slot.rollback)}, and had to begin {duration_text(-slot.slack)} before it is over",
                 "a longer window, or a faster rollback; this step will ask for the lead's override",
             )
             return

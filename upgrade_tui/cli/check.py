@@ -1,0 +1,143 @@
+"""``upgrade-tui check PLAN``: every mistake at once, or a preview of what the window would be."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from upgrade_tui.cli.exits import Exit
+from upgrade_tui.foreign import one_line
+from upgrade_tui.plan.diagnostics import Diagnostic, PlanError
+from upgrade_tui.plan.estimate import batches_of, schedule, step_seconds, window_end, window_start
+from upgrade_tui.plan.model import Plan
+from upgrade_tui.plan.reader import check_plan, decode_file
+from upgrade_tui.units import duration_text
+
+
+@click.command("check", short_help="Check a plan and preview its window.")
+@click.argument("plan_file", metavar="PLAN", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Diagnostics and the schedule as JSON on standard output.")
+@click.option("--quiet", "-q", is_flag=True, help="No preview: only what is wrong.")
+def check(plan_file: Path, as_json: bool, quiet: bool) -> None:
+    """Check PLAN and show what its window would be.
+
+    Every mistake is reported at once, as file:line:column. Nothing is connected to and nothing is changed.
+    Exit code 0: the plan may run; 2: it has errors; 66: it cannot be read.
+    """
+    plan, diagnostics = _read(plan_file)
+    diagnostics = (*diagnostics, *_past(plan, str(plan_file), time.time()))
+    if as_json:
+        click.echo(_as_json(str(plan_file), plan, diagnostics))
+    else:
+        report(diagnostics)
+        if plan is not None and not quiet:
+            from upgrade_tui.cli.preview import print_preview
+
+            print_preview(plan)
+    if plan is None:
+        sys.exit(Exit.WRONG_PLAN)
+
+
+def _read(path: Path) -> tuple[Plan | None, tuple[Diagnostic, ...]]:
+    try:
+        return check_plan(decode_file(path), str(path))
+    except PlanError as error:
+        return None, error.diagnostics
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        click.echo(f"upgrade-tui: cannot read {one_line(str(path))}: {reason}", err=True)
+        sys.exit(Exit.NO_INPUT)
+
+
+def _past(plan: Plan | None, file: str, now: float) -> tuple[Diagnostic, ...]:
+    """A window that is over can still be looked at; only the run would refuse it."""
+    if plan is None or plan.window.start.at is None or window_end(plan, now) > now:
+        return ()
+    ago = duration_text(now - window_end(plan, now))
+    return (
+        Diagnostic(
+            file=one_line(file), line=0, column=0, path="window", severity="warning",
+            message=f"this window ended {ago} ago", hint="give it a new `start` and `end` before it is run",
+        ),
+    )  # fmt: skip
+
+
+def report(diagnostics: Sequence[Diagnostic]) -> None:
+    """Writes diagnostics and their count to standard error, as compilers do: ``file:line:column: error: what``."""
+    plain = not sys.stderr.isatty() or bool(os.environ.get("NO_COLOR"))
+    for found in diagnostics:
+        word = (
+            found.severity
+            if plain
+            else click.style(found.severity, fg="red" if found.severity == "error" else "yellow", bold=True)
+        )
+        click.echo(f"{found.place}: {word}: {found.message}", err=True)
+        if found.hint:
+            click.echo(f"    {found.hint}", err=True)
+    errors, warnings = _counts(diagnostics)
+    if errors:
+        click.echo(f"{_count(errors, 'error')}, {_count(warnings, 'warning')}: this plan will not run.", err=True)
+    elif warnings:
+        click.echo(f"{_count(warnings, 'warning')}.", err=True)
+
+
+def _counts(diagnostics: Sequence[Diagnostic]) -> tuple[int, int]:
+    errors = sum(found.severity == "error" for found in diagnostics)
+    return errors, len(diagnostics) - errors
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _as_json(file: str, plan: Plan | None, diagnostics: Sequence[Diagnostic]) -> str:
+    """One object: ``ok``, ``diagnostics``, and for a plan that may run its ``window`` and ``steps``.
+
+    Moments are epoch seconds; of a window that starts "now" they count from its start.
+    """
+    import msgspec
+
+    errors, warnings = _counts(diagnostics)
+    out: dict[str, Any] = {
+        "file": one_line(file),
+        "ok": plan is not None,
+        "errors": errors,
+        "warnings": warnings,
+        "diagnostics": diagnostics,
+    }
+    if plan is not None:
+        start = window_start(plan, 0.0)
+        out["window"] = {
+            "id": plan.window.id,
+            "title": plan.window.title,
+            "relative": plan.window.start.at is None,
+            "start": start,
+            "end": window_end(plan, 0.0),
+            "margin": float(plan.window.margin),
+            "rto": None if plan.window.rto is None else float(plan.window.rto),
+        }
+        out["steps"] = [
+            {
+                "id": step.id, "title": step.title, "phase": step.phase, "kind": step.what, "owner": step.owner,
+                "batches": batches_of(plan, step), "seconds": step_seconds(plan, step),
+                "start": slot.start, "end": slot.end, "rollback_cost": slot.rollback, "rollback_by": slot.rollback_by,
+                "slack": slot.slack, "forward_only": slot.irreversible,
+            }
+            for step, slot in zip(plan.steps, schedule(plan, start), strict=True)
+        ]  # fmt: skip
+    return msgspec.json.format(msgspec.json.encode(out), indent=2).decode()
+
+
+def read_or_fail(path: Path) -> tuple[Plan, str]:
+    """The plan and its text, for commands that need a right one. Ends the command (2 or 66) with what is wrong."""
+    plan, diagnostics = _read(path)
+    if plan is None:
+        report(diagnostics)
+        sys.exit(Exit.WRONG_PLAN)
+    return plan, decode_file(path)

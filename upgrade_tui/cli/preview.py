@@ -1,0 +1,266 @@
+"""A plan as people read it before the night: who, what, when, and until when there is a way back. Needs rich."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import groupby
+
+from rich.console import Console, Group, RenderableType
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from upgrade_tui.cli.timeline import Timeline
+from upgrade_tui.foreign import one_line
+from upgrade_tui.plan.estimate import Slot, batches_of, schedule, step_seconds, window_end, window_start
+from upgrade_tui.plan.model import LOCAL, Canary, Plan, Step
+from upgrade_tui.units import duration_text
+
+_LEVELS = ("low", "medium", "high")
+_WIDE = 110  # columns from which tables get what is only nice to know
+
+
+def print_preview(plan: Plan, console: Console | None = None) -> None:
+    """Prints the preview in the width of the terminal; without colour for a pipe, or where NO_COLOR is set."""
+    console = console or Console(highlight=False, markup=False, emoji=False)
+    for part in preview(plan, wide=console.width >= _WIDE):
+        console.print(part)
+
+
+def preview(plan: Plan, *, wide: bool) -> Iterator[RenderableType]:
+    """The parts of the preview, from the top."""
+    moments = Moments(plan)
+    slots = schedule(plan, moments.start)
+    yield _head(plan, moments, slots)
+    for title, body in (
+        ("Risks", _risks(plan) if plan.risks else None),
+        ("People", _people(plan) if plan.people else None),
+        ("Hosts", _hosts(plan, wide) if plan.hosts else None),
+        ("Canaries", _canaries(plan, wide) if plan.canaries else None),
+        ("Steps", _steps(plan, slots, moments, wide)),
+        ("Timeline", Timeline(plan, slots, moments.text)),
+    ):
+        if body is not None:
+            yield Text()
+            yield Rule(Text(title, style="bold"), align="left", style="dim")
+            yield body
+
+
+class Moments:
+    """Moments as the plan's people read them: in the offset the plan is written in, or counted from the start."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.start = window_start(plan, 0.0)
+        self.end = window_end(plan, 0.0)
+        self._first = plan.window.start.at
+
+    def text(self, moment: float) -> str:
+        """``22:15``, ``01:40 +1`` on the next day, or ``+0:15`` of a window that starts now."""
+        if self._first is None:
+            sign, seconds = ("-", self.start - moment) if moment < self.start else ("+", moment - self.start)
+            return f"{sign}{int(seconds) // 3600}:{int(seconds) % 3600 // 60:02}"
+        at = datetime.fromtimestamp(moment, self._first.tzinfo)
+        days = (at.date() - self._first.date()).days
+        return f"{at:%H:%M}" + (f" {days:+d}" if days else "")
+
+    def window(self) -> str:
+        """The window as a line: ``Sat 2026-11-21 22:00 to 02:00 +1 (+08:00)``."""
+        if self._first is None:
+            return f"from now on, for {duration_text(self.end - self.start)}"
+        offset = f"{self._first:%z}"
+        zone = f"{offset[:3]}:{offset[3:5]}"
+        return (
+            f"{self._first:%a %Y-%m-%d %H:%M} to {self.text(self.end)} ({zone}), {duration_text(self.end - self.start)}"
+        )
+
+
+def _head(plan: Plan, moments: Moments, slots: tuple[Slot, ...]) -> RenderableType:
+    window = plan.window
+    last = max(slot.end for slot in slots)
+    spare = moments.end - window.margin - last
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="dim", no_wrap=True)
+    facts.add_column()
+    rows = [
+        ("change", window.change),
+        ("goal", window.goal),
+        ("services", ", ".join(window.services)),
+        ("window", moments.window()),
+        ("steps take", f"{duration_text(last - moments.start)}; {duration_text(spare)} to spare before the margin"),
+        ("margin", f"{duration_text(window.margin)} kept free before the end"),
+        ("rto", f"back within {duration_text(window.rto)}, promised and met by the rollbacks" if window.rto else ""),
+    ]
+    for name, value in rows:
+        if value:
+            facts.add_row(name, Text(one_line(value)))
+    title = Text.assemble((one_line(window.title), "bold"), ("  " + window.id, "dim"))
+    return Group(title, Text(), facts)
+
+
+def _table(*columns: str | tuple[str, str]) -> Table:
+    """A plain table; a column given as (name, "right") is aligned right and never wraps."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", expand=False)
+    for column in columns:
+        if isinstance(column, tuple):
+            table.add_column(column[0], justify="right", no_wrap=True)
+        else:
+            table.add_column(column)
+    return table
+
+
+def _texts(*cells: str) -> Iterable[Text]:
+    return (Text(one_line(cell)) for cell in cells)
+
+
+def _risks(plan: Plan) -> RenderableType:
+    """The matrix with the risks' numbers, then the risks, the gravest first."""
+
+    def weight(number: int) -> int:
+        risk = plan.risks[number]
+        return (_LEVELS.index(risk.likelihood) + 1) * (_LEVELS.index(risk.impact) + 1)
+
+    order = sorted(range(len(plan.risks)), key=lambda number: -weight(number))
+    numbers = {index: str(position + 1) for position, index in enumerate(order)}
+    matrix = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    matrix.add_column("likely \\ impact", style="dim", no_wrap=True)
+    for impact in _LEVELS:
+        matrix.add_column(impact, justify="center", min_width=6)
+    for likelihood in reversed(_LEVELS):
+        cells = []
+        for impact in _LEVELS:
+            here = [
+                numbers[i] for i in order if (plan.risks[i].likelihood, plan.risks[i].impact) == (likelihood, impact)
+            ]
+            grave = (_LEVELS.index(likelihood) + 1) * (_LEVELS.index(impact) + 1)
+            style = "bold red" if grave >= 6 else "yellow" if grave >= 3 else ""
+            cells.append(Text(" ".join(here) or "·", style=style if here else "dim"))
+        matrix.add_row(Text(likelihood), *cells)
+    listed = _table(("", "right"), "risk", "response", "watched by")
+    for index in order:
+        risk = plan.risks[index]
+        owner = f" ({risk.owner})" if risk.owner else ""
+        listed.add_row(*_texts(numbers[index], risk.title, risk.response + owner, ", ".join(risk.watch)))
+    return Group(matrix, Text(), listed)
+
+
+def _people(plan: Plan) -> RenderableType:
+    table = _table("login", "name", "role", "owns", "contact")
+    for login, person in plan.people.items():
+        owns = ", ".join(step.id for step in plan.steps if step.owner == login)
+        table.add_row(*_texts(login, person.name, person.role, owns or "–", person.contact))
+    return table
+
+
+def _hosts(plan: Plan, wide: bool) -> RenderableType:
+    table = _table("host", "address", "groups", *(("disks", "units", "note") if wide else ("watched",)))
+    for name, host in plan.hosts.items():
+        address = "this machine" if host.address == LOCAL else host.address
+        disks, units = ", ".join(host.disks), ", ".join(host.units)
+        watched = (disks, units, host.note) if wide else ("; ".join(part for part in (disks, units) if part),)
+        table.add_row(*_texts(name, address, ", ".join(host.groups), *watched))
+    return table
+
+
+def _canaries(plan: Plan, wide: bool) -> RenderableType:
+    table = _table(
+        "canary", "probe", ("every", "right"), ("fails after", "right"), "then", *(("needed by",) if wide else ())
+    )
+    for canary in plan.canaries:
+        needed = ", ".join(step.id for step in plan.steps if canary.name in step.canaries)
+        cells = [canary.name, _probe(canary), _short(canary.interval), str(canary.failure_limit), canary.on_fail]
+        table.add_row(*_texts(*cells, *((needed or "–",) if wide else ())))
+    return table
+
+
+def _short(seconds: float) -> str:
+    return duration_text(seconds) if seconds >= 1 else f"{seconds * 1000:.0f} ms"
+
+
+def _probe(canary: Canary) -> str:
+    kind = canary.probe
+    target = getattr(canary, kind)
+    where = f" on {canary.on}" if canary.on and kind == "run" else ""
+    expect = canary.expect
+    wanted = [
+        "" if expect.status is None else f"status {expect.status}",
+        "" if expect.body is None else f"has “{one_line(expect.body, 20)}”",
+        "" if expect.days is None else f"{expect.days} days left",
+        "" if expect.exit is None else f"exit {expect.exit}",
+        "" if expect.min is None else f"at least {expect.min:g}",
+        "" if expect.max is None else f"at most {expect.max:g}",
+        "" if canary.max_latency is None else f"under {_short(canary.max_latency)}",
+    ]
+    said = ", ".join(part for part in wanted if part)
+    return f"{kind} {one_line(target, 60)}{where}" + (f": {said}" if said else "")
+
+
+def _steps(plan: Plan, slots: tuple[Slot, ...], moments: Moments, wide: bool) -> RenderableType:
+    """A table for each phase; after each step the rollback's cost, and until when it could begin."""
+    parts: list[RenderableType] = []
+    passed = False
+    number = 0
+    for phase, group in groupby(zip(plan.steps, slots, strict=True), key=lambda pair: pair[0].phase):
+        table = _step_table(wide)
+        rows: list[RenderableType] = [Text(one_line(phase) or "(no phase)", style="bold")]
+        for step, slot in group:
+            number += 1
+            table.add_row(*_step_row(plan, number, step, slot, moments, wide))
+            if slot.irreversible and not passed:
+                passed = True
+                rows += [table, Text(f"⚠ point of no return: after {step.id}, forward only", style="bold red")]
+                table = _step_table(wide, header=False)
+        parts += [*rows, *([table] if table.row_count else []), Text()]
+    return Group(*parts[:-1])
+
+
+def _step_table(wide: bool, *, header: bool = True) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", show_header=header, expand=True)
+    table.add_column("", justify="right", no_wrap=True, width=2)
+    table.add_column("step", ratio=5)
+    if wide:
+        table.add_column("runs on", ratio=4)
+        table.add_column("who", no_wrap=True, width=10)
+    for name, width in (("start", 8), ("end", 8), ("takes", 9), ("undo", 9), ("back by", 8)):
+        table.add_column(name, justify="right", no_wrap=True, width=width)
+    return table
+
+
+def _step_row(plan: Plan, number: int, step: Step, slot: Slot, moments: Moments, wide: bool) -> Iterable[Text]:
+    name = Text.assemble((one_line(step.id), "bold"), f"  {one_line(step.title)}")
+    where, details = _where(plan, step), []
+    if not wide:
+        details = [where, step.owner and f"by {step.owner}"]
+    for detail in filter(None, details):
+        name.append(f"\n{one_line(detail)}", style="dim")
+    late = "bold red" if slot.slack < 0 else ""
+    undo = Text("–" if slot.irreversible and not slot.rollback else duration_text(slot.rollback))
+    by = Text("forward", style="red") if slot.irreversible else Text(moments.text(slot.rollback_by), style=late)
+    times = (
+        Text(moments.text(slot.start)),
+        Text(moments.text(slot.end)),
+        Text(duration_text(step_seconds(plan, step))),
+    )
+    middle = (Text(one_line(where)), Text(one_line(step.owner or "–"))) if wide else ()
+    return (Text(str(number), style="dim"), name, *middle, *times, undo, by)
+
+
+def _where(plan: Plan, step: Step) -> str:
+    """The kind in words, with the batches worked out: ``command on web: 6 hosts as 1 + 3 + 2, bake 2 m between``."""
+    if step.what == "gate":
+        by = ", ".join(step.by) or "anyone but observers"
+        return f"gate: {step.approvals} of {by}" + (
+            f", a no after {duration_text(step.timeout)}" if step.timeout else ""
+        )
+    if step.what == "bake":
+        return "bake: " + (", ".join(step.canaries) or "all canaries") + " must stay healthy"
+    if step.what == "manual":
+        return "by hand" + (f" on {', '.join(step.places)}" if step.places else "")
+    batches = batches_of(plan, step)
+    count = sum(len(batch) for batch in batches)
+    if batches == ((LOCAL,),):
+        return "command here"
+    sizes = " + ".join(str(len(batch)) for batch in batches[:8]) + (" + …" if len(batches) > 8 else "")
+    cut = f" as {sizes}" if len(batches) > 1 else ""
+    bake = f", bake {duration_text(step.bake)} between" if step.bake and len(batches) > 1 else ""
+    return f"command on {', '.join(step.places)}: {count} host{'s' if count != 1 else ''}{cut}{bake}"
