@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from upgrade_tui.conductor import protocol as p
 from upgrade_tui.conductor.paths import OUTPUT, output_file
+from upgrade_tui.conductor.telemetry_reader import TelemetryUnreadable
 from upgrade_tui.window.commands import Actor, Refusal
 
 if TYPE_CHECKING:
@@ -65,12 +66,15 @@ class Answers:
     async def _history(self, request: p.GetHistory) -> p.Answer:
         since = self._c.clock.now() - max(1.0, request.seconds)
         points = max(2, min(request.points, 2000))
-        if request.host in self._c.plan.hosts:
-            series = await self._c.store.history_host(request.host, since, points)
-        elif self._c.plan.canary(request.canary) is not None:
-            series = await self._c.store.history_canary(request.canary, since, points)
-        else:
-            return p.Failed(id=request.id, error=f'there is no host or canary "{request.host or request.canary}"')
+        try:
+            if request.host in self._c.plan.hosts:
+                series = await self._c.store.history_host(request.host, since, points)
+            elif self._c.plan.canary(request.canary) is not None:
+                series = await self._c.store.history_canary(request.canary, since, points)
+            else:
+                return p.Failed(id=request.id, error=f'there is no host or canary "{request.host or request.canary}"')
+        except TelemetryUnreadable as error:
+            return p.Failed(id=request.id, error=f"the telemetry cannot be read: {error}")
         return p.History(id=request.id, series=series)
 
     async def _top(self, request: p.GetTop) -> p.Answer:

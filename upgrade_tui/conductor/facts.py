@@ -9,7 +9,7 @@ from upgrade_tui.conductor.telemetry_store import TelemetryStore
 from upgrade_tui.fleet.limits import Limits
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.state import WindowState
-from upgrade_tui.window.telemetry import HostDetail, Link, Sample
+from upgrade_tui.window.telemetry import HostDetail, Link, Sample, Verdict
 
 
 class Facts:
@@ -29,6 +29,7 @@ class Facts:
         self._state, self._note, self._store, self._limits = state, note, store, limits
         self._links = {name: (host.link, host.detail) for name, host in state().hosts.items()}
         self._facts = {name: host.facts for name, host in state().hosts.items()}
+        self._verdicts: dict[str, Verdict] = {name: canary.verdict for name, canary in state().canaries.items()}
         self._units = {name: dict(host.units) for name, host in state().hosts.items()}
 
     def link(self, host: str, link: Link, detail: str) -> None:
@@ -71,11 +72,12 @@ class Facts:
 
     def result(self, canary: str, result: Result) -> None:
         """A probe's answer."""
-        self._store.put_probe(canary, result)
+        self._store.put_probe(canary, result, self._verdicts.get(canary, "no data"))
 
     def verdict(self, event: ev.CanaryVerdict) -> None:
         """A canary's verdict changed. Where the plan says so, failing pauses the window."""
         self._note(event)
+        self._verdicts[event.canary] = event.verdict
         canary = self._state().plan.canary(event.canary)
         if event.verdict != "failing" or canary is None or canary.on_fail == "warn" or self._state().phase != "open":
             return
