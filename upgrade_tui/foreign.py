@@ -12,17 +12,21 @@ _VISIBLE.update(dict.fromkeys(range(0x80, 0xA0), 0xFFFD))
 _VISIBLE.update(
     dict.fromkeys(
         (
+            0x00AD,
             0x061C,
+            0x180E,
+            0x200B,  # U+200C and U+200D stay: Persian, Indic scripts and emoji are written with them
             0x200E,
             0x200F,
             0x2028,
             0x2029,
             *range(0x202A, 0x202F),
-            *range(0x2066, 0x206A),
+            *range(0x2060, 0x2070),  # invisible operators, bidirectional isolates, deprecated format characters
             0xFEFF,
             0xFFF9,
             0xFFFA,
             0xFFFB,
+            *range(0xE0000, 0xE0080),  # tags: text that no terminal shows
         ),
         0xFFFD,
     )

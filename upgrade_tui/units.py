@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 _DURATION = re.compile(r"(?:(?P<d>\d+(?:\.\d+)?)d)?(?:(?P<h>\d+(?:\.\d+)?)h)?(?:(?P<m>\d+(?:\.\d+)?)m(?!s))?"
@@ -23,7 +24,9 @@ class Duration(float):
         if isinstance(text, str) and text:
             match = _DURATION.fullmatch(text.strip())
             if match and any(match.groups()):
-                return cls(sum(float(n) * _SECONDS[u] for u, n in match.groupdict().items() if n))
+                seconds = sum(float(n) * _SECONDS[u] for u, n in match.groupdict().items() if n)
+                if math.isfinite(seconds):
+                    return cls(seconds)
         raise ValueError(f'expected a duration such as "90s", "10m" or "1h30m", got {_shown(text)}')
 
 
@@ -66,8 +69,8 @@ def duration_text(seconds: float, *, parts: int = 2) -> str:
 
 def clock_text(seconds: float) -> str:
     """A countdown: ``4211`` -> ``1:10:11``, ``-65`` -> ``-0:01:05``."""
-    sign = "-" if seconds < 0 else ""
     left = int(abs(seconds))
+    sign = "-" if seconds < 0 and left else ""
     return f"{sign}{left // 3600}:{left % 3600 // 60:02}:{left % 60:02}"
 
 

@@ -57,18 +57,30 @@ class Reading(Struct, frozen=True, kw_only=True):
 
 def read(state: WindowState, now: float) -> Reading:
     """The clock at ``now``."""
+    if state.closed is not None:
+        return _after_the_end(state, state.closed)
     cost, left = rollback_cost(state), remaining(state, now)
     no_return = state.no_return
     margin = float(state.plan.window.margin)
     by = None if no_return else state.end - margin - cost
     slack = None if by is None else by - now
-    begin = now if state.phase != "new" else max(now, state.start)
-    forecast = max(begin, state.start) + left
+    forecast = max(now, state.start) + left
     slack_level, forecast_level = _slack_level(slack), _forecast_level(forecast, state.end, margin, now)
     return Reading(
         now=now, start=state.start, end=state.end, margin=margin, cost=cost, by=by, slack=slack, left=left,
         forecast=forecast, no_return=no_return, slack_level=slack_level, forecast_level=forecast_level,
         words=_words(slack, forecast, state.end, margin, slack_level, forecast_level, no_return),
+    )  # fmt: skip
+
+
+def _after_the_end(state: WindowState, closed: float) -> Reading:
+    """The clock of a closed window stands still at its end: nothing is left, nothing is urgent."""
+    cost, no_return = rollback_cost(state), state.no_return
+    by = None if no_return else state.end - float(state.plan.window.margin) - cost
+    return Reading(
+        now=closed, start=state.start, end=state.end, margin=float(state.plan.window.margin), cost=cost, by=by,
+        slack=None if by is None else by - closed, left=0.0, forecast=closed, no_return=no_return,
+        slack_level="good", forecast_level="good", words=f"the window is closed: {state.outcome}",
     )  # fmt: skip
 
 
@@ -109,29 +121,57 @@ def step_remaining(state: WindowState, spec: Step, now: float) -> float:
     if spec.what != "command":
         total = step_seconds(state.plan, spec)
         return max(0.0, total - (now - step.started)) if running and step.started is not None else total
+    left = _batches_left(step)
+    if not left:
+        return 0.0
     measured = batch_seconds(step)
     each = sum(measured) / len(measured) if measured else float(spec.estimate)
-    unfinished = sum(1 for i in range(len(step.batches)) if not _batch_over(step, i))
-    if not unfinished:
-        return 0.0
-    bakes = float(spec.bake or 0.0) * (unfinished - 1)
+    bake = float(spec.bake or 0.0)
     since = [t.started for t in step.tasks.values() if t.state == "running" and t.started is not None]
     spent = max(0.0, now - min(since)) if running and since else 0.0
-    return max(0.0, each - spent) + each * (unfinished - 1) + bakes
+    return _pause_left(step, bake, now) + max(0.0, each - spent) + (each + bake) * (left - 1)
+
+
+def _batches_left(step: StepState) -> int:
+    """Batches still to run. A running step has left behind what is before its batch, failures that it may bear too."""
+    behind = step.batch if step.state == "running" else -1
+    left = sum(1 for i in range(len(step.batches)) if i > behind and not _batch_over(step, i))
+    return left + (0 <= behind < len(step.batches) and not _batch_ended(step, behind))
+
+
+def _pause_left(step: StepState, bake: float, now: float) -> float:
+    """Seconds left of the bake between two batches, if the step is in one."""
+    if step.state != "running" or not 0 <= step.batch < len(step.batches) or not _batch_ended(step, step.batch):
+        return 0.0
+    ends = [t.finished for t in step.tasks.values() if t.batch == step.batch and t.finished is not None]
+    return max(0.0, bake - max(0.0, now - max(ends))) if ends else 0.0
 
 
 def _batch_over(step: StepState, batch: int) -> bool:
     return all(t.state in OVER for t in step.tasks.values() if t.batch == batch)
 
 
+def _batch_ended(step: StepState, batch: int) -> bool:
+    return all(t.state not in ("pending", "running") for t in step.tasks.values() if t.batch == batch)
+
+
 def batch_seconds(step: StepState) -> list[float]:
-    """How long each finished batch of this step took, checks included, in seconds."""
+    """How long each finished batch of this step took, checks included, in seconds.
+
+    Counted are tasks whose end was measured, an attempt at a time: what a person settled by hand says nothing about
+    how long the work takes, and neither does the time it took them to try again.
+    """
     out = []
     for batch in range(len(step.batches)):
-        tasks = [t for t in step.tasks.values() if t.batch == batch]
-        spans = [(t.started, t.finished) for t in tasks if t.started is not None and t.finished is not None]
-        if spans and _batch_over(step, batch):
-            out.append(max(f for _, f in spans) - min(s for s, _ in spans))
+        if not _batch_over(step, batch):
+            continue
+        spans: dict[int, list[tuple[float, float]]] = {}
+        for task in step.tasks.values():
+            measured = task.batch == batch and task.seconds is not None and not task.settled_by
+            if measured and task.started is not None and task.finished is not None:
+                spans.setdefault(task.attempt, []).append((task.started, task.finished))
+        if spans:
+            out.append(max(max(f for _, f in s) - min(b for b, _ in s) for s in spans.values()))
     return out
 
 

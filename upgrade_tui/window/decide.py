@@ -27,8 +27,9 @@ def decide(state: WindowState, command: cmd.AnyCommand, actor: Actor, now: float
         return Refusal(
             f"{actor.login} is an observer here", "the plan's [people] gives roles; observers can look and add notes"
         )
-    step_id = getattr(command, "step", "")
-    if step_id and step_id not in state.steps:
+    step_id = getattr(command, "step", None)
+    about_the_window = step_id is None or (step_id == "" and isinstance(command, cmd.Note))
+    if not about_the_window and step_id not in state.steps:
         return Refusal(f'there is no step "{step_id}"', f"steps: {', '.join(state.steps)}")
     return _HANDLERS[type(command)](state, command, actor, now)
 
@@ -46,6 +47,13 @@ def _not_theirs(state: WindowState, step_id: str, actor: Actor) -> Refusal | Non
     if actor.role == "lead" or holder in ("", actor.login):
         return None
     return Refusal(f'"{step_id}" is {holder}\'s step', f"claim it first: upgrade-tui claim {step_id}")
+
+
+def _locked(step: StepState) -> Refusal | None:
+    """What is or was rolled back stays so: nothing moves it forward again."""
+    if step.state in ("rolling back", "rolled back"):
+        return Refusal(f'"{step.id}" is {step.state}', "forward steps are locked")
+    return None
 
 
 def _not_ready(state: WindowState, step_id: str) -> Refusal | None:
@@ -78,14 +86,21 @@ def _dangerous(state: WindowState, command: cmd.Start | cmd.Tick, actor: Actor, 
     return None
 
 
+def _override(state: WindowState, command: cmd.Start | cmd.Tick, now: float) -> str:
+    """The reason to record as an override: empty where none was needed, so that the log never tells of one."""
+    needed = clock.after(state, _spec(state, command.step), now).no_time_to_undo
+    return command.override.strip() if needed else ""
+
+
 def _start(state: WindowState, c: cmd.Start, actor: Actor, now: float) -> Decision:
     step, spec = state.steps[c.step], _spec(state, c.step)
     if step.state == "running":
         return Refusal(f'"{c.step}" is already running', f"started by {step.by or 'somebody'}")
     if step.state in OVER:
         return Refusal(f'"{c.step}" is already {step.state}', "nothing to start")
-    if step.state in ("rolling back", "rolled back"):
-        return Refusal(f'"{c.step}" is {step.state}', "forward steps are locked")
+    locked = _locked(step)
+    if locked is not None:
+        return locked
     if state.phase == "paused":
         return Refusal(f"the window is paused: {state.reason or 'no reason given'}", "resume it first")
     unsettled = [t.host for t in step.tasks.values() if t.state == "unknown"]
@@ -98,7 +113,8 @@ def _start(state: WindowState, c: cmd.Start, actor: Actor, now: float) -> Decisi
     if refusal is not None:
         return refusal
     batches = step.batches if spec.what == "command" else ()
-    return (ev.StepIntent(step=c.step, attempt=step.attempt + 1, batches=batches, override=c.override.strip()),)
+    override = _override(state, c, now)
+    return (ev.StepIntent(step=c.step, attempt=step.attempt + 1, batches=batches, override=override),)
 
 
 def _tick(state: WindowState, c: cmd.Tick, actor: Actor, now: float) -> Decision:
@@ -110,10 +126,10 @@ def _tick(state: WindowState, c: cmd.Tick, actor: Actor, now: float) -> Decision
         return Refusal(
             f'"{c.step}" is already {step.state}', f"by {step.by}; untick it with a reason to take that back"
         )
-    refusal = _not_theirs(state, c.step, actor) or _not_ready(state, c.step)
-    if refusal is None and step.state != "running":
-        refusal = _dangerous(state, c, actor, now)
-    return refusal or (ev.StepTicked(step=c.step, override=c.override.strip()),)
+    refusal = _locked(step) or _not_theirs(state, c.step, actor) or _not_ready(state, c.step)
+    if refusal is not None or step.state == "running":  # a running step was asked about when it was started
+        return refusal or (ev.StepTicked(step=c.step),)
+    return _dangerous(state, c, actor, now) or (ev.StepTicked(step=c.step, override=_override(state, c, now)),)
 
 
 def _untick(state: WindowState, c: cmd.Untick, actor: Actor, now: float) -> Decision:
@@ -150,6 +166,8 @@ def _claim(state: WindowState, c: cmd.Claim, actor: Actor, now: float) -> Decisi
     if step.state in OVER:
         return Refusal(f'"{c.step}" is already {step.state}', "nothing to claim")
     if c.release:
+        if not step.claimed_by:
+            return Refusal(f'"{c.step}" is claimed by nobody', "nothing to give back")
         if step.claimed_by != actor.login and actor.role != "lead":
             return Refusal(f'"{c.step}" is not claimed by {actor.login}', "nothing to give back")
         return (ev.StepClaimed(step=c.step, by=""),)
@@ -170,6 +188,9 @@ def _settle(state: WindowState, c: cmd.Settle, actor: Actor, now: float) -> Deci
     step = state.steps[c.step]
     if step.state == "running":
         return Refusal(f'"{c.step}" is still running', "wait until its tasks ended")
+    locked = _locked(step)
+    if locked is not None:
+        return locked
     if c.host and c.host not in step.tasks:
         return Refusal(f'"{c.step}" does not run on "{c.host}"', f"its hosts: {', '.join(step.tasks) or 'none'}")
     hosts = [t.host for t in step.tasks.values() if t.state in UNSETTLED and c.host in ("", t.host)]
@@ -205,6 +226,9 @@ def _vote(state: WindowState, c: cmd.Vote, actor: Actor, now: float) -> Decision
         return Refusal(f'"{c.step}" is a {spec.what} step, not a gate', "only gates are voted on")
     if step.state in OVER:
         return Refusal(f'"{c.step}" is already {step.state}', "the vote is over")
+    locked = _locked(step)
+    if locked is not None:
+        return locked
     if spec.by and actor.login not in spec.by:
         return Refusal(f"{actor.login} has no vote on this gate", f"it is decided by {', '.join(spec.by)}")
     if not c.go and not c.reason.strip():

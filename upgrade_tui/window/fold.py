@@ -54,6 +54,12 @@ def _task(state: WindowState, step_id: str, host: str, /, **changes: Any) -> Win
     return _step(state, step_id, tasks=_with(step.tasks, host, replace(step.tasks[host], **changes)))
 
 
+def _stale(state: WindowState, step_id: str, attempt: int) -> bool:
+    """The event is about an attempt that a newer one has replaced: it must not pass for the newer one's result."""
+    step = state.steps.get(step_id)
+    return step is not None and attempt < step.attempt
+
+
 def _host(state: WindowState, name: str, /, **changes: Any) -> WindowState:
     host = state.hosts.get(name)
     return state if host is None else replace(state, hosts=_with(state.hosts, name, replace(host, **changes)))
@@ -184,14 +190,18 @@ def _again(step: StepState, task: Task) -> Task:
         return task
     if before.state in ("done", "skipped"):
         return replace(before, batch=task.batch)
-    return replace(task, attempt=before.attempt, started=before.started)
+    return replace(task, attempt=before.attempt, touched=before.changed)
 
 
 def _batch(s: WindowState, r: ev.Record, e: ev.BatchStarted) -> WindowState:
+    if _stale(s, e.step, e.attempt):
+        return s
     return _step(s, e.step, batch=e.batch)
 
 
 def _task_started(s: WindowState, r: ev.Record, e: ev.TaskStarted) -> WindowState:
+    if _stale(s, e.step, e.attempt):
+        return s
     return _task(
         s, e.step, e.host, state="running", attempt=e.attempt, started=r.ts, finished=None, seconds=None,
         exit=None, signal="", timed_out=False, check=None, reason="", output="", bytes=0, last_line="", settled_by="",
@@ -199,6 +209,8 @@ def _task_started(s: WindowState, r: ev.Record, e: ev.TaskStarted) -> WindowStat
 
 
 def _task_finished(s: WindowState, r: ev.Record, e: ev.TaskFinished) -> WindowState:
+    if _stale(s, e.step, e.attempt):
+        return s
     good = e.exit == 0 and not e.timed_out
     reason = (
         "" if good else "timed out" if e.timed_out else f"signal {e.signal}" if e.exit is None else f"exit {e.exit}"
@@ -206,11 +218,13 @@ def _task_finished(s: WindowState, r: ev.Record, e: ev.TaskFinished) -> WindowSt
     return _task(
         s, e.step, e.host, state="done" if good else "failed", attempt=e.attempt, finished=r.ts, seconds=e.seconds,
         exit=e.exit, signal=e.signal, timed_out=e.timed_out, reason=reason, output=e.output, bytes=e.bytes,
-        last_line=e.last_line,
+        last_line=e.last_line, touched=True,
     )  # fmt: skip
 
 
 def _task_checked(s: WindowState, r: ev.Record, e: ev.TaskChecked) -> WindowState:
+    if _stale(s, e.step, e.attempt):
+        return s
     if e.exit == 0:
         reason = "check passed before: nothing to run" if e.before else ""
         return _task(s, e.step, e.host, state="done", attempt=e.attempt, check=0, finished=r.ts, reason=reason)
@@ -225,10 +239,14 @@ def _task_checked(s: WindowState, r: ev.Record, e: ev.TaskChecked) -> WindowStat
 
 
 def _task_unknown(s: WindowState, r: ev.Record, e: ev.TaskUnknown) -> WindowState:
-    return _task(s, e.step, e.host, state="unknown", attempt=e.attempt, finished=r.ts, reason=e.reason)
+    if _stale(s, e.step, e.attempt):
+        return s
+    return _task(s, e.step, e.host, state="unknown", attempt=e.attempt, finished=r.ts, reason=e.reason, touched=True)
 
 
 def _task_unreachable(s: WindowState, r: ev.Record, e: ev.TaskUnreachable) -> WindowState:
+    if _stale(s, e.step, e.attempt):
+        return s
     return _task(s, e.step, e.host, state="unreachable", attempt=e.attempt, finished=r.ts, reason=e.reason)
 
 
@@ -237,7 +255,20 @@ def _task_settled(s: WindowState, r: ev.Record, e: ev.TaskSettled) -> WindowStat
 
 
 def _finished(s: WindowState, r: ev.Record, e: ev.StepFinished) -> WindowState:
-    return _step(s, e.step, state=e.outcome, attempt=e.attempt, finished=r.ts, reason=e.reason)
+    if _stale(s, e.step, e.attempt):
+        return s
+    step = s.steps.get(e.step)
+    if step is None:
+        return s
+    tasks = {host: _unproven(task, r.ts) for host, task in step.tasks.items()}
+    return _step(s, e.step, state=e.outcome, attempt=e.attempt, tasks=tasks, finished=r.ts, reason=e.reason)
+
+
+def _unproven(task: Task, ts: float) -> Task:
+    """A task that still ran when its step ended: no result is proven, so nothing may start it again silently."""
+    if task.state != "running":
+        return task
+    return replace(task, state="unknown", finished=ts, reason="the step ended without its result", touched=True)
 
 
 def _ticked(s: WindowState, r: ev.Record, e: ev.StepTicked) -> WindowState:
@@ -268,7 +299,11 @@ def _rolling_back(s: WindowState, r: ev.Record, e: ev.RollbackStarted) -> Window
 
 def _rolled_back(s: WindowState, r: ev.Record, e: ev.RollbackFinished) -> WindowState:
     state = "rolled back" if e.outcome == "done" else e.outcome
-    return _step(s, e.step, state=state, rollback_seconds=e.seconds, reason=e.reason, finished=r.ts)
+    step = s.steps.get(e.step)
+    if step is None:
+        return s
+    measured = e.seconds if e.outcome == "done" else step.rollback_seconds  # a failed one measures nothing
+    return _step(s, e.step, state=state, rollback_seconds=measured, reason=e.reason, finished=r.ts)
 
 
 _HANDLERS: dict[type, Callable[[WindowState, ev.Record, Any], WindowState]] = {

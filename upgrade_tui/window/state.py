@@ -40,6 +40,12 @@ class Task(Struct, frozen=True, kw_only=True):
     bytes: int = 0
     last_line: str = ""
     settled_by: str = ""
+    touched: bool = False  # an ended attempt changed something there, or may have
+
+    @property
+    def changed(self) -> bool:
+        """Something was done on the host, or may have been: by any attempt so far, or by hand."""
+        return self.touched or self.state == "running" or (self.state == "done" and self.settled_by != "")
 
 
 class StepState(Struct, frozen=True, kw_only=True):
@@ -62,8 +68,8 @@ class StepState(Struct, frozen=True, kw_only=True):
     notes: int = 0
 
     def touched(self) -> int:
-        """How many batches something was started in: what a rollback would have to undo."""
-        return len({t.batch for t in self.tasks.values() if t.started is not None})
+        """How many batches something was done in, or may have been: what a rollback would have to undo."""
+        return len({t.batch for t in self.tasks.values() if t.changed})
 
 
 class HostState(Struct, frozen=True, kw_only=True):
@@ -148,11 +154,19 @@ class WindowState(Struct, frozen=True, kw_only=True):
 
     @property
     def no_return(self) -> str:
-        """Id of the irreversible step that was begun, or empty: the point of no return is behind us."""
+        """Id of the irreversible step that was begun, or empty: the point of no return is behind us.
+
+        A command begins with the first host that something was sent to: where none could be reached we can go back.
+        """
         for spec in self.plan.steps:
-            step = self.steps[spec.id]
-            if spec.irreversible and (step.state not in ("pending", "skipped") or step.touched()):
-                return spec.id
+            if spec.irreversible:
+                step = self.steps[spec.id]
+                if spec.what != "command":
+                    begun = step.state not in ("pending", "skipped")
+                else:
+                    begun = any(t.changed or t.state == "done" for t in step.tasks.values())
+                if begun:
+                    return spec.id
         return ""
 
 
