@@ -106,7 +106,7 @@ class TelemetryReader:
         return grid.series()
 
     def history_canary(self, canary: str, since: float, until: float, points: int) -> Series:
-        """A canary likewise: ``ok`` (0 to 1: the mean is the share of good answers), ``latency`` (seconds), ``value``."""
+        """A canary likewise: ``ok`` (its mean is the share of good answers), ``latency`` (seconds), ``value``."""
         grid = _Grid(since, until, points)
         for bucket, *values in self._rows(_CANARY, **grid.values(canary)):
             grid.put(bucket, _PROBED, values)
