@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import math
 import sqlite3
 import stat
@@ -311,12 +310,15 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def fill(filler: Path) -> None:
-    with filler.open("wb", buffering=0) as file:
-        try:
+    """Write until the disk is full."""
+
+    def write_on() -> None:
+        with filler.open("wb", buffering=0) as file:
             while True:
                 file.write(b"\0" * 4096)
-        except OSError as error:
-            assert error.errno == errno.ENOSPC
+
+    with pytest.raises(OSError, match="No space left"):
+        write_on()
 
 
 async def test_a_full_disk_is_told_once_and_writing_goes_on_when_there_is_room(small_disk):
