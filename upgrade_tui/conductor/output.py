@@ -55,7 +55,7 @@ class OutputFile:
     @property
     def last_line(self) -> str:
         """The last line that is not empty, harmless, at most 200 characters."""
-        lines = [line for line in decoded(self._last).replace("\r", "\n").split("\n") if line.strip()]
+        lines = [line for line in decoded(self._last.replace(b"\r", b"\n")).split("\n") if line.strip()]
         return one_line(lines[-1].strip(), 200) if lines else ""
 
     def close(self) -> str:

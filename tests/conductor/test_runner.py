@@ -1,0 +1,199 @@
+"""The runner carries out steps batch by batch and says only what is proven."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.conductor import support
+from tests.conductor.support import Ended, Rig
+from upgrade_tui.conductor import runner as runner_module
+from upgrade_tui.window import events as ev
+from upgrade_tui.window.commands import Actor, Pause, Settle, Start
+
+
+@pytest.fixture
+async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
+    made = await support.rig(tmp_path)
+    yield made
+    await made.book.close()
+
+
+def states(rig: Rig, step: str = "roll") -> dict[str, str]:
+    return {t.host: t.state for t in rig.book.state.steps[step].tasks.values()}
+
+
+async def test_batches_run_in_order_and_each_task_is_checked(rig: Rig) -> None:
+    await rig.start("roll")
+    assert rig.book.state.steps["roll"].state == "done"
+    assert rig.hosts.ran[:2] == [("a", "upgrade"), ("a", "is-new")]
+    assert {h for h, _ in rig.hosts.ran[2:]} == {"b", "c", "d"}
+    assert set(states(rig).values()) == {"done"}
+    assert rig.book.state.steps["roll"].touched() == 2
+
+
+async def test_a_failed_first_batch_stops_the_step_with_its_arithmetic(rig: Rig) -> None:
+    rig.hosts.script["a", "upgrade"] = Ended(exit=3, output=b"no space left\n")
+    await rig.start("roll")
+    step = rig.book.state.steps["roll"]
+    assert (step.state, step.reason) == ("failed", "1 failed of 4, 0 allowed")
+    assert states(rig) == {"a": "failed", "b": "pending", "c": "pending", "d": "pending"}
+    assert step.tasks["a"].last_line == "no space left"
+    assert [h for h, _ in rig.hosts.ran] == ["a"]
+
+
+async def test_a_lost_link_leaves_the_step_unknown(rig: Rig) -> None:
+    rig.hosts.script["a", "upgrade"] = Ended(exit=None, proven=False, reason="the link broke")
+    await rig.start("roll")
+    assert rig.book.state.steps["roll"].state == "unknown"
+    assert states(rig)["a"] == "unknown"
+    again = await rig.book.command(Start(step="roll"), Actor("mei", "lead"))
+    assert "may have run there" in str(again)
+    await rig.book.command(Settle(step="roll", outcome="done", reason="looked: it is new"), Actor("mei", "lead"))
+    await rig.start("roll")
+    assert rig.book.state.steps["roll"].state == "done"
+    assert ("a", "upgrade") not in rig.hosts.ran[1:]
+
+
+async def test_a_passed_command_with_a_failed_check_is_failed(rig: Rig) -> None:
+    rig.hosts.script["a", "is-new"] = Ended(exit=1, output=b"still 15\n")
+    await rig.start("roll")
+    assert rig.book.state.steps["roll"].tasks["a"].reason == "check failed (exit 1): still 15"
+    assert rig.book.state.steps["roll"].state == "failed"
+
+
+async def test_a_check_without_an_answer_is_unknown(rig: Rig) -> None:
+    rig.hosts.script["a", "is-new"] = Ended(exit=None, proven=False, reason="the link broke")
+    await rig.start("roll")
+    assert states(rig)["a"] == "unknown"
+
+
+async def test_an_unreachable_host_counts_and_nothing_is_sent(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner_module, "REACH_WAIT", 0.0)
+    rig.hosts.down = {"a"}
+    await rig.start("roll")
+    assert states(rig)["a"] == "unreachable"
+    assert rig.book.state.steps["roll"].reason == "1 unreachable of 4, 0 allowed"
+    assert rig.hosts.ran == []
+
+
+async def test_a_new_attempt_runs_only_what_is_not_done(rig: Rig) -> None:
+    rig.hosts.script["c", "upgrade"] = Ended(exit=1)
+    await rig.start("roll")
+    assert states(rig) == {"a": "done", "b": "done", "c": "failed", "d": "done"}
+    rig.hosts.script.clear()
+    rig.hosts.ran.clear()
+    await rig.start("roll")
+    assert {h for h, _ in rig.hosts.ran} == {"c"}
+    assert rig.book.state.steps["roll"].tasks["c"].attempt == 2
+    assert rig.book.state.steps["roll"].state == "done"
+
+
+async def test_max_fail_lets_a_step_go_on_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / "w").mkdir()
+    made = await support.rig(
+        tmp_path / "w", support.PLAN.replace('timeout = "1m"', 'timeout = "1m"\nmax_fail = "25%"', 1)
+    )
+    made.hosts.script["a", "upgrade"] = Ended(exit=1)
+    await made.start("roll")
+    step = made.book.state.steps["roll"]
+    assert (step.state, step.reason) == ("done", "1 failed of 4, 1 allowed")
+    await made.book.close()
+
+
+async def test_a_pause_lets_running_tasks_finish_and_starts_no_batch(rig: Rig) -> None:
+    rig.hosts.hold["a"] = asyncio.Event()
+    running = asyncio.create_task(rig.start("roll"))
+    while not rig.hosts.ran:
+        await asyncio.sleep(0)
+    await rig.book.command(Pause(reason="phone"), Actor("mei", "lead"))
+    rig.hosts.hold["a"].set()
+    while states(rig)["a"] != "done":
+        await rig.book.changed()
+    assert {h for h, _ in rig.hosts.ran} == {"a"}
+    await rig.book.write([ev.WindowResumed()], "mei")
+    await running
+    assert rig.book.state.steps["roll"].state == "done"
+
+
+async def test_the_output_is_kept_with_size_and_hash(rig: Rig, tmp_path: Path) -> None:
+    rig.hosts.script["a", "upgrade"] = Ended(output=b"hello\n\xff\x1b[31mred\n")
+    seen: list[ev.Record] = []
+    rig.book.on_commit = seen.extend
+    await rig.start("roll")
+    finished = next(r.event for r in seen if isinstance(r.event, ev.TaskFinished) and r.event.host == "a")
+    kept = (tmp_path / "output" / finished.output).read_bytes()
+    assert kept == b"hello\n\xff\x1b[31mred\n"
+    assert finished.bytes == len(kept)
+    assert "\x1b" not in finished.last_line
+    import hashlib
+
+    assert finished.sha256 == hashlib.sha256(kept).hexdigest()
+
+
+async def test_intent_and_start_are_durable_before_the_command_is_sent(rig: Rig, tmp_path: Path) -> None:
+    at_send: list[str] = []
+    real = rig.hosts.execute
+
+    async def spy(host: str, command: str, **options: object) -> Ended:
+        at_send.append((tmp_path / "log.jsonl").read_text())
+        return await real(host, command, **options)  # type: ignore[arg-type]
+
+    rig.hosts.execute = spy  # type: ignore[method-assign,assignment]
+    await rig.start("roll")
+    assert '"kind":"step.intent"' in at_send[0]
+    assert '"kind":"task.started","step":"roll","host":"a"' in at_send[0]
+
+
+BAKE = """
+[[steps]]
+id = "bake"
+kind = "bake"
+title = "Bake"
+needs = []
+bake = "200ms"
+canaries = ["front"]
+"""
+
+
+async def test_a_bake_needs_healthy_canaries_all_the_time(tmp_path: Path) -> None:
+    made = await support.rig(tmp_path, support.PLAN + BAKE)
+    baking = asyncio.create_task(made.start("bake"))
+    await made.book.write([ev.CanaryVerdict(canary="front", verdict="healthy", before="no data")])
+    await baking
+    assert made.book.state.steps["bake"].state == "done"
+    await made.book.close()
+
+
+async def test_a_failing_canary_ends_a_bake_as_failed(tmp_path: Path) -> None:
+    made = await support.rig(tmp_path, support.PLAN + BAKE.replace("200ms", "1h"))
+    baking = asyncio.create_task(made.start("bake"))
+    await made.book.write([ev.CanaryVerdict(canary="front", verdict="failing", before="healthy", detail="HTTP 503")])
+    await baking
+    step = made.book.state.steps["bake"]
+    assert (step.state, step.reason) == ("failed", "canary front is failing: HTTP 503")
+    await made.book.close()
+
+
+async def test_a_canary_without_data_never_promotes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner_module, "SETTLE_LIMIT", 0.0)
+    made = await support.rig(tmp_path, support.PLAN + BAKE)
+    await made.start("bake")
+    step = made.book.state.steps["bake"]
+    assert step.state == "failed"
+    assert "inconclusive" in step.reason
+    await made.book.close()
+
+
+async def test_a_gate_that_times_out_is_a_no(tmp_path: Path) -> None:
+    gate = '\n[[steps]]\nid = "gate"\nkind = "gate"\ntitle = "Go?"\nneeds = []\ntimeout = "50ms"\nby = ["mei"]\n'
+    people = '\n[people.mei]\nrole = "lead"\n'
+    made = await support.rig(tmp_path, support.PLAN.replace("[hosts.a]", people + "[hosts.a]", 1) + gate)
+    await made.start("gate")
+    step = made.book.state.steps["gate"]
+    assert step.state == "failed"
+    assert step.reason.endswith("a no")
+    await made.book.close()
