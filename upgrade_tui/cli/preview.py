@@ -192,7 +192,7 @@ def _probe(canary: Canary) -> str:
         "" if canary.max_latency is None else f"under {_short(canary.max_latency)}",
     ]
     said = ", ".join(part for part in wanted if part)
-    return f"{kind} {one_line(target, 60)}{where}" + (f": {said}" if said else "")
+    return f"{kind} {one_line(target, 60)}{where}" + (f", {said}" if said else "")
 
 
 def _steps(plan: Plan, slots: tuple[Slot, ...], moments: Moments, wide: bool) -> RenderableType:
@@ -215,32 +215,30 @@ def _steps(plan: Plan, slots: tuple[Slot, ...], moments: Moments, wide: bool) ->
 
 
 def _step_table(wide: bool, *, header: bool = True) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", show_header=header, expand=True)
+    gap = 2 if wide else 1
+    table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="dim", show_header=header, expand=True)
     table.add_column("", justify="right", no_wrap=True, width=2)
     table.add_column("step", ratio=5)
     if wide:
         table.add_column("runs on", ratio=4)
         table.add_column("who", no_wrap=True, width=10)
-    for name, width in (("start", 8), ("end", 8), ("takes", 9), ("undo", 9), ("back by", 8)):
+    for name, width in (("start", 8), ("end", 8), ("takes", 8), ("undo", 8), ("back by", 8)):
+        if name == "end" and not wide:
+            continue  # start and length say it
         table.add_column(name, justify="right", no_wrap=True, width=width)
     return table
 
 
 def _step_row(plan: Plan, number: int, step: Step, slot: Slot, moments: Moments, wide: bool) -> Iterable[Text]:
     name = Text.assemble((one_line(step.id), "bold"), f"  {one_line(step.title)}")
-    where, details = _where(plan, step), []
+    where = _where(plan, step)
     if not wide:
-        details = [where, step.owner and f"by {step.owner}"]
-    for detail in filter(None, details):
-        name.append(f"\n{one_line(detail)}", style="dim")
+        name.append(f"\n{one_line(' · '.join(filter(None, (where, step.owner))))}", style="dim")
     late = "bold red" if slot.slack < 0 else ""
     undo = Text("–" if slot.irreversible and not slot.rollback else duration_text(slot.rollback))
     by = Text("forward", style="red") if slot.irreversible else Text(moments.text(slot.rollback_by), style=late)
-    times = (
-        Text(moments.text(slot.start)),
-        Text(moments.text(slot.end)),
-        Text(duration_text(step_seconds(plan, step))),
-    )
+    until = (Text(moments.text(slot.end)),) if wide else ()
+    times = (Text(moments.text(slot.start)), *until, Text(duration_text(step_seconds(plan, step))))
     middle = (Text(one_line(where)), Text(one_line(step.owner or "–"))) if wide else ()
     return (Text(str(number), style="dim"), name, *middle, *times, undo, by)
 
@@ -263,4 +261,5 @@ def _where(plan: Plan, step: Step) -> str:
     sizes = " + ".join(str(len(batch)) for batch in batches[:8]) + (" + …" if len(batches) > 8 else "")
     cut = f" as {sizes}" if len(batches) > 1 else ""
     bake = f", bake {duration_text(step.bake)} between" if step.bake and len(batches) > 1 else ""
-    return f"command on {', '.join(step.places)}: {count} host{'s' if count != 1 else ''}{cut}{bake}"
+    places = ", ".join(step.places)
+    return f"command on {places}" + (f": {count} hosts{cut}{bake}" if count > 1 or places not in plan.hosts else "")
