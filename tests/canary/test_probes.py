@@ -8,6 +8,7 @@ import datetime
 import ipaddress
 import socket
 import ssl
+import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -176,6 +177,18 @@ async def test_http_slow_is_said_and_left_to_the_judge(site):
     assert result.detail.endswith(", wanted at most 0 ms")
 
 
+async def test_what_the_probes_need_is_loaded_before_the_first_question():
+    code = (
+        "import asyncio, sys; from upgrade_tui.canary.probes import Prober;"
+        "assert 'aiohttp' not in sys.modules and 'cryptography' not in sys.modules;"
+        "asyncio.run(Prober(None).prepare({'run'})); assert 'aiohttp' not in sys.modules;"
+        "asyncio.run(Prober(None).prepare({'http', 'tls', 'tcp'}));"
+        "assert {'aiohttp', 'cryptography.x509', 'aiohappyeyeballs'} <= set(sys.modules)"
+    )
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code)
+    assert await process.wait() == 0
+
+
 async def test_http_refused(closed_port):
     result = await ask(Canary(name="c", http=f"http://user:s3cret@127.0.0.1:{closed_port}/"))
     assert result.detail == f"refused by 127.0.0.1:{closed_port}"
@@ -274,11 +287,14 @@ async def test_http_by_name(site):
     assert (await ask(of, resolve=lambda _host, port: system_resolver("127.0.0.1", port))).ok
 
 
-@pytest.mark.parametrize("url", ["nonsense", "http://", "ftp://host/x", "http://h:99999/", "http://[::1/"])
+@pytest.mark.parametrize(
+    "url", ["nonsense", "http://", "ftp://u:s3cret@host/x", "http://u:s3cret@h:99999/", "http://[::1/"]
+)
 async def test_http_addresses_that_are_none(url):
     result = await ask(Canary(name="c", http=url))
-    assert not result.ok
+    assert result.no_data
     assert result.detail
+    assert "s3cret" not in result.detail
 
 
 # -- tcp ----------------------------------------------------------------------------------------------------------

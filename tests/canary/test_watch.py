@@ -186,6 +186,7 @@ async def test_an_unreachable_host_is_no_data_with_the_reason():
         scene.answers["lag"] = GOOD
         await scene.time.pass_by(4)
     assert scene.told("lag") == ["healthy", "no data", "healthy"]
+    assert scene.verdicts[1].detail == "no answer for 8 s: db1 is lost"
 
 
 async def test_a_probe_that_never_comes_back_is_noticed_by_the_silence():

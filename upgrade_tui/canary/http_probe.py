@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from upgrade_tui import __version__
 from upgrade_tui.canary.names import Names, no_answer
-from upgrade_tui.canary.result import Result
+from upgrade_tui.canary.result import Result, unknown
 from upgrade_tui.canary.tls_probe import tls_context
 from upgrade_tui.canary.words import DETAIL, in_words, place_text, seconds_text
 from upgrade_tui.foreign import one_line
@@ -54,8 +54,8 @@ class HttpProbe:
                 return await _judged(canary, response)
         except TimeoutError:
             return _bad(self._late(canary, place, stage.connected))
-        except aiohttp.InvalidURL:
-            return _bad(f"not an address: {one_line(canary.http or '', 80)}")
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
+            return unknown('its address cannot be asked over HTTP; expected "http://host:port/path"')
         except aiohttp.ClientError as error:
             return _bad(_in_words(error, place))
 
@@ -158,7 +158,7 @@ def _in_words(error: aiohttp.ClientError, place: str) -> str:
             return one_line(f"{place} does not answer in HTTP: {error.message}", DETAIL)
         case OSError():
             return in_words(error, place)
-    return one_line(f"{place}: {type(error).__name__}: {error}", DETAIL)
+    return f"{place}: {type(error).__name__}"  # not its text, which may repeat the address with what is secret in it
 
 
 def _target(url: str) -> tuple[str, int]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
 
 from msgspec.structs import replace
 
@@ -14,9 +15,12 @@ from upgrade_tui.canary.names import Names, Resolve, no_answer, system_resolver
 from upgrade_tui.canary.result import Result, unknown
 from upgrade_tui.canary.run_probe import Execute, probe_run
 from upgrade_tui.canary.tcp_probe import probe_tcp
-from upgrade_tui.canary.tls_probe import probe_tls
-from upgrade_tui.canary.words import host_port, seconds_text
+from upgrade_tui.canary.tls_probe import probe_tls, tls_context
+from upgrade_tui.canary.words import DETAIL, host_port, seconds_text
+from upgrade_tui.foreign import one_line
 from upgrade_tui.plan.model import Canary
+
+_LIBRARIES = {"http": ("aiohttp",), "tcp": ("aiohappyeyeballs",), "tls": ("aiohappyeyeballs", "cryptography.x509")}
 
 
 class Prober:
@@ -35,6 +39,13 @@ class Prober:
         self._mono = mono
         self._names = Names(resolve)
         self._http = HttpProbe(self._names)
+
+    async def prepare(self, kinds: Set[str]) -> None:
+        """Load what these probes need, in a thread: it takes a fraction of a second, which the first answer would
+        seem to have taken.
+        """
+        if kinds & {"http", "tcp", "tls"}:
+            await asyncio.to_thread(_load, kinds)
 
     async def probe(self, canary: Canary) -> Result:
         """Ask once. The answer, a failure or "nothing known" is the result; only a mistake in here raises."""
@@ -72,5 +83,14 @@ class Prober:
             detail = no_answer(self._names, *host_port(canary.tcp or canary.tls or ""), within=within)
             return Result(ok=False, latency=None, value=None, detail=detail)
         except ValueError as error:
-            return unknown(str(error))
+            return unknown(one_line(str(error), DETAIL))
         return unknown("the plan gives it nothing to ask: one of http, tcp, tls, run")
+
+
+def _load(kinds: Set[str]) -> None:
+    for kind in kinds:
+        for library in _LIBRARIES.get(kind, ()):
+            importlib.import_module(library)
+    if kinds & {"http", "tls"}:
+        for verify in (True, False):
+            tls_context(verify)

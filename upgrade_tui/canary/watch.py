@@ -63,6 +63,7 @@ class Canaries:
 
     async def run(self) -> None:
         """Ask until cancelled. Raises only what the callbacks raise."""
+        await self._prober.prepare({lane.canary.probe for lane in self._lanes.values()})
         for lane in self._lanes.values():  # time before the first question is not silence
             lane.health = begin(self._mono(), lane.health.verdict) if lane.asked is None else lane.health
         try:
@@ -113,7 +114,8 @@ class Canaries:
         while True:
             await self._sleep(_SILENCE_CHECK)
             for lane in self._lanes.values():
-                self._settle(lane, silence(lane.canary, lane.health, self._mono()))
+                why = lane.last.detail if lane.last.no_data else ""
+                self._settle(lane, silence(lane.canary, lane.health, self._mono(), why))
 
     def _settle(self, lane: _Lane, judgement: Judgement) -> None:
         lane.health = judgement.health
