@@ -97,10 +97,10 @@ def health(scene: Scene, rows: list[host_view.HostRow], canaries: list[canary_vi
 def _host_health(rows: list[host_view.HostRow]) -> Line | None:
     if not rows:
         return None
-    up, every, need = host_view.summary(rows)
+    every, need = len(rows), host_view.needy(rows)
     if not need:
         return ((f"● {every} host{'s' if every != 1 else ''} up", "good"),)
-    said = ", ".join(f"{r.name} {r.reasons[0] if r.reasons else r.word.word}" for r in need[:3])
+    said = ", ".join(f"{r.name} {r.brief or r.word.word}" for r in need[:3])
     more = f" and {len(need) - 3} more" if len(need) > 3 else ""
     verb = "host needs" if len(need) == 1 else "hosts need"
     tone = need[0].word.tone

@@ -30,6 +30,7 @@ class HostRow(Struct, frozen=True):
     word: Word
     rank: int
     reasons: tuple[str, ...]  # why it needs a look, in words; the first is the worst
+    brief: str  # the first, short
     sample: Sample | None
     age: float | None  # seconds since the sample
     hot: frozenset[str]  # metrics over their limits: cpu, memory, disk, ...
@@ -43,37 +44,37 @@ def host_row(scene: Scene, name: str) -> HostRow:
     sample = seen.sample if seen is not None else None
     age = None if seen is None or seen.age is None else seen.age + (scene.frame_age or 0.0)
     hot = frozenset(alert.metric for alert in host.alerts.values())
-    if link == "up" and not hot and not host.units and age is not None and age < STALE:
-        return HostRow(name, link_word("up"), 9, (), sample, age, hot)
-    word, rank, reasons = _trouble(scene, host, seen, link, age)
-    return HostRow(name, word, rank, reasons, sample, age, hot)
+    if link == "up" and not hot and not BAD_UNITS.intersection(host.units.values()) and age is not None and age < STALE:
+        return HostRow(name, link_word("up"), 9, (), "", sample, age, hot)
+    word, rank, reasons, brief = _trouble(scene, host, seen, link, age)
+    return HostRow(name, word, rank, reasons, brief, sample, age, hot)
 
 
 def _trouble(
     scene: Scene, host: HostState, seen: HostFrame | None, link: Link, age: float | None
-) -> tuple[Word, int, tuple[str, ...]]:
-    """The word, the rank and the reasons of a host that may not be fine. The worst reason decides."""
-    found: list[tuple[int, Word, str]] = []
+) -> tuple[Word, int, tuple[str, ...], str]:
+    """The word, the rank, the reasons of a host that may not be fine, and the worst reason in short: it decides."""
+    found: list[tuple[int, Word, str, str]] = []
     detail = (seen.detail if seen is not None else "") or host.detail
     if link in _DOWN:
         since = max(0.0, scene.now - host.since) if host.since is not None and host.link == link else age
         ago = f" {duration_text(since)}" if since is not None else ""
-        found.append((0, link_word(link), f"{link}{ago}{': ' + detail if detail else ''}"))
+        found.append((0, link_word(link), f"{link}{ago}{': ' + detail if detail else ''}", f"{link}{ago}"))
     bad = [f"{unit} {state}" for unit, state in host.units.items() if state in BAD_UNITS]
-    found += [(1, _UNIT_WORD, text) for text in bad]
-    found += [(2, _LIMIT_WORD, text) for text in alert_texts(scene, host, seen)]
+    found += [(1, _UNIT_WORD, text, text) for text in bad]
+    found += [(2, _LIMIT_WORD, text, text.split(" (")[0]) for text in alert_texts(host, seen)]
     if link in ("connecting", "no sampler"):
-        found.append((3, link_word(link), f"{link}{': ' + detail if detail else ''}"))
+        found.append((3, link_word(link), f"{link}{': ' + detail if detail else ''}", link))
     elif link == "up" and scene.frame is not None and (age is None or age >= STALE):
         text = "no sample yet" if age is None else f"no sample for {duration_text(age)}"
-        found.append((3, _WAITING_WORD if age is None else _STALE_WORD, text))
+        found.append((3, _WAITING_WORD if age is None else _STALE_WORD, text, text))
     if not found:
-        return link_word(link), 9, ()
+        return link_word(link), 9, (), ""
     found.sort(key=lambda each: each[0])
-    return found[0][1], found[0][0], tuple(text for _, _, text in found)
+    return found[0][1], found[0][0], tuple(f[2] for f in found), found[0][3]
 
 
-def alert_texts(scene: Scene, host: HostState, seen: HostFrame | None) -> list[str]:
+def alert_texts(host: HostState, seen: HostFrame | None) -> list[str]:
     """``memory 93 %``, ``disk /var 88 %``: the limits that stand crossed, with the newest values there are."""
     out = []
     for alert in host.alerts.values():
@@ -112,11 +113,9 @@ class Order:
         return [row for _, row in keyed]
 
 
-def summary(rows: Iterable[HostRow]) -> tuple[int, int, list[HostRow]]:
-    """How many are up, how many there are, and those that need a look, worst first."""
-    every = list(rows)
-    need = sorted((r for r in every if r.rank < 9), key=lambda r: r.rank)
-    return sum(1 for r in every if r.word.word == "up" or r.rank in (1, 2)), len(every), need
+def needy(rows: Iterable[HostRow]) -> list[HostRow]:
+    """Those that need a look, worst first."""
+    return sorted((r for r in rows if r.rank < 9), key=lambda r: r.rank)
 
 
 def matches(row: HostRow, groups: Iterable[str], needle: str) -> bool:

@@ -92,9 +92,9 @@ def joined(parts: Iterable[Line | Span | None], joint: str = " · ") -> Line:
         if out:
             out.append((joint, "muted"))
         if isinstance(part[0], str):
-            out.append(part)  # type: ignore[arg-type]
+            out.append(part)
         else:
-            out.extend(part)  # type: ignore[arg-type]
+            out.extend(part)
     return tuple(out)
 
 

@@ -1,0 +1,97 @@
+"""Pane 1: the four answers, the window as a bar, the big countdown; with room, how the clock comes to its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from upgrade_tui.tui.lines import LinePane
+from upgrade_tui.tui.view import clock as view
+from upgrade_tui.tui.view.bigtext import CELLS, big
+from upgrade_tui.tui.view.scene import Scene
+from upgrade_tui.tui.view.spans import BLANK, Line, Span, cut, fit, length, wrapped
+
+LABEL = 9
+WIDE = 110  # cells from which the big countdown has room beside the answers
+
+
+class ClockPane(LinePane):
+    """The header of every layout. ``view`` is set before ``show``."""
+
+    NAME: ClassVar[str] = "clock"
+    NUMBER: ClassVar[int] = 1
+    CURSOR: ClassVar[bool] = False
+    big: bool = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.view: view.ClockView | None = None
+        self._drawn: list[Line] = []
+
+    def title(self) -> str:
+        """The worst thing the clock has to say."""
+        if self.view is None or self.scene is None or self.scene.state.phase == "closed":
+            return "rollback clock"
+        return f"rollback clock · {self.view.reading.words}"
+
+    def rows_of(self, scene: Scene, width: int) -> Sequence[tuple[str, int]]:
+        """All lines at once: there are few."""
+        if self.view is None:
+            return ()
+        room = self.scrollable_content_region.height
+        self._drawn = compose(self.view, scene, width, room, count=self.big and width >= WIDE)
+        return [("", i) for i in range(len(self._drawn))]
+
+    def draw(self, key: str, part: int, width: int) -> Line:
+        """As arranged."""
+        return self._drawn[part]
+
+
+def compose(shown: view.ClockView, scene: Scene, width: int, room: int, *, count: bool) -> list[Line]:
+    """The pane's lines for ``width`` cells and ``room`` lines: answers first, then the bar, then the arithmetic."""
+    side = countdown(shown) if count else []
+    side_width = max([length(line) for line in side], default=0)
+    left = width - (side_width + 3 if side else 0)
+    lines = _answers(shown, left, spare=max(0, room - 4 - 2))
+    if side:
+        lines = _beside(lines, side, left, side_width)
+    if room - len(lines) >= 2 or room == 0:
+        lines += view.timeline(scene, shown.reading, width)
+    elif room - len(lines) == 1:
+        lines.append(view.timeline(scene, shown.reading, width)[0])
+    if room - len(lines) >= 6:
+        lines += [BLANK, *(cut(line, width) for line in view.arithmetic(scene, shown.reading))]
+    return lines
+
+
+def _answers(shown: view.ClockView, width: int, spare: int) -> list[Line]:
+    """The four answers; a long one goes on in a second line as long as there is room to spare."""
+    out: list[Line] = []
+    for label, *answer in view.answers(shown):
+        pieces = wrapped(tuple(answer), width - LABEL)
+        if len(pieces) > 1 and spare > 0:
+            spare -= 1
+            out.append((label, *pieces[0]))
+            rest: Line = tuple(span for piece in pieces[1:] for span in (*piece, (" ", "muted")))
+            out.append(((" " * LABEL, "muted"), *cut(rest, width - LABEL)))
+        else:
+            out.append(cut((label, *answer), width))
+    return out
+
+
+def countdown(shown: view.ClockView) -> list[Line]:
+    """The big number and, under it, what it is."""
+    digits = big(shown.countdown)
+    wide = max(len(digits[0]), CELLS)
+    lines: list[Line] = [((row.center(wide), shown.count_tone),) for row in digits]
+    lines.append(((fit(shown.caption.center(wide), wide), shown.count_tone),))
+    return lines
+
+
+def _beside(lines: list[Line], side: list[Line], left: int, width: int) -> list[Line]:
+    out: list[Line] = []
+    for i in range(max(len(lines), len(side))):
+        line = lines[i] if i < len(lines) else BLANK
+        gap: Span = (" " * (left - length(line)) + "   ", "muted")
+        out.append((*line, gap, *(side[i] if i < len(side) else ((" " * width, "muted"),))))
+    return out

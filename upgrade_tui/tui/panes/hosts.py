@@ -1,0 +1,49 @@
+"""Pane 3: hosts, worst first; up to 500 of them, of which only the visible ones are drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from upgrade_tui.tui.lines import LinePane
+from upgrade_tui.tui.view import hosts as view
+from upgrade_tui.tui.view.history import History
+from upgrade_tui.tui.view.scene import Scene
+from upgrade_tui.tui.view.spans import Line
+
+
+class HostsPane(LinePane):
+    """``set`` gives it the rows, which the header needs too."""
+
+    NAME: ClassVar[str] = "hosts"
+    NUMBER: ClassVar[int] = 3
+
+    def __init__(self, history: History) -> None:
+        super().__init__()
+        self.history = history
+        self.every: list[view.HostRow] = []
+        self._rows: dict[str, view.HostRow] = {}
+        self._order = view.Order()
+        self._columns = view.Columns(8, 11, 0, 0, 0)
+        self._need = 0
+
+    def title(self) -> str:
+        """How many there are, and how many need a look."""
+        count = f"{len(self._rows)} of {len(self.every)}" if self.needle else str(len(self.every))
+        return f"hosts · {count}" + (f" · {self._need} need a look" if self._need else " · all fine" * bool(self.every))
+
+    def rows_of(self, scene: Scene, width: int) -> Sequence[tuple[str, int]]:
+        """Worst first, without jumping."""
+        ordered = self._order.sorted(self.every, scene.now)
+        self._need = sum(1 for row in ordered if row.rank < 9)
+        if self.needle:
+            hosts = scene.plan.hosts
+            ordered = [r for r in ordered if view.matches(r, hosts[r.name].groups, self.needle)]
+        self._rows = {row.name: row for row in ordered}
+        self._columns = view.columns(width, self._rows)
+        self.pinned = (view.header(self._columns),)
+        return [(row.name, 0) for row in ordered]
+
+    def draw(self, key: str, part: int, width: int) -> Line:
+        """A host."""
+        return view.line(self._rows[key], self._columns, width, self.history.hosts.get(key))

@@ -1,0 +1,66 @@
+"""Pane 2: steps by phase."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from upgrade_tui.tui.lines import LinePane
+from upgrade_tui.tui.view import steps as view
+from upgrade_tui.tui.view.scene import Scene
+from upgrade_tui.tui.view.spans import BLANK, Line
+from upgrade_tui.window.state import OVER
+
+
+class StepsPane(LinePane):
+    """The cursor follows the current step until the operator puts it elsewhere."""
+
+    NAME: ClassVar[str] = "steps"
+    NUMBER: ClassVar[int] = 2
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rows: dict[str, view.StepRow] = {}
+        self._phases: list[tuple[str, list[view.StepRow]]] = []
+        self._columns = view.Columns(8, 20, 15, 6)
+        self._current = ""
+        self._over = (0, 0)
+
+    def title(self) -> str:
+        """How many are over."""
+        return f"steps · {self._over[0]} of {self._over[1]} over"
+
+    def rows_of(self, scene: Scene, width: int) -> Sequence[tuple[str, int]]:
+        """A heading a phase; a step's line, its remark, its warning."""
+        every = view.step_rows(scene)
+        self._over = (sum(1 for r in every if r.state in OVER), len(every))
+        shown = [r for r in every if not self.needle or view.matches(r, self.needle)]
+        self._rows = {r.id: r for r in shown}
+        self._columns = view.columns(shown, width)
+        self.pinned = (view.header(self._columns),)
+        self._phases = list(view.phases(shown))
+        self._follow(scene)
+        out: list[tuple[str, int]] = []
+        for i, (_, rows) in enumerate(self._phases):
+            out.append(("", i))
+            for row in rows:
+                out.append((row.id, 0))
+                out += [(row.id, 1)] if row.remark else []
+                out += [(row.id, 2)] if row.irreversible and row.state in ("pending", "ready") else []
+        return out
+
+    def _follow(self, scene: Scene) -> None:
+        current = scene.state.current
+        if current != self._current and self.selected in ("", self._current):
+            self.selected = current or self.selected
+            self.call_after_refresh(self.reveal)
+        self._current = current
+
+    def draw(self, key: str, part: int, width: int) -> Line:
+        """A heading, a step, its remark or its warning."""
+        if not key:
+            return view.phase_line(*self._phases[part], width) if part < len(self._phases) else BLANK
+        row = self._rows[key]
+        if part == 1:
+            return view.remark_line(row, self._columns, width)
+        return view.warning_line(row, width) if part == 2 else view.line(row, self._columns, width)

@@ -1,0 +1,93 @@
+"""Before a step starts: what runs, where, in which batches, and what the clock will read after it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from upgrade_tui.plan.estimate import step_seconds
+from upgrade_tui.plan.model import Plan, Step
+from upgrade_tui.units import duration_text
+from upgrade_tui.window import clock
+from upgrade_tui.window.state import OVER, StepState, WindowState
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+    from upgrade_tui.conductor.session import Session
+
+
+async def confirm_start(app: App[Any], session: Session, step: str) -> bool:
+    """Shows the preview; True if the operator starts it."""
+    from upgrade_tui.tui.dialogs import ask_choice
+
+    spec = session.plan.step(step)
+    if spec is None:
+        return False
+    body = "\n".join(preview_lines(session.state, spec, session.now()))
+    choices = [("start", f"Start {step} now"), ("cancel", "Not now")]
+    return await ask_choice(app, f"Start {step}: {spec.title}", body, choices) == "start"
+
+
+def preview_lines(state: WindowState, spec: Step, now: float) -> list[str]:
+    """The preview as text: kind, hosts by batch, command and check, what watches it, the clock after it."""
+    step = state.steps[spec.id]
+    out: list[str] = []
+    if spec.what == "command":
+        out += _command_lines(spec, step)
+    elif spec.what == "manual":
+        out.append(f"A person does this: {spec.instructions or spec.title}")
+    elif spec.what == "gate":
+        who = f" by {', '.join(spec.by)}" if spec.by else ""
+        out.append(f"Opens the vote: {spec.approvals} go{who}" + _limit(spec, "; no answer is a no after"))
+    else:
+        out.append(f"Waits {duration_text(float(spec.bake or spec.estimate))} while its canaries stay healthy.")
+    if spec.canaries:
+        out.append("Watched by: " + ", ".join(f"{c} ({_verdict(state, c)})" for c in spec.canaries))
+    out += ["", *clock_lines(state.plan, state, spec, now)]
+    return out
+
+
+def _command_lines(spec: Step, step: StepState) -> list[str]:
+    out = [f"$ {spec.run}"]
+    if spec.check:
+        out.append(f"then checks: {spec.check}")
+    out.append("")
+    for i, batch in enumerate(step.batches):
+        left = [h for h in batch if step.tasks[h].state not in OVER]
+        over = f" ({len(batch) - len(left)} over already)" if len(left) < len(batch) else ""
+        hosts = ", ".join(left[:8]) + (f" and {len(left) - 8} more" if len(left) > 8 else "")
+        out.append(f"batch {i + 1} of {len(step.batches)}: {hosts or 'nothing left'}{over}")
+    if spec.bake and len(step.batches) > 1:
+        out.append(f"{duration_text(float(spec.bake))} of quiet between batches")
+    if spec.timeout:
+        out.append(_limit(spec, "Each host has at most").strip())
+    return out
+
+
+def _limit(spec: Step, text: str) -> str:
+    return f"{text} {duration_text(float(spec.timeout))}" if spec.timeout else ""
+
+
+def _verdict(state: WindowState, canary: str) -> str:
+    return state.canaries[canary].verdict if canary in state.canaries else "no data"
+
+
+def clock_lines(plan: Plan, state: WindowState, spec: Step, now: float) -> list[str]:
+    """How long it takes, how it is undone, and the rollback clock after it."""
+    preview = clock.after(state, spec, now)
+    out = [f"Takes about {duration_text(step_seconds(plan, spec))}."]
+    if spec.irreversible:
+        return [*out, "▲ IRREVERSIBLE: past this step there is only forward. You will be asked to type its id."]
+    if spec.rollback is not None:
+        batches = max(1, len(state.steps[spec.id].batches))
+        each = f" ({batches} batches)" if batches > 1 else ""
+        out.append(f"Undone in {duration_text(float(spec.rollback.estimate) * batches)}{each}.")
+    elif spec.changes:
+        out.append("The plan has no rollback for it.")
+    if preview.irreversible:
+        out.append("The point of no return is passed already: forward only.")
+    elif preview.slack is not None:
+        out.append(f"Slack after this step: {duration_text(preview.slack)}.")
+        if preview.no_time_to_undo:
+            out.append("▲ NO TIME TO UNDO IT: the lead is asked for a reason.")
+    return out
