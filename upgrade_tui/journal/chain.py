@@ -160,7 +160,7 @@ def _peek(segment: Segment) -> None:
                 segment.void = True
             return
     try:
-        segment.first = decode(raw).record.seq
+        segment.first = decode(raw)[0].seq
     except UnknownKindError as error:
         segment.first = error.link.seq if error.link else None
     except FormatError:

@@ -8,10 +8,9 @@ the ``h`` of the line before, 64 zeros for the first.
 from __future__ import annotations
 
 import json
-import math
 import re
-from functools import lru_cache
 from hashlib import sha256
+from math import isfinite
 from typing import Any, NamedTuple, NoReturn, get_args
 
 import msgspec
@@ -26,17 +25,26 @@ GENESIS = "0" * 64  # ``prev`` of the first line
 
 _H = len(',"h":"') + 64 + len('"}\n')  # bytes from the end of the hashed part
 _PREV = len(',"prev":"') + 64 + len('"')
-_HEAD = re.compile(
-    rb'\{"v":1,"seq":([1-9][0-9]{0,17}),"ts":(-?[0-9][0-9.e+-]*),"mono":(-?[0-9][0-9.e+-]*),'
-    rb'"boot":("(?:[^"\\]|\\.)*"),"actor":("(?:[^"\\]|\\.)*"),(?="kind":)'
-)
 _ACTING = re.compile(rb'\\[^"\\nt]|[\x7f-\xff]')  # what could need ``harmless``: escapes, DEL, non-ASCII
 _ENCODER = msgspec.json.Encoder()
 _EVENTS = msgspec.json.Decoder(Event)
 _ANY = msgspec.json.Decoder()
-_TEXT = msgspec.json.Decoder(str)
 KINDS = frozenset(str(cls.__struct_config__.tag) for cls in get_args(Event))
 """The event kinds this version knows."""
+
+
+class _Head(msgspec.Struct, frozen=True):
+    """The members before the event, in their order."""
+
+    v: int
+    seq: int
+    ts: float
+    mono: float
+    boot: str
+    actor: str
+
+
+_HEADS = msgspec.json.Decoder(_Head)
 
 
 class FormatError(ValueError):
@@ -81,66 +89,61 @@ def encode(seq: int, ts: float, mono: float, boot: str, actor: str, event: Event
 
     Raises RefusedError for NaN and infinity, wrong types, and lines over 64 KiB.
     """
+    if not (isfinite(ts) and isfinite(mono)):
+        raise RefusedError("an event at a time that is not a number cannot be written to the log")
     event, payload = _checked(event)
-    ts, mono = float(ts), float(mono)
-    if not (math.isfinite(ts) and math.isfinite(mono)):
-        raise RefusedError("an event with a time that is not a number cannot be written to the log")
-    boot_text, actor_text = _written(boot), _written(actor)
-    times = f'{{"v":1,"seq":{seq},"ts":{ts!r},"mono":{mono!r},"boot":'.encode()
-    open_body = b"".join(
-        (times, boot_text, b',"actor":', actor_text, b",", payload[1:-1], b',"prev":"', prev.encode(), b'"')
-    )
-    h = sha256(open_body + b"}").hexdigest()
-    data = open_body + f',"h":"{h}"}}\n'.encode()
+    boot, actor = harmless(boot), harmless(actor)
+    head = _ENCODER.encode(_Head(VERSION, seq, float(ts), float(mono), boot, actor))
+    opened = b"".join((head[:-1], b",", payload[1:-1], b',"prev":"', prev.encode(), b'"'))
+    h = sha256(opened + b"}").hexdigest()
+    data = b"".join((opened, b',"h":"', h.encode(), b'"}\n'))
     if len(data) > MAX_LINE:
-        raise RefusedError(f"an event of {len(data)} bytes is over the {MAX_LINE} a line of the log may have")
-    record = Record(seq=seq, ts=ts, mono=mono, boot=_read(boot_text), actor=_read(actor_text), event=event)
-    return Encoded(record, data, h)
+        raise RefusedError(
+            f"a {_kind(event)} event makes a line of {len(data)} bytes; a line of the log has at most {MAX_LINE}"
+        )
+    return Encoded(Record(seq=seq, ts=ts, mono=mono, boot=boot, actor=actor, event=event), data, h)
 
 
-def decode(line: bytes) -> Decoded:
-    """The record of a whole ``line``, newline included.
+def decode(line: bytes) -> tuple[Record, str, str]:
+    """The record of a whole ``line``, newline included, the line's ``prev`` and its ``h``.
 
     Raises FormatError that says what is wrong; UnknownKindError for intact lines of a newer version.
     """
-    link, head, payload = _opened(line)
+    head, payload, prev, h = _opened(line)
     try:
         event = _EVENTS.decode(payload)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        _explain_payload(payload, link, error)
+        _explain_payload(payload, Link(head.seq, prev, h), error)
     if _ENCODER.encode(event) != payload:
         _refuse_duplicates(line)  # fields of a newer version are fine, the same key twice is not
-    if not _is_plain(payload):
-        event = _harmless_event(payload)
-    return Decoded(
-        Record(
-            seq=link.seq,
-            ts=_number(head[2]),
-            mono=_number(head[3]),
-            boot=_read(head[4]),
-            actor=_read(head[5]),
-            event=event,
-        ),
-        link.prev,
-        link.h,
-    )
+    boot, actor = head.boot, head.actor
+    if not _is_plain(line):
+        boot, actor = harmless(boot), harmless(actor)
+        event = _EVENTS.decode(_harmless_payload(event))
+    return Record(seq=head.seq, ts=head.ts, mono=head.mono, boot=boot, actor=actor, event=event), prev, h
 
 
-def _opened(line: bytes) -> tuple[Link, re.Match[bytes], bytes]:
-    """The line taken apart, its hash checked."""
+def _opened(line: bytes) -> tuple[_Head, bytes, str, str]:
+    """The line taken apart, its hash checked: head, event, ``prev``, ``h``."""
     if len(line) > MAX_LINE:
-        raise FormatError(f"longer than the {MAX_LINE} bytes a line may have")
+        raise FormatError(f"it is longer than the {MAX_LINE} bytes a line may have")
+    h = line[-_H + 6 : -3]
     if line[-_H : -_H + 6] != b',"h":"' or line[-3:] != b'"}\n':
         raise FormatError("it does not end in a hash, so it is not a whole line of this log")
-    h = line[-_H + 6 : -3]
     if sha256(line[:-_H] + b"}").hexdigest().encode() != h:
         raise FormatError("its bytes do not give its hash: it was changed after it was written")
-    head = _HEAD.match(line)
-    prev = line[-_H - _PREV : -_H]
-    if head is None or prev[:9] != b',"prev":"' or prev[-1:] != b'"':
+    start, end = line.find(b',"kind":"'), len(line) - _H - _PREV
+    if not 0 < start < end or line[end : end + 9] != b',"prev":"' or line[-_H - 1] != 34:
         _explain_envelope(line)
-    link = Link(int(head[1]), prev[9:-1].decode("ascii", "replace"), h.decode())
-    return link, head, b"{%b}" % line[head.end() : -_H - _PREV]
+    written = line[:start] + b"}"
+    try:
+        head = _HEADS.decode(written)
+        # Written again it must be the same: so there is nothing else in it, nothing twice, and all in its order.
+        if head.v != VERSION or head.seq < 1 or _ENCODER.encode(head) != written:
+            _explain_envelope(line)
+        return head, b"{" + line[start + 1 : end] + b"}", line[end + 9 : -_H - 1].decode("ascii"), h.decode()
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        _explain_envelope(line)
 
 
 def _checked(event: Event) -> tuple[Event, bytes]:
@@ -148,9 +151,9 @@ def _checked(event: Event) -> tuple[Event, bytes]:
     try:
         payload = _ENCODER.encode(event)
         if not _is_plain(payload):
-            payload = _ENCODER.encode(_harmless_event(payload))
+            payload = _harmless_payload(event)
     except UnicodeEncodeError:  # a lone surrogate
-        payload = _ENCODER.encode(_harmless_values(msgspec.to_builtins(event)))
+        payload = _harmless_payload(event)
     except (OverflowError, TypeError, RecursionError) as error:
         raise RefusedError(f"a {_kind(event)} event cannot be written to the log: {error}") from error
     if b"null" in payload and _holds_nan(msgspec.to_builtins(event)):
@@ -171,7 +174,7 @@ def _holds_nan(value: Any) -> bool:
         return any(_holds_nan(item) for item in value.values())
     if isinstance(value, (list, tuple)):
         return any(_holds_nan(item) for item in value)
-    return isinstance(value, float) and not math.isfinite(value)
+    return isinstance(value, float) and not isfinite(value)
 
 
 def _is_plain(payload: bytes) -> bool:
@@ -179,9 +182,8 @@ def _is_plain(payload: bytes) -> bool:
     return (b"\\" not in payload and payload.isascii() and b"\x7f" not in payload) or not _ACTING.search(payload)
 
 
-def _harmless_event(payload: bytes) -> Event:
-    event: Event = _EVENTS.decode(_ENCODER.encode(_harmless_values(_ANY.decode(payload))))
-    return event
+def _harmless_payload(event: Event) -> bytes:
+    return _ENCODER.encode(_harmless_values(msgspec.to_builtins(event)))
 
 
 def _harmless_values(value: Any) -> Any:
@@ -191,29 +193,6 @@ def _harmless_values(value: Any) -> Any:
         return {harmless(key) if isinstance(key, str) else key: _harmless_values(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_harmless_values(item) for item in value]
-    return value
-
-
-@lru_cache(maxsize=256)
-def _written(text: str) -> bytes:
-    return _ENCODER.encode(harmless(text))
-
-
-@lru_cache(maxsize=256)
-def _read(quoted: bytes) -> str:
-    try:
-        return harmless(_TEXT.decode(quoted))
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise FormatError(f"a name in it is not text: {error}") from error
-
-
-def _number(text: bytes) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise FormatError("a time in it is not a number")
     return value
 
 
@@ -238,7 +217,7 @@ def _refuse_duplicates(line: bytes) -> None:
 def _explain_envelope(line: bytes) -> NoReturn:
     """The hash fits but the fields around the event are not ours: of a newer format, or not by this program."""
     _refuse_duplicates(line)
-    whole = _ANY.decode(line)
+    whole = json.loads(line)
     version = whole.get("v") if isinstance(whole, dict) else None
     if isinstance(version, int) and version > VERSION:
         raise UnknownKindError(f"written in format {version}; this version reads format {VERSION}", "", None)

@@ -1,0 +1,201 @@
+"""A record as a line and back: exact bytes, refusals, foreign text, newer versions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from typing import get_args
+
+import msgspec
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tests.journal.journal_support import lines_of, some_events
+from upgrade_tui.foreign import harmless
+from upgrade_tui.journal.errors import RefusedError
+from upgrade_tui.journal.format import GENESIS, KINDS, MAX_LINE, FormatError, UnknownKindError, decode, encode
+from upgrade_tui.window.events import Event, LimitCrossed, NoteAdded, Record, StepIntent, TaskFinished
+
+ENVELOPE = {"v", "seq", "ts", "mono", "boot", "actor", "kind", "prev", "h"}
+TEXT = st.text(st.characters(codec=None), max_size=40)
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+EVENTS = st.one_of(
+    st.builds(NoteAdded, text=TEXT, step=TEXT, host=TEXT, mark=st.sampled_from(["", "good", "bad"])),
+    st.builds(StepIntent, step=TEXT, attempt=st.integers(-(2**63), 2**64 - 1),
+              batches=st.lists(st.lists(TEXT, max_size=3).map(tuple), max_size=3).map(tuple)),
+    st.builds(LimitCrossed, host=TEXT, metric=TEXT, value=FINITE, limit=FINITE),
+    st.builds(TaskFinished, step=TEXT, host=TEXT, attempt=st.integers(0, 9), exit=st.none() | st.integers(0, 255),
+              seconds=FINITE, last_line=TEXT),
+)  # fmt: skip
+
+
+def written(event: Event, *, actor: str = "mei", ts: float = 1.5, mono: float = 2.5, prev: str = GENESIS) -> bytes:
+    return encode(1, ts, mono, "boot", actor, event, prev).data
+
+
+def forged(text: str) -> bytes:
+    """A line of any members, with the right hash: what a careless other writer could leave."""
+    body = text.encode()
+    return body[:-1] + b',"h":"' + hashlib.sha256(body).hexdigest().encode() + b'"}\n'
+
+
+def forged_fields(members: str) -> bytes:
+    return forged('{"v":1,"seq":1,"ts":1.0,"mono":1.0,"boot":"b","actor":"a",' + members + ',"prev":"' + GENESIS + '"}')
+
+
+def test_a_line_is_exactly_what_the_document_says() -> None:
+    line = encode(7, 1763680000.25, 80.5, "b-1", "mei", NoteAdded(text="go", mark="good"), "ab" * 32).data
+    body = (
+        '{"v":1,"seq":7,"ts":1763680000.25,"mono":80.5,"boot":"b-1","actor":"mei",'
+        '"kind":"note.added","text":"go","mark":"good","prev":"' + "ab" * 32 + '"}'
+    )
+    h = hashlib.sha256(body.encode()).hexdigest()
+    assert line == (body[:-1] + f',"h":"{h}"}}\n').encode()
+
+
+def test_every_line_is_plain_json_with_the_members_in_order() -> None:
+    for line in lines_of(some_events(6)):
+        keys = list(json.loads(line))
+        assert keys[:7] == ["v", "seq", "ts", "mono", "boot", "actor", "kind"]
+        assert keys[-2:] == ["prev", "h"]
+
+
+def test_no_event_has_a_field_that_the_line_needs_for_itself() -> None:
+    for kind in get_args(Event):
+        assert not ENVELOPE & {field.encode_name for field in msgspec.structs.fields(kind)}, kind
+
+
+@given(event=EVENTS, actor=TEXT, ts=FINITE, mono=FINITE, seq=st.integers(1, 10**15))
+@example(event=NoteAdded(text="\ud800"), actor="\udfff", ts=1e16, mono=-0.0, seq=1)
+@example(event=NoteAdded(text="null"), actor="null", ts=1, mono=5e-324, seq=1)
+def test_what_is_written_is_what_is_read(event: Event, actor: str, ts: float, mono: float, seq: int) -> None:
+    line = encode(seq, ts, mono, "boot", actor, event, GENESIS)
+    record, prev, h = decode(line.data)
+    assert record == line.record
+    assert (prev, h) == (GENESIS, line.h)
+    assert (record.seq, record.ts, record.mono, record.actor) == (seq, ts, mono, harmless(actor))
+    assert line.data.count(b"\n") == 1
+
+
+@given(text=TEXT)
+def test_foreign_text_is_harmless_when_read(text: str) -> None:
+    record, _, _ = decode(written(NoteAdded(text=text), actor=text))
+    assert record.event == NoteAdded(text=harmless(text))
+    assert record.actor == harmless(text)
+
+
+@pytest.mark.parametrize(
+    "escape", ["\\u001b]52;c;x\\u0007", "\x7f", "\\u009b31m", "\u202e", "\\r", "\\b", "\\ud83d\\ude00"]
+)
+def test_a_log_by_another_hand_cannot_act_on_the_terminal(escape: str) -> None:
+    record, _, _ = decode(forged_fields(f'"kind":"note.added","text":"{escape}"'))
+    assert isinstance(record.event, NoteAdded)
+    assert record.event.text == harmless(json.loads(f'"{escape}"', strict=False))
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        LimitCrossed(host="h", metric="cpu", value=math.nan, limit=1.0),
+        LimitCrossed(host="h", metric="cpu", value=1.0, limit=math.inf),
+        TaskFinished(step="s", host="h", attempt=1, exit=math.nan, seconds=1.0),  # type: ignore[arg-type]
+        TaskFinished(step="s", host="h\udc00", attempt=1, exit=None, seconds=-math.inf),
+        NoteAdded(text=17),  # type: ignore[arg-type]
+        NoteAdded(text="x", mark="splendid"),  # type: ignore[arg-type]
+        NoteAdded(text=object()),  # type: ignore[arg-type]
+        "no event at all",
+    ],
+)  # fmt: skip
+def test_what_no_reader_could_read_is_refused_before_it_is_written(event: Event) -> None:
+    with pytest.raises(RefusedError):
+        written(event)
+
+
+@pytest.mark.parametrize(("ts", "mono"), [(math.nan, 1.0), (1.0, math.inf)])
+def test_a_clock_that_gives_no_number_is_refused(ts: float, mono: float) -> None:
+    with pytest.raises(RefusedError):
+        written(NoteAdded(text="x"), ts=ts, mono=mono)
+
+
+def test_a_line_has_at_most_64_kib_on_write_and_on_read() -> None:
+    frame = len(written(NoteAdded(text="")))
+    longest = written(NoteAdded(text="x" * (MAX_LINE - frame)))
+    assert len(longest) == MAX_LINE
+    assert decode(longest)[0].event == NoteAdded(text="x" * (MAX_LINE - frame))
+    with pytest.raises(RefusedError, match="65537 bytes"):
+        written(NoteAdded(text="x" * (MAX_LINE - frame + 1)))
+    with pytest.raises(FormatError, match="longer than"):
+        decode(forged_fields('"kind":"note.added","text":"' + "x" * MAX_LINE + '"'))
+
+
+@pytest.mark.parametrize(
+    ("members", "problem"),
+    [
+        ('"kind":"note.added","text":"x","text":"y"', '"text" is in it twice'),
+        ('"kind":"note.added","text":"x","seq":2', '"seq" is in it twice'),
+        ('"kind":"note.added","kind":"note.added","text":"x"', '"kind" is in it twice'),
+        ('"kind":"note.added","text":"x","later":{"a":1,"a":1}', '"a" is in it twice'),
+        ('"kind":"note.added","text":"x","later":' + "[" * 9000 + "]" * 9000, "not JSON"),
+        ('"kind":"limit.crossed","host":"h","metric":"m","value":NaN,"limit":1', "not JSON"),
+        ('"kind":"limit.crossed","host":"h","metric":"m","value":1e999,"limit":1', "out of range"),
+        ('"kind":"note.added"', "does not fit: Object missing required field `text`"),
+        ('"kind":"note.added","text":"\xff', "not JSON"),
+        ('"text":"x","kind":"note.added"', "not those of a log line"),
+        ('"text":"x"', "not those of a log line"),
+    ],
+)
+def test_wrong_members_are_refused_although_the_hash_fits(members: str, problem: str) -> None:
+    with pytest.raises(FormatError, match=problem.replace("`", ".")):
+        decode(forged_fields(members))
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        '{"v":1,"v":1,"seq":1',
+        '{"seq":1,"v":1',
+        '{"v":1,"seq":0',
+        '{"v":1, "seq":1',
+        '{"v":1,"seq":1.0',
+        '{"v":0,"seq":1',
+    ],
+)
+def test_members_around_the_event_must_be_ours_in_order(head: str) -> None:
+    rest = ',"ts":1.0,"mono":1.0,"boot":"b","actor":"a","kind":"note.added","text":"x","prev":"' + GENESIS + '"}'
+    with pytest.raises(FormatError):
+        decode(forged(head + rest))
+
+
+def test_fields_of_a_newer_version_are_ignored() -> None:
+    record, _, _ = decode(forged_fields('"kind":"note.added","text":"x","later":{"a":[1,2]}'))
+    assert record.event == NoteAdded(text="x")
+
+
+def test_a_kind_of_a_newer_version_is_named_and_its_place_in_the_chain_is_known() -> None:
+    with pytest.raises(UnknownKindError, match=r"host\.danced") as caught:
+        decode(forged_fields('"kind":"host.danced","host":"db1"'))
+    assert caught.value.kind == "host.danced"
+    assert caught.value.link is not None
+    assert caught.value.link.seq == 1
+
+
+def test_a_newer_format_is_told_from_damage() -> None:
+    with pytest.raises(UnknownKindError, match="format 2"):
+        decode(forged('{"v":2,"seq":1,"whatever":true}'))
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_give_a_record_or_a_clear_refusal(data: bytes) -> None:
+    with pytest.raises(FormatError):
+        decode(data)
+    body = b"{" + data + b"}"
+    with pytest.raises(FormatError):
+        decode(body[:-1] + b',"h":"' + hashlib.sha256(body).hexdigest().encode() + b'"}\n')
+
+
+def test_kinds_are_those_of_the_union() -> None:
+    assert {"window.opened", "task.finished", "log.fenced"} <= KINDS
+    assert len(KINDS) == len(get_args(Event))
+    assert issubclass(Record, msgspec.Struct)
