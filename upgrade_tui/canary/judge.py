@@ -131,7 +131,7 @@ def _announce(canary: Canary, health: Health, verdict: Verdict, at: float, resul
         return Judgement(health, None)
     health = replace(health, verdict=verdict)
     detail = result.detail
-    if health.good:
+    if health.good and (before, verdict) != ("no data", "healthy"):
         wanted = "" if verdict == "healthy" else f" of {goods_needed(canary, health, at)}"
         detail += f"; {health.good}{wanted} good in a row"
     if verdict == "healthy" or before == "no data":
