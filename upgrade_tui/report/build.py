@@ -24,6 +24,7 @@ from upgrade_tui.report.model import (
     Participant,
     Report,
     Series,
+    Span,
     StepRow,
     Summary,
 )  # fmt: skip
@@ -80,6 +81,9 @@ def build(
         alerts=signals.alerts(history, local),
         hosts=hosts,
         canaries=signals.canary_rows(plan, history, told),
+        pauses=tuple(
+            Span("paused", p.began.ts, p.ended.ts if p.ended else history.end) for p in history.pauses
+        ),
         decisions=decisions.decisions(plan, history, local),
         notes=notes,
         risks=signals.risk_rows(plan, history),
@@ -218,7 +222,10 @@ def _integrity(history: History, source: Source) -> Integrity:
 
 
 def _charts(history: History, told: Telemetry) -> Charts:
-    slack = thinned([(p.ts, round(p.slack, 1)) for p in history.slack], CURVE_POINTS)
+    points: list[tuple[float, float]] = []
+    for p in history.slack:  # two at one moment, before and after an event, are told apart by a millisecond
+        points.append((max(p.ts, points[-1][0] + 0.001) if points else p.ts, round(p.slack, 1)))
+    slack = thinned(points, CURVE_POINTS)
     busiest = sorted(told.hosts.items(), key=lambda item: (-(item[1].cpu_max or 0.0), item[0]))[:CPU_CURVES]
     return Charts(
         slack=_series("slack", slack),

@@ -96,6 +96,14 @@ class Participant(Struct, frozen=True, kw_only=True):
     steps: tuple[str, ...]  # started, ticked or skipped
 
 
+class Span(Struct, frozen=True):
+    """A stretch of time in one state, epoch seconds."""
+
+    state: str
+    began: float
+    ended: float
+
+
 class StepRow(Struct, frozen=True, kw_only=True):
     """Planned against actual. Deviations in seconds, positive: later or longer than planned."""
 
@@ -124,6 +132,7 @@ class StepRow(Struct, frozen=True, kw_only=True):
     irreversible: bool
     rollback_planned: float | None  # the whole step
     rollback_seconds: float | None  # measured
+    spans: tuple[Span, ...]  # its attempts and rollbacks, by how they ended
     evidence: tuple[int, ...]  # seq of what started and ended it
 
 
@@ -166,14 +175,6 @@ class Alert(Struct, frozen=True, kw_only=True):
     seconds: float
     during: tuple[str, ...]  # steps that were running when it began
     evidence: tuple[int, ...]
-
-
-class Span(Struct, frozen=True):
-    """A stretch of time in one state."""
-
-    state: str
-    began: float
-    ended: float
 
 
 class HostRow(Struct, frozen=True, kw_only=True):
@@ -322,6 +323,7 @@ class Report(Struct, frozen=True, kw_only=True):
     alerts: tuple[Alert, ...]
     hosts: tuple[HostRow, ...]
     canaries: tuple[CanaryRow, ...]
+    pauses: tuple[Span, ...]
     decisions: tuple[Decision, ...]
     notes: tuple[NoteRow, ...]
     risks: tuple[RiskRow, ...]

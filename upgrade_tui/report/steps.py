@@ -7,7 +7,7 @@ from datetime import tzinfo
 from upgrade_tui.plan.estimate import Slot, rollback_seconds, schedule, step_seconds, window_start
 from upgrade_tui.plan.model import Plan, Step
 from upgrade_tui.report.history import History, Run
-from upgrade_tui.report.model import StepRow, TaskRow
+from upgrade_tui.report.model import Span, StepRow, TaskRow
 from upgrade_tui.report.times import elapsed, moment
 from upgrade_tui.window.events import Record
 
@@ -58,8 +58,24 @@ def _row(plan: Plan, history: History, zone: tzinfo, number: int, spec: Step, sl
         reason=state.reason, override=override, irreversible=spec.irreversible,
         rollback_planned=rollback_seconds(plan, spec) if spec.rollback is not None else None,
         rollback_seconds=state.rollback_seconds,
+        spans=_spans(history, spec.id),
         evidence=tuple(dict.fromkeys(seq for run in runs for seq in run.evidence)),
     )  # fmt: skip
+
+
+def _spans(history: History, step: str) -> tuple[Span, ...]:
+    """Attempts, also those taken back, and rollbacks: what a picture of the step shows. A tick alone has no length."""
+    out = []
+    for run in history.runs:
+        first, last = run.began or run.ended, run.stopped or run.ended
+        if run.step == step and first is not None:
+            outcome = run.stopped_as or run.outcome or "running"
+            out.append(Span(outcome, first.ts, last.ts if last else history.end))
+    for run in history.rollbacks:
+        if run.step == step and run.began is not None:
+            outcome = {"": "rolling back", "done": "rolled back"}.get(run.outcome, run.outcome)
+            out.append(Span(outcome, run.began.ts, run.ended.ts if run.ended else history.end))
+    return tuple(out)
 
 
 def task_rows(history: History) -> tuple[TaskRow, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from upgrade_tui.report.model import Alert, CanaryRow, Entry, Numbers, Report, StepRow
+from upgrade_tui.report.model import Alert, CanaryRow, Entry, Numbers, Report, StepRow, TaskRow
 from upgrade_tui.report.times import date_time, lasting, share
 from upgrade_tui.units import duration_text
 
@@ -18,7 +18,7 @@ GLYPHS = {
 }  # fmt: skip
 """A glyph for every state: never colour alone, and never a glyph without its word."""
 
-TIMELINE_LIMIT = 300
+TIMELINE_LIMIT = 100
 """Entries of a Markdown timeline; a longer one leaves its routine entries out, and says so."""
 
 
@@ -121,3 +121,20 @@ def timeline_for(entries: tuple[Entry, ...], limit: int) -> tuple[tuple[Entry, .
         return entries, 0
     kept = tuple(entry for entry in entries if entry.weight != "routine")
     return kept, len(entries) - len(kept)
+
+
+def tasks_to_tell(report: Report) -> tuple[TaskRow, ...]:
+    """The tasks that did not simply succeed: not done, tried again, or settled by hand."""
+    return tuple(t for t in report.tasks if t.state != "done" or t.attempt > 1 or t.settled_by)
+
+
+def task_line(task: TaskRow) -> str:
+    """What became of a task and why."""
+    parts = [task.reason] if task.reason else []
+    if task.settled_by:
+        parts.append(f"settled by {task.settled_by}")
+    if task.exit not in (None, 0) and not any(f"exit {task.exit}" in part for part in parts):
+        parts.append(f"exit {task.exit}")
+    if task.last_line and task.state != "done":
+        parts.append(f"last line: {task.last_line}")
+    return "; ".join(parts)
