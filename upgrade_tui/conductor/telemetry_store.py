@@ -22,7 +22,7 @@ from typing import TypeVar
 
 from upgrade_tui.canary.result import Result
 from upgrade_tui.conductor.telemetry_reader import Series, TelemetryReader, TelemetryUnreadable
-from upgrade_tui.conductor.telemetry_schema import HostItem, NewerSchema, ProbeItem, prepare, write
+from upgrade_tui.conductor.telemetry_schema import HostItem, ProbeItem, prepare, write
 from upgrade_tui.foreign import one_line
 from upgrade_tui.window.telemetry import Sample, Verdict
 
@@ -36,15 +36,6 @@ _CLOSING = 5.0  # seconds that the last write may take
 _AT_ONCE = 5_000  # items in one transaction at most
 _RENEWALS = 3  # new files in place of damaged ones; more is a disk that breaks everything
 _DAMAGED = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
-_HOPELESS = (  # trying again would not help: what is to be written, or the file's version, is wrong
-    NewerSchema,
-    sqlite3.DataError,
-    sqlite3.IntegrityError,
-    sqlite3.InterfaceError,
-    sqlite3.ProgrammingError,
-    ValueError,
-    OverflowError,
-)
 
 T = TypeVar("T")
 A = TypeVar("A")
@@ -113,7 +104,7 @@ class TelemetryStore:
 
     async def flush(self) -> None:
         """Wait until what was put so far is in the file, or one attempt to write it has failed."""
-        if self._loop is None or not self._writer.is_alive():
+        if self._loop is None or self._ending:
             return
         done = self._loop.create_future()
         self._flushes.append(done)
@@ -125,7 +116,7 @@ class TelemetryStore:
         if self._loop is not None:
             self._ending = True
             self._wake.set()
-            await self._loop.run_in_executor(self._readers, self._writer.join, _CLOSING)
+            await asyncio.to_thread(self._writer.join, _CLOSING)
             if self._writer.is_alive():
                 self._on_error(f"{self.path.name}: the last write hangs and is abandoned")
         self._readers.shutdown(wait=False)
@@ -170,14 +161,14 @@ class TelemetryStore:
                 self._batch = [self._items.popleft() for _ in range(min(len(self._items), _AT_ONCE))]
             try:
                 file.write(self._batch)
-            except _HOPELESS as error:
-                self._tell(f"{error}; measurements are lost")
-                self._lost += len(self._batch)
-            except (sqlite3.Error, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - the thread's outermost edge: nothing in here may end it
                 if _is_damage(error) and self._begin_anew(file):
                     continue
-                self._tell(f"{error}; measurements are not kept until this is mended")
-                return False
+                if _is_damage(error) or isinstance(error, (sqlite3.OperationalError, OSError)):
+                    self._tell(f"{error}; measurements are not kept until this is mended")
+                    return False
+                self._tell(f"{error}; measurements are lost")  # what is to be written is wrong, or the file's version
+                self._lost += len(self._batch)
             else:
                 self._told = False
             self._batch = []
