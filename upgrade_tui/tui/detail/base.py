@@ -1,0 +1,228 @@
+"""What the detail screens share: a head, panes (one at a time where the screen is narrow), a line of keys, one tick."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.content import Content
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Static
+
+from upgrade_tui.conductor.session import Session
+from upgrade_tui.tui.detail.lines import content, stacked
+from upgrade_tui.tui.view.scene import Scene, zone_of
+from upgrade_tui.tui.view.spans import Line, Span, cut, length
+from upgrade_tui.window.events import Record
+
+TICK = 0.25  # seconds: paint at most four times a second
+
+
+def scene_of(session: Session) -> Scene:
+    """The session at this moment."""
+    return Scene(
+        state=session.state, records=session.records, frame=session.frame, frame_age=session.frame_age(),
+        details=session.details, now=session.now(), login=session.login, role=session.role, lost=session.trouble,
+        zone=zone_of(session.plan),
+    )  # fmt: skip
+
+
+class Sieve:
+    """The records about one thing, found once each however often it is asked."""
+
+    def __init__(self, what: str, name: str) -> None:
+        self._what, self._name = what, name
+        self._seen = 0
+        self.found: list[Record] = []
+
+    def of(self, records: Sequence[Record]) -> list[Record]:
+        """Those whose event has this step, host or canary."""
+        if len(records) < self._seen:
+            self._seen, self.found = 0, []
+        self.found += [r for r in records[self._seen :] if getattr(r.event, self._what, "") == self._name]
+        self._seen = len(records)
+        return self.found
+
+
+class Pane(Container):
+    """A part of a detail screen. Its title stands in its border, or among the tabs where the screen is narrow."""
+
+    def __init__(self, title: str, *children: Widget, id: str, classes: str = "") -> None:  # noqa: A002
+        super().__init__(*children, id=id, classes=f"pane {classes}".strip())
+        self.title = title
+
+
+class DetailScreen(Screen[None]):
+    """One thing in full. Subclasses give ``panes()`` and paint them in ``paint``; ``keys()`` are the hints below."""
+
+    CSS_PATH = "detail.tcss"
+    HEAD: ClassVar[int] = 4  # lines
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "back", "Back"),
+        Binding("question_mark", "help", "Help"),
+        Binding("z", "zoom", "Zoom"),
+        *(Binding(str(n), f"pane({n - 1})", f"Pane {n}", show=False) for n in range(1, 6)),
+    ]
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+        self.dirty = True
+        self._stamp: tuple[Any, ...] = ()
+        self._shown = 0
+
+    # -- to be given by subclasses --------------------------------------------------------------------------------
+
+    def columns(self) -> Iterable[Widget]:
+        """The body: ``Pane`` widgets, or ``Container(classes="column")`` with panes in them."""
+        raise NotImplementedError
+
+    def head(self, scene: Scene, width: int) -> list[Line]:
+        """``HEAD`` lines."""
+        raise NotImplementedError
+
+    def paint(self, scene: Scene) -> None:
+        """Bring the panes up to date."""
+        raise NotImplementedError
+
+    def keys(self) -> list[tuple[str, str]]:
+        """Key and what it does, the most useful first."""
+        return []
+
+    # -- the screen -----------------------------------------------------------------------------------------------
+
+    def compose(self) -> ComposeResult:
+        """Head, tabs, panes, keys."""
+        yield Static(id="head", markup=False)
+        yield Static(id="tabs", markup=False)
+        with Container(id="body"):
+            yield from self.columns()
+        yield Static(id="keys", markup=False)
+
+    def on_mount(self) -> None:
+        """Ready; from now on one tick paints what changed."""
+        self.query_one("#head").styles.height = self.HEAD
+        for number, pane in enumerate(self.panes, 1):
+            pane.border_title = Content(f"{number} {pane.title}" if len(self.panes) > 1 else pane.title)
+        self.show_pane(0, focus=False)
+        self.set_interval(TICK, self.tick)
+        self.call_after_refresh(self.tick)
+
+    @property
+    def panes(self) -> list[Pane]:
+        """All of them, in order of their numbers."""
+        return list(self.query(Pane))
+
+    @property
+    def one_at_a_time(self) -> bool:
+        """Whether only one pane is on the screen."""
+        return self.has_class("-narrow") or self.has_class("-zoomed")
+
+    def tick(self) -> None:
+        """Paint if anything changed; never while another screen is on top."""
+        if not self.is_current or not self.is_mounted or not self.size.width:
+            return
+        session = self.session
+        stamp = (id(session.state), id(session.frame), int(session.now()), session.trouble, self.size, self._shown)
+        if stamp == self._stamp and not self.dirty:
+            return
+        self._stamp, self.dirty = stamp, False
+        scene = scene_of(session)
+        self._paint_frame(scene)
+        self.paint(scene)
+
+    def _paint_frame(self, scene: Scene) -> None:
+        width = self.size.width - 2
+        lines = self.head(scene, width)
+        if scene.lost is not None:
+            lines = [cut(((f"✗ no connection to the conductor: {scene.lost}", "bad"),), width), *lines[: self.HEAD - 1]]
+        self.query_one("#head", Static).update(stacked(lines), layout=False)
+        tabs: list[Span] = []
+        for index, pane in enumerate(self.panes):
+            here = index == self._shown
+            tabs.append((f" {index + 1} {pane.title} ", "strong" if here else "muted"))
+        marked = Content(" ").join(
+            content((span,)).stylize("reverse") if i == self._shown else content((span,)) for i, span in enumerate(tabs)
+        )
+        self.query_one("#tabs", Static).update(marked, layout=False)
+        self.query_one("#keys", Static).update(content(hints(self.keys(), width)), layout=False)
+
+    def repaint(self) -> None:
+        """At the next tick, whatever changed."""
+        self.dirty = True
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Lines are made for their width."""
+        self.repaint()
+        self.call_after_refresh(self.tick)
+
+    def on_screen_resume(self) -> None:
+        """Nothing was painted while something lay on top."""
+        self.repaint()
+        self.call_after_refresh(self.tick)
+
+    # -- panes ----------------------------------------------------------------------------------------------------
+
+    def show_pane(self, index: int, *, focus: bool = True) -> None:
+        """Bring a pane to the front: alone where there is room for one, else the focus goes to it."""
+        panes = self.panes
+        if not 0 <= index < len(panes):
+            return
+        self._shown = index
+        for i, pane in enumerate(panes):
+            pane.set_class(i != index, "-other")
+        for column in self.query(".column"):
+            column.set_class(panes[index] not in column.query(Pane), "-other")
+        self.repaint()
+        if focus:
+            target = next((w for w in panes[index].query("*") if w.focusable), None)
+            if target is not None:
+                target.focus()
+        self.call_after_refresh(self.tick)
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """Tab moves through the panes that are on the screen; the numbered one is where the focus is."""
+        for index, pane in enumerate(self.panes):
+            if pane in event.widget.ancestors and index != self._shown and not self.one_at_a_time:
+                self.show_pane(index, focus=False)
+
+    def action_pane(self, index: int) -> None:
+        """A number key."""
+        self.show_pane(index)
+
+    def action_zoom(self) -> None:
+        """One pane on the whole screen, and back."""
+        self.toggle_class("-zoomed")
+        self.repaint()
+        self.call_after_refresh(self.tick)
+
+    def action_back(self) -> None:
+        """To where we came from."""
+        self.dismiss()
+
+    def action_help(self) -> None:
+        """All keys."""
+        from upgrade_tui.tui.detail import open_help
+
+        open_help(self.app)
+
+
+def hints(keys: Sequence[tuple[str, str]], width: int) -> Line:
+    """As many keys as fit; help and back are always among them."""
+    fixed: list[tuple[str, str]] = [("?", "help"), ("esc", "back")]
+    room = width - sum(len(k) + len(w) + 3 for k, w in fixed)
+    out: list[Span] = []
+    for key, word in keys:
+        piece: list[Span] = [(key, "key"), (f" {word}  ", "muted")]
+        if length(out) + length(piece) > room:
+            break
+        out += piece
+    for key, word in fixed:
+        out += [(key, "key"), (f" {word}  ", "muted")]
+    return tuple(out)

@@ -1,0 +1,283 @@
+"""The screen of a step: what runs, on which hosts, its live output, what happened."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+from upgrade_tui.conductor.protocol import GetOutput, Output
+from upgrade_tui.conductor.session import Session
+from upgrade_tui.foreign import one_line
+from upgrade_tui.tui.detail import step_view
+from upgrade_tui.tui.detail.base import TICK, DetailScreen, Pane, Sieve
+from upgrade_tui.tui.detail.buffer import MAX_CHARACTERS
+from upgrade_tui.tui.detail.lines import DetailLines, content
+from upgrade_tui.tui.detail.output_log import OutputLog
+from upgrade_tui.tui.verbs import VERBS
+from upgrade_tui.tui.view.scene import Scene
+from upgrade_tui.tui.view.spans import Line, cut
+from upgrade_tui.window.state import StepState, Task
+
+CHUNK = 256 * 1024  # bytes of output asked for at once
+COPIED = 2_000  # lines of output that `y` copies
+
+STEP_VERBS = tuple(verb for verb in VERBS.values() if verb.scope == "step")
+
+
+class StepScreen(DetailScreen):
+    """A step in full."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(Binding(v.key, f"verb('{v.name}')", v.help, key_display=v.shown) for v in STEP_VERBS if v.name != "note"),
+        Binding("n", "next_or_note", "Note; next match while searching"),
+        Binding("N", "previous", "Previous match"),
+        Binding("f", "follow", "Follow the end of the output"),
+        Binding("slash", "find", "Search the output"),
+        Binding("y", "copy", "Copy the output"),
+    ]
+
+    def __init__(self, session: Session, step_id: str) -> None:
+        super().__init__(session)
+        spec = session.plan.step(step_id)
+        if spec is None:
+            raise ValueError(f'there is no step "{step_id}"')
+        self.spec = spec
+        self._sieve = Sieve("step", step_id)
+        self._host = ""
+        self._total = self._fetched = 0  # bytes of the output there are, and that are in the buffer
+        self._trouble = ""
+
+    @property
+    def step(self) -> StepState:
+        """As it stands now."""
+        return self.session.state.steps[self.spec.id]
+
+    @property
+    def chosen(self) -> Task | None:
+        """The task whose output is shown."""
+        return self.step.tasks.get(self._host)
+
+    @property
+    def runs(self) -> bool:
+        """Whether the step has tasks, and so output."""
+        return bool(self.step.tasks)
+
+    # -- layout ---------------------------------------------------------------------------------------------------
+
+    def columns(self) -> Iterable[Widget]:
+        """What runs and what happened at the left; tasks and output at the right. Narrow: the output first."""
+        about = Pane("what runs" if self.runs else "what to do", DetailLines(id="about"), id="about-pane")
+        happened = Pane("events", DetailLines(id="events"), id="events-pane")
+        if not self.runs:
+            yield Container(about, classes="column")
+            yield Container(happened, classes="column")
+            return
+        tasks = Container(Static(id="tasks-head", markup=False), DetailLines(cursor=True, id="tasks"), id="tasks-box")
+        find = Input(placeholder="search the output", id="find", compact=True)
+        output = Pane(
+            "output", tasks, Static(id="output-status", markup=False), OutputLog(id="output"), find, id="output-pane"
+        )
+        yield Container(output, classes="column -main")
+        yield Container(about, happened, classes="column")
+
+    def on_mount(self) -> None:
+        """Begin with the task that most needs a look."""
+        super().on_mount()
+        if self.runs:
+            rank = {"unknown": 0, "failed": 1, "unreachable": 2, "running": 3}
+            hosts = list(self.step.tasks)
+            first = min(hosts, key=lambda host: (rank.get(self.step.tasks[host].state, 9), hosts.index(host)))
+            done = [h for h in hosts if self.step.tasks[h].finished is not None]
+            if self.step.tasks[first].state not in rank and done:
+                first = done[-1]
+            self._choose(first)
+            self.query_one("#output" if len(hosts) == 1 else "#tasks").focus()
+        else:
+            self.query_one("#about").focus()
+
+    def head(self, scene: Scene, width: int) -> list[Line]:
+        """State, people, times, outlook."""
+        return step_view.header(scene, self.spec, width)
+
+    def paint(self, scene: Scene) -> None:
+        """All panes that are on the screen."""
+        for pane, lines in (("#about", self._about), ("#events", self._events), ("#tasks", self._tasks)):
+            for widget in self.query(pane).results(DetailLines):
+                width = widget.scrollable_content_region.width
+                if width > 0:
+                    widget.show(lines(scene, width))
+        self._paint_output()
+
+    def _about(self, scene: Scene, width: int) -> list[Line]:
+        return step_view.about(scene, self.spec, width)
+
+    def _events(self, scene: Scene, width: int) -> list[Line]:
+        return step_view.events(scene, self._sieve.of(scene.records), width)
+
+    def _tasks(self, scene: Scene, width: int) -> list[Line]:
+        self.query_one("#tasks-head", Static).update(content(step_view.tasks_header(self.step, width)), layout=False)
+        return step_view.tasks(scene, self.step, width)
+
+    def _paint_output(self) -> None:
+        if not self.runs:
+            return
+        log = self.query_one(OutputLog)
+        width = self.query_one("#output-status").size.width
+        if log.needle:
+            count = f"{log.match + 1} of {len(log.matches)} lines" if log.matches else "not found"
+            line: Line = (
+                (f'"{log.needle}" ', "strong"),
+                (count, "run" if log.matches else "bad"),
+                (" · n next · N previous · esc ends the search", "muted"),
+            )
+        else:
+            line = step_view.output_status(
+                self.chosen, self._total, self._fetched, width, follow=log.follow, trouble=self._trouble
+            )
+        self.query_one("#output-status", Static).update(content(cut(line, width)), layout=False)
+
+    def keys(self) -> list[tuple[str, str]]:
+        """What can be done with a step of this kind in this state, first."""
+        shown, what = self.session.state.shown(self.spec.id), self.spec.what
+        out = []
+        if what == "manual" and shown not in ("done", "skipped"):
+            out.append(("space", "tick"))
+        if what == "gate" and shown in ("ready", "running", "failed"):
+            out += [("g", "go"), ("G", "no-go")]
+        if what != "gate" and shown in ("ready", "failed", "unknown"):
+            out.append(("s", "start" if shown == "ready" else "try again"))
+        if any(t.state in ("failed", "unknown", "unreachable") for t in self.step.tasks.values()):
+            out.append(("X", "settle"))
+        if shown in ("done", "skipped") and (what == "manual" or shown == "skipped"):
+            out.append(("U", "take back"))
+        if self.runs:
+            out += [("↑↓", "host"), ("f", "follow"), ("/", "search"), ("y", "copy")]
+        out += [("n", "note"), ("c", "claim")]
+        if shown in ("pending", "ready", "failed"):
+            out.append(("S", "skip"))
+        return [*out, ("z", "zoom"), ("1-3" if self.runs else "1-2", "panes")]
+
+    # -- output ---------------------------------------------------------------------------------------------------
+
+    def on_line_pane_chosen(self, event: DetailLines.Chosen) -> None:
+        """Another host's output."""
+        hosts = list(self.step.tasks)
+        if event.pane.id == "tasks" and event.index < len(hosts):
+            self._choose(hosts[event.index])
+
+    def _choose(self, host: str) -> None:
+        if host == self._host:
+            return
+        self._host = host
+        self.query_one("#tasks", DetailLines).cursor = list(self.step.tasks).index(host)
+        self.run_worker(self._fetch(host), group="output", exclusive=True)
+        self.repaint()
+
+    async def _fetch(self, host: str) -> None:
+        """Follow the output of the latest attempt on ``host`` while the screen is on top."""
+        log = self.query_one(OutputLog)
+        attempt, offset, whole = -1, 0, False
+        while True:
+            task = self.step.tasks.get(host)
+            if task is None:
+                return
+            if task.attempt != attempt or (whole and task.state == "running"):
+                attempt, offset, whole = task.attempt, 0, False
+                self._total = self._fetched = 0
+                log.clear()
+            if whole or not attempt or not self.is_current:
+                await asyncio.sleep(TICK)
+                continue
+            request = GetOutput(id=0, step=self.spec.id, host=host, attempt=attempt, offset=offset, limit=CHUNK)
+            answer = await self.session.ask(request, Output)
+            if isinstance(answer, str):
+                self._trouble = one_line(answer)
+                self.repaint()
+                await asyncio.sleep(4 * TICK)
+                continue
+            self._trouble = ""
+            if answer.size - offset > MAX_CHARACTERS:  # more than is kept: go straight to what will be
+                offset = answer.size - MAX_CHARACTERS
+                log.clear()
+                self._fetched = 0
+                continue
+            offset += len(answer.data)
+            whole = not answer.running and offset >= answer.size
+            self._took(log, answer, whole)
+            await asyncio.sleep(0 if offset < answer.size and answer.data else TICK)
+
+    def _took(self, log: OutputLog, answer: Output, whole: bool) -> None:
+        if answer.data or whole:
+            log.feed(answer.data, final=whole)
+        if answer.size != self._total or answer.data:
+            self.repaint()
+        self._total = answer.size
+        self._fetched += len(answer.data)
+
+    def on_output_log_changed(self) -> None:
+        """Follow mode or search: the line above the output says so."""
+        self._paint_output()
+
+    # -- actions --------------------------------------------------------------------------------------------------
+
+    async def action_verb(self, name: str) -> None:
+        """One of the app's verbs, on this step."""
+        if hasattr(self.app, f"action_{name}"):
+            await self.app.run_action(f"app.{name}({self.spec.id!r})")
+
+    async def action_next_or_note(self) -> None:
+        """While a search is on, the next match; else a note on this step."""
+        if self.runs and self.query_one(OutputLog).needle:
+            self.query_one(OutputLog).step(1)
+        else:
+            await self.action_verb("note")
+
+    def action_previous(self) -> None:
+        """The match before."""
+        if self.runs:
+            self.query_one(OutputLog).step(-1)
+
+    def action_follow(self) -> None:
+        """Keep the end of the output in view, or not."""
+        if self.runs:
+            log = self.query_one(OutputLog)
+            log.set_follow(not log.follow)
+
+    def action_find(self) -> None:
+        """Ask what to search for."""
+        if self.runs:
+            self.show_pane(0, focus=False)
+            find = self.query_one("#find", Input)
+            find.add_class("-open")
+            find.focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Search for it."""
+        self._close_find()
+        self.query_one(OutputLog).search(one_line(event.value))
+
+    def _close_find(self) -> None:
+        self.query_one("#find").remove_class("-open")
+        self.query_one(OutputLog).focus()
+
+    def action_back(self) -> None:
+        """Out of the search first, then back."""
+        if self.runs and self.query_one("#find").has_class("-open"):
+            self._close_find()
+        elif self.runs and self.query_one(OutputLog).needle:
+            self.query_one(OutputLog).search("")
+        else:
+            super().action_back()
+
+    def action_copy(self) -> None:
+        """The end of the output to the clipboard of the terminal."""
+        if self.runs:
+            lines = self.query_one(OutputLog).buffer.lines[-COPIED:]
+            self.app.copy_to_clipboard("\n".join(lines))
+            self.notify(f"{len(lines)} lines copied", markup=False)
