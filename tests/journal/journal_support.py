@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from upgrade_tui.journal.format import GENESIS, encode
-from upgrade_tui.window.events import Event, NoteAdded, StepIntent, TaskFinished
+from upgrade_tui.window.events import Event, LogFenced, NoteAdded, StepIntent, TaskFinished
 
 
 class SetClock:
@@ -63,3 +63,13 @@ def log_at(directory: Path, lines: Iterable[bytes], name: str = "log.jsonl") -> 
 
 def hash_of(line: bytes) -> str:
     return line[-67:-3].decode()
+
+
+LINES = lines_of(some_events(8))
+FENCED = LogFenced(error="EIO", segment="log.jsonl")
+
+
+def after_fence(durable: int, count: int = 3) -> list[bytes]:
+    """A second segment that takes over behind line ``durable`` of LINES."""
+    prev = hash_of(LINES[durable - 1]) if durable else GENESIS
+    return lines_of([FENCED, *some_events(count)], seq=durable + 1, prev=prev)

@@ -9,13 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.journal.journal_support import hash_of, lines_of, log_at, note, some_events
+from tests.journal.journal_support import FENCED, LINES, after_fence, hash_of, lines_of, log_at, note, some_events
 from tests.journal.test_log_format import EVENTS, forged
 from upgrade_tui.journal import DamagedError, MissingLogError, NewerLogError, read, verify
 from upgrade_tui.journal.format import GENESIS, MAX_LINE
-from upgrade_tui.window.events import Event, LogFenced
-
-FENCED = LogFenced(error="EIO", segment="log.jsonl")
+from upgrade_tui.window.events import Event
 
 
 def seqs(directory: Path, start: int = 1) -> list[int]:
@@ -78,7 +76,6 @@ def test_random_damage_to_any_log_is_found(tmp_path_factory: pytest.TempPathFact
         list(read(directory))
 
 
-LINES = lines_of(some_events(8))
 FOREIGN = lines_of(some_events(3), seq=5, prev="ab" * 32)
 
 
@@ -168,12 +165,6 @@ def test_a_newer_format_is_named(tmp_path: Path) -> None:
 
 
 # -- segments -----------------------------------------------------------------------------------------------------
-
-
-def after_fence(durable: int, count: int = 3) -> list[bytes]:
-    """A second segment that takes over behind line ``durable`` of LINES."""
-    prev = hash_of(LINES[durable - 1]) if durable else GENESIS
-    return lines_of([FENCED, *some_events(count)], seq=durable + 1, prev=prev)
 
 
 @pytest.mark.parametrize("rest", [b"", LINES[5], LINES[5] + LINES[6][:30], b"\0" * 5000, b"garbage\n" * 3])
