@@ -27,7 +27,7 @@ class Duration(float):
                 seconds = sum(float(n) * _SECONDS[u] for u, n in match.groupdict().items() if n)
                 if math.isfinite(seconds):
                     return cls(seconds)
-        raise ValueError(f'expected a duration such as "90s", "10m" or "1h30m", got {_shown(text)}')
+        raise ValueError(f'expected a duration such as "90s", "10m" or "1h30m", got {shown(text)}')
 
 
 class Percent(float):
@@ -42,10 +42,11 @@ class Percent(float):
             value = float(text.strip()[:-1])
             if value <= 100:
                 return cls(value)
-        raise ValueError(f'expected a percentage from "0%" to "100%", got {_shown(text)}')
+        raise ValueError(f'expected a percentage from "0%" to "100%", got {shown(text)}')
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A value of a plan as it would be written there, for messages."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return f'"{value}"' if isinstance(value, str) else str(value)

@@ -52,6 +52,10 @@ class Findings:
             for broken in self._broken
         )
 
+    def lost(self, path: Path) -> bool:
+        """True if this place itself, or one around it, could not be understood, and so nothing is known of it."""
+        return any(path[: len(broken)] == broken for broken in self._broken)
+
     def broken_field(self, table: str, *fields: str) -> bool:
         """True if in any element of the table (or array) one of these fields, or a whole element, is broken."""
         return any(

@@ -15,6 +15,7 @@ from typing import Literal
 from msgspec import Struct, field
 
 from upgrade_tui.units import Duration, Percent
+from upgrade_tui.units import shown as _shown
 
 Role = Literal["lead", "engineer", "observer"]
 Level = Literal["low", "medium", "high"]
@@ -48,7 +49,7 @@ class When:
                 )
             return cls(value)
         raise ValueError(
-            f'expected a date-time such as 2026-11-21T22:00:00+08:00 (without quotes) or "now", got {value!r}'
+            f'expected a date-time such as 2026-11-21T22:00:00+08:00 (without quotes) or "now", got {_shown(value)}'
         )
 
     def __eq__(self, other: object) -> bool:

@@ -35,8 +35,9 @@ class Spot(Struct, frozen=True):
 class Positions:
     """Looks up the place of a key path; of the nearest table around it where the path itself is not in the file."""
 
-    def __init__(self, spots: dict[Path, Spot]) -> None:
+    def __init__(self, spots: dict[Path, Spot], *, known: bool = False) -> None:
         self._spots = spots
+        self._top = (1, 1) if known else (0, 0)  # an empty file has a first line too
 
     def key(self, path: Path) -> Place:
         """Where the key stands, for what is wrong with the key itself. (0, 0) where nothing is known."""
@@ -58,7 +59,7 @@ class Positions:
             if spot is not None:
                 # a path that is not in the file is missing from the table around it: point at that table's beginning
                 return (spot.key, spot.value) if length == len(path) else (spot.value, spot.value)
-        return ((1, 1), (1, 1)) if self._spots else ((0, 0), (0, 0))
+        return self._top, self._top
 
 
 def positions(text: str) -> Positions:
@@ -72,7 +73,7 @@ def positions(text: str) -> Positions:
     tree = Parser(Language(tree_sitter_toml.language())).parse(data)
     index = _Index(data.split(b"\n"))
     index.document(tree.root_node)
-    return Positions(index.spots)
+    return Positions(index.spots, known=True)
 
 
 class _Index:
@@ -94,7 +95,7 @@ class _Index:
         header = next((child for child in node.named_children if child.type in _KEYS), None)
         if header is None:
             return
-        parts, path = list(_parts(header)), ()  # type: tuple[list[tuple[str, Node]], Path]
+        parts, path = list(_parts(header))[:_DEPTH], ()  # type: tuple[list[tuple[str, Node]], Path]
         for position, (name, key) in enumerate(parts):
             path = (*path, name)
             last = position == len(parts) - 1
@@ -116,7 +117,7 @@ class _Index:
         if len(children) < 2 or children[0].type not in _KEYS:
             return
         value = children[1]
-        parts = list(_parts(children[0]))
+        parts = list(_parts(children[0]))[:_DEPTH]
         for position, (name, key) in enumerate(parts):
             path = (*path, name)
             self._note(path, self._place(key), self._place(value), repeats=position < len(parts) - 1)

@@ -83,10 +83,8 @@ class _Walker:
                     return self.table(value, kind, path)
             case inspect.DictType():
                 if isinstance(value, dict):
-                    return {
-                        self._text(key, path, of_key=True): self.value(item, kind.value_type, (*path, key))
-                        for key, item in value.items()
-                    }
+                    keyed = [(self._text(key, path, of_key=True), item) for key, item in value.items()]
+                    return {key: self.value(item, kind.value_type, (*path, key)) for key, item in keyed}
             case inspect.VarTupleType():
                 if isinstance(value, list):
                     return [self.value(item, kind.item_type, (*path, i)) for i, item in enumerate(value)]
@@ -170,6 +168,9 @@ class _Walker:
         return meant or known[0]
 
     def _custom(self, value: Any, kind: inspect.CustomType, path: Path) -> Any:
+        if isinstance(value, dict | list):
+            self._wrong(path, kind, value)
+            return _stand_in(kind)
         try:
             kind.cls.parse(value)  # type: ignore[attr-defined]
         except ValueError as error:
@@ -199,7 +200,7 @@ class _Walker:
                 path, f"`{_last(path)}` has {what} in it, which will not be shown as such", "take it out"
             )
         else:
-            place = (*path, value) if of_key else path
+            place = (*path, clean(text)) if of_key else path
             subject = f"the key {shown(value)}" if of_key else f"`{_last(path)}`"
             hint = "take it out" if name not in ("run", "check") else "let printf make it: printf '\\033'"
             self._findings.error(place, f"{subject} has {what} in it", hint, at_key=of_key)
@@ -247,6 +248,9 @@ def _words(kind: inspect.Type, *, many: bool = False) -> str:
         case inspect.UnionType():
             options = [option for option in kind.types if not isinstance(option, inspect.NoneType)]
             return " or ".join(_words(option, many=many) for option in options)
+        case inspect.CustomType():
+            known: dict[type, str] = {Duration: 'a duration such as "10m"', Percent: 'a share such as "85%"'}
+            return known.get(kind.cls, "a date-time")
         case _:
             return "another value"
 

@@ -23,7 +23,7 @@ _AT = re.compile(r"^(?P<what>.*) \(at (?:line (?P<line>\d+), column (?P<column>\
 _PAIR = re.compile(r"""^(?P<key>\s*(?:[A-Za-z0-9_.-]|"[^"]*"|'[^']*')+\s*)=(?P<space>[ \t]*)(?P<value>.*?)\s*$""")
 _DATE = re.compile(r"^\d{4}-\d\d?-\d\d?")
 _BARE = re.compile(r"^[^\s\"'\[\]{}#,=]+$")
-_OPEN = "a list or table that began above is still open here"
+_OPEN = "the list that begins on line {} is still open here"
 _TWICE = (
     "Cannot overwrite",
     "Cannot declare",
@@ -70,7 +70,7 @@ def decode(text: str) -> Decoded:
                 return Decoded(None, tuple(mistakes))
             mistake = _mistake(what, lines, line, column)
             mistakes.append(mistake)
-            if mistake.message == _OPEN or mistake.place[0] != line or not _alone(lines[line - 1]):
+            if "is still open here" in mistake.message or mistake.place[0] != line or not _alone(lines[line - 1]):
                 return Decoded(None, tuple(mistakes))
             reached, lines[line - 1] = line, ""
         except RecursionError:
@@ -116,12 +116,9 @@ def _mistake(what: str, lines: list[str], line: int, column: int) -> SyntaxMista
         return SyntaxMistake(place, *_words('Expected \'"""\'' if many else what))
     text = lines[line - 1] if line <= len(lines) else ""
     pair = _PAIR.match(text)
-    if what == "Invalid value" and pair and column <= len(pair["key"]):
-        return SyntaxMistake(
-            (line, column),
-            _OPEN,
-            "close it with `]` or `}` before this line",
-        )
+    if what in ("Invalid value", "Unclosed array") and pair and column <= len(pair["key"]):
+        began = _began(lines, line - 1)
+        return SyntaxMistake((line, column), _OPEN.format(began), "close it with `]` before this line")
     if pair and column > len(pair["key"]):
         start = len(pair["key"]) + 1 + len(pair["space"]) + 1
         if not pair["value"] or pair["value"].startswith("#"):
@@ -132,6 +129,13 @@ def _mistake(what: str, lines: list[str], line: int, column: int) -> SyntaxMista
         if hint:
             return SyntaxMistake((line, start), f"this is not a TOML value: {one_line(pair['value'], 40)}", hint)
     return SyntaxMistake((line, column), *_words(what))
+
+
+def _began(lines: list[str], line: int) -> int:
+    """The line at or above ``line`` with a bracket that it does not close."""
+    while line > 1 and lines[line - 1].count("[") <= lines[line - 1].count("]"):
+        line -= 1
+    return line
 
 
 def _last_quotes(lines: list[str], quotes: str) -> Place:

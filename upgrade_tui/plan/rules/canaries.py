@@ -47,7 +47,7 @@ def _probe(context: Context, path: Path, canary: Canary) -> bool:
             at_key=True,
         )
     if not given:
-        if not context.broken(path):
+        if not context.findings.lost(path):
             context.error(path, "this canary probes nothing", "give it one of http, tcp, tls or run")
         return False
     for kind in given:

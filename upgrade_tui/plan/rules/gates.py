@@ -26,17 +26,18 @@ def _gate(context: Context, path: Path, step: Step) -> None:
         return
     if context.broken((*path, "by"), (*path, "approvals")) or context.findings.broken_field("people", "role"):
         return
-    unknown = False
+    explained = False
     for j, login in enumerate(step.by):
         if not context.refer((*path, "by", j), login, people, "person"):
-            unknown = True
+            explained = True
         elif people[login].role == "observer":
+            explained = True
             context.error(
                 (*path, "by", j),
                 f"{shown(login)} is an observer, and observers do not approve",
                 "make them an engineer or lead in [people], or name somebody else",
             )
-    if unknown:
+    if explained:
         return
     able = {login for login in (step.by or people) if people[login].role != "observer"}
     count = len(able) if people else 1  # without [people], whoever starts the window leads it, alone

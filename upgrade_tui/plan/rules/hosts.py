@@ -60,9 +60,11 @@ def check(context: Context) -> None:
 
 
 def _address(context: Context, path: Path, address: str) -> None:
-    if not address.strip() or context.broken(path):
+    if context.broken(path):
         return
-    if "@" in address:
+    if not address.strip():
+        context.error(path, "`address` is empty", 'write an IP address, a host name, or "local"')
+    elif "@" in address:
         user, _, host = address.rpartition("@")
         context.error(
             path,

@@ -78,7 +78,6 @@ def _empty(context: Context) -> None:
     texts += [(("steps", i, "title"), step.title) for i, step in enumerate(plan.steps)]
     texts += [(("canaries", i, "name"), canary.name) for i, canary in enumerate(plan.canaries)]
     texts += [(("risks", i, "title"), risk.title) for i, risk in enumerate(plan.risks)]
-    texts += [(("hosts", name, "address"), host.address) for name, host in plan.hosts.items()]
     for path, text in texts:
         if not text.strip() and not context.broken(path):
             context.error(

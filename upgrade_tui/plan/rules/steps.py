@@ -33,7 +33,8 @@ def check(context: Context) -> None:
         _times(context, path, step)
         if step.what == "command":
             _batches(context, path, step)
-        _undo(context, path, step)
+        if step.what in ("command", "manual"):
+            _undo(context, path, step)
     _needs(context)
     _phases(context)
 

@@ -37,7 +37,7 @@ def _window(context: Context) -> bool:
             ("window", "duration"), "a window has an `end` or a `duration`, not both", "drop one", at_key=True
         )
     elif "end" not in given and "duration" not in given:
-        if not context.broken(("window",)):
+        if not context.findings.lost(("window",)):
             context.error(("window",), "`end` is missing in [window]", 'write an `end`, or duration = "4h"')
         return False
     if window.end is not None and not context.broken(end):
