@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
 
-from textual.app import App
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
+from textual.screen import Screen
 
 from upgrade_tui.conductor.session import Session
+from upgrade_tui.tui.screen import MainScreen
 from upgrade_tui.tui.theme import DARK, FALLBACKS, LIGHT, THEMES, AsciiOnly
+from upgrade_tui.tui.view.alerts import Alert, alert, together
+from upgrade_tui.tui.view.scene import Scene, zone_of
+from upgrade_tui.window.events import Record
+
+PAINTS = 0.25  # seconds between two looks at whether there is something to paint
+
+Exporter = Callable[[Path], str]
+"""Writes the report of a window's directory and says where it is. Raises OSError or ValueError."""
 
 
 class UpgradeApp(App[None]):
     """The dashboard of one window. ``session`` is what it knows and the only way it acts.
 
-    ``theme``: "dark" or "light". ``ascii``: no glyph beyond ASCII. ``guide``: say what to press on the first screen.
+    ``theme``: "dark" or "light". ``ascii``: no glyph beyond ASCII. ``guide``: a line says what to press next.
+    ``exporter``: what ``e`` does; the report is not the dashboard's own business.
     """
 
-    ENABLE_COMMAND_PALETTE = True
     TITLE = "upgrade-tui"
-    CSS_PATH = None
-    BINDINGS = []  # noqa: RUF012
+    COMMANDS: ClassVar[set[Any]] = set()
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+q", "quit", "leave", show=False, priority=True)]
 
     def __init__(
         self,
@@ -29,14 +43,97 @@ class UpgradeApp(App[None]):
         ascii: bool = False,  # noqa: A002
         theme: str | None = None,
         guide: bool = False,
+        exporter: Exporter | None = None,
     ) -> None:
         super().__init__()
         self.session = session
-        self.ascii, self.guide = ascii, guide
+        self.ascii, self.guide, self.exporter = ascii, guide, exporter
         self._ascii_filter = AsciiOnly()
         for each in THEMES:
             self.register_theme(each)
         self.theme = LIGHT.name if theme == "light" else DARK.name
+        self._zone = zone_of(session.plan)
+        self._main = MainScreen()
+        self._dirty = True
+        self._second = -1
+        self._alerts: list[Alert] = []
+        self._lost_at: float | None = None
+
+    def get_default_screen(self) -> Screen[Any]:
+        """The panes."""
+        return self._main
+
+    def on_mount(self) -> None:
+        """Follows the session; paints on one tick."""
+        self.session.listener = self.changed
+        self.session.on_record = self.happened
+        self.changed()
+        self.set_interval(PAINTS, self.tick)
+        if self.session.directory is not None:
+            self.run_worker(self.session.run(), name="session", group="session")
+
+    # -- from session to screen -----------------------------------------------------------------------------------
+
+    def changed(self) -> None:
+        """Something changed: paint at the next tick."""
+        self._dirty = True
+        self._main.history.feed(self.session.frame)
+        if self.session.trouble is None:
+            self._lost_at = None
+        elif self._lost_at is None:
+            self._lost_at = self.session.now()
+
+    def happened(self, record: Record) -> None:
+        """A new event: perhaps one that must be heard of."""
+        found = alert(record)
+        if found is not None:
+            self._alerts.append(found)
+
+    def scene(self) -> Scene:
+        """The session as it is now."""
+        s = self.session
+        return Scene(
+            state=s.state, records=s.records, frame=s.frame, frame_age=s.frame_age(), details=s.details, now=s.now(),
+            login=s.login, role=s.role, lost=s.trouble, lost_at=self._lost_at, zone=self._zone,
+        )  # fmt: skip
+
+    def tick(self) -> None:
+        """Paints what changed, at most four times a second; the countdown each second. Rings the bell."""
+        if self._alerts:
+            found, self._alerts = together(self._alerts), []
+            self.bell()
+            self.notify(found.text, title=found.title, severity=found.severity, timeout=10, markup=False)
+        second = int(self.session.now())
+        if (self._dirty or second != self._second) and self.screen is self._main:
+            self._dirty, self._second = False, second
+            self._main.paint(self.scene())
+
+    # -- actions of the app ---------------------------------------------------------------------------------------
+
+    async def export(self) -> None:
+        """Writes the report in a thread, and says where."""
+        directory = self.session.directory
+        if self.exporter is None or directory is None:
+            self.notify("this is a replay: use upgrade-tui report", title="No export", severity="warning", markup=False)
+            return
+        try:
+            where = await asyncio.to_thread(self.exporter, directory)
+        except (OSError, ValueError) as error:
+            self.notify(str(error), title="No report", severity="error", timeout=10, markup=False)
+        else:
+            self.notify(where, title="Report written", timeout=10, markup=False)
+
+    def switch_theme(self) -> None:
+        """The other of light and dark."""
+        self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
+
+    def action_help_quit(self) -> None:
+        """ctrl+c, by reflex."""
+        self.notify("q leaves the dashboard; the window goes on without you", title="Leave?", markup=False)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """None of Textual's own: the palette has our verbs."""
+        return ()
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our tones, for themes that do not have them."""

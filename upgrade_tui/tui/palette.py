@@ -1,0 +1,72 @@
+"""The command palette: every verb for what is under the cursor, those that are not possible with their reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
+from textual.markup import escape
+
+from upgrade_tui.tui.verbs import VERBS
+
+if TYPE_CHECKING:
+    from upgrade_tui.tui.screen import MainScreen
+
+
+class Entry(NamedTuple):
+    """A line of the palette."""
+
+    text: str
+    help: str
+    action: str
+
+
+VIEWS = (
+    Entry("Go to the clock  (1)", "Rollback by, slack, forecast; zoomed: how they come about", "pane(1)"),
+    Entry("Go to the steps  (2)", "By phase, with what runs", "pane(2)"),
+    Entry("Go to the hosts  (3)", "Worst first", "pane(3)"),
+    Entry("Go to the canaries  (4)", "Worst first", "pane(4)"),
+    Entry("Go to the log  (5)", "Every event", "pane(5)"),
+    Entry("Zoom  (z)", "One pane alone, and back", "zoom"),
+    Entry("Filter  (/)", "What the focused pane shows", "filter"),
+    Entry("Copy  (y)", "What is under the cursor, to the clipboard", "copy"),
+    Entry("Export the report  (e)", "Markdown, HTML, JSON and CSV from the log so far", "export"),
+    Entry("Light or dark  (t)", "The other theme", "theme"),
+    Entry("Help  (?)", "Keys and words", "help"),
+    Entry("Leave  (q)", "The window goes on without you", "leave"),
+)
+
+
+class Verbs(Provider):
+    """Everything ends in ``run_action`` on the main screen, so that ``check_action`` guards it."""
+
+    def entries(self) -> Iterator[Entry]:
+        """Verbs for what is under the cursor first, then the views."""
+        screen = cast("MainScreen", self.screen)
+        for verb in VERBS.values():
+            target = {"step": screen.step, "host": screen.host}.get(verb.scope, "")
+            why = screen.refusal(verb.name)
+            name = f"{verb.label.capitalize()}{f' {target}' if target else ''}  ({verb.shown})"
+            yield Entry(name, verb.help if why is None else f"not now: {why}", f"verb('{verb.name}')")
+        yield from VIEWS
+
+    async def discover(self) -> Hits:
+        """All of them."""
+        for entry in self.entries():
+            yield DiscoveryHit(Content(entry.text), partial(self._run, entry.action), entry.text, escape(entry.help))
+
+    async def search(self, query: str) -> Hits:
+        """Those that match."""
+        matcher = self.matcher(query)
+        for entry in self.entries():
+            score = matcher.match(entry.text)
+            if score > 0:
+                display = matcher.highlight(entry.text) if "[" not in entry.text else Content(entry.text)
+                yield Hit(score, display, partial(self._run, entry.action), entry.text, escape(entry.help))
+
+    async def _run(self, action: str) -> None:
+        screen = cast("MainScreen", self.screen)
+        await self.app.run_action(action, screen)

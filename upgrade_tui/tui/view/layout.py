@@ -1,0 +1,39 @@
+"""Which layout a terminal's size gets, and how high its rows are. Pure."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class Layout(Struct, frozen=True):
+    """``solo``: one pane under the clock. ``tabs``: with a line of tabs. ``bare``: without frames."""
+
+    solo: bool
+    tabs: bool
+    bare: bool
+    columns: int
+    clock: int  # lines of the clock pane where it is not the one on show
+    rows: str  # of the grid, as CSS
+    widths: str
+
+
+CLOCK = 9  # four answers, one of them on two lines, the bar on two, the frame
+
+
+def layout_for(
+    width: int, height: int, canaries: int, hosts: int, steps: int, zoomed: bool, guide: bool = False
+) -> Layout:
+    """One pane and tabs below 110 x 32; a details column from 170 x 44 on."""
+    small = width < 110 or height < 32
+    if small:
+        clock = 2 if zoomed else 6 if height >= 22 else 4
+        return Layout(True, not zoomed, True, 1, clock, "", "")
+    if zoomed:
+        return Layout(True, False, False, 1, CLOCK, "", "")
+    free = height - 2 - (1 if guide else 0) - CLOCK
+    log = max(7, free // 4)
+    middle = free - log
+    low = max(4, min(canaries + 3, middle // 2))
+    if width >= 170 and height >= 44:
+        return Layout(False, False, False, 3, CLOCK, f"{CLOCK} 1fr {low} {log}", "9fr 10fr 7fr")
+    return Layout(False, False, False, 2, CLOCK, f"{CLOCK} 1fr {low} {log}", "1fr 1fr")
