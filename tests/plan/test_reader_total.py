@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from upgrade_tui.foreign import harmless
 from upgrade_tui.plan.reader import check_plan
+from upgrade_tui.plan.schema import KEYS
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.toml"))
 SAMPLE = "\n".join(path.read_text(encoding="utf-8") for path in CONFIGS[:1])
@@ -26,11 +27,7 @@ scalars = st.one_of(
     st.text(max_size=12).map(lambda t: '"' + t.replace("\\", "").replace('"', "").replace("\n", "") + '"'),
 )
 values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3).map(lambda items: f"[{', '.join(items)}]"))
-keys = st.sampled_from(
-    """id title start end duration margin rto goal services name role address groups disks units limits ssh port jump
-    known_hosts interval for http tcp tls run on expect max_latency timeout failure_limit on_fail phase kind needs
-    batches max_fail estimate canaries bake rollback irreversible changes approvals by watch zzz""".split()
-)
+keys = st.sampled_from(sorted({key for table in KEYS.values() for key in table} | {"zzz"}))
 headers = st.sampled_from(
     ["[window]", "[people.mei]", "[[risks]]", "[ssh]", "[hosts.db1]", "[hosts.db2.ssh]", "[watch]", "[watch.limits]",
      "[[canaries]]", "[canaries.expect]", "[[steps]]", "[steps.rollback]", "[hosts]", "[[hosts]]",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import time
@@ -30,6 +31,7 @@ def check(plan_file: Path, as_json: bool, quiet: bool) -> None:
     Every mistake is reported at once, as file:line:column. Nothing is connected to and nothing is changed.
     Exit code 0: the plan may run; 2: it has errors; 66: it cannot be read.
     """
+    _never_fail_on_glyphs()
     plan, diagnostics = _read(plan_file)
     diagnostics = (*diagnostics, *_past(plan, str(plan_file), time.time()))
     if as_json:
@@ -42,6 +44,13 @@ def check(plan_file: Path, as_json: bool, quiet: bool) -> None:
             print_preview(plan)
     if plan is None:
         sys.exit(Exit.WRONG_PLAN)
+
+
+def _never_fail_on_glyphs() -> None:
+    """A terminal or pipe that is not UTF-8 gets question marks instead of an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and "utf" not in stream.encoding.lower():
+            stream.reconfigure(errors="replace")
 
 
 def _read(path: Path) -> tuple[Plan | None, tuple[Diagnostic, ...]]:

@@ -173,6 +173,11 @@ def _canaries(plan: Plan, wide: bool) -> RenderableType:
     return table
 
 
+def _whole(seconds: float) -> str:
+    """A duration that no line break tears apart."""
+    return duration_text(seconds).replace(" ", "\u00a0")
+
+
 def _short(seconds: float) -> str:
     return duration_text(seconds) if seconds >= 1 else f"{seconds * 1000:.0f} ms"
 
@@ -247,9 +252,7 @@ def _where(plan: Plan, step: Step) -> str:
     """The kind in words, with the batches worked out: ``command on web: 6 hosts as 1 + 3 + 2, bake 2 m between``."""
     if step.what == "gate":
         by = ", ".join(step.by) or "anyone but observers"
-        return f"gate: {step.approvals} of {by}" + (
-            f", a no after {duration_text(step.timeout)}" if step.timeout else ""
-        )
+        return f"gate: {step.approvals} of {by}" + (f", a no after {_whole(step.timeout)}" if step.timeout else "")
     if step.what == "bake":
         return "bake: " + (", ".join(step.canaries) or "all canaries") + " must stay healthy"
     if step.what == "manual":
@@ -260,6 +263,6 @@ def _where(plan: Plan, step: Step) -> str:
         return "command here"
     sizes = " + ".join(str(len(batch)) for batch in batches[:8]) + (" + …" if len(batches) > 8 else "")
     cut = f" as {sizes}" if len(batches) > 1 else ""
-    bake = f", bake {duration_text(step.bake)} between" if step.bake and len(batches) > 1 else ""
+    bake = f", bake {_whole(step.bake)} between" if step.bake and len(batches) > 1 else ""
     places = ", ".join(step.places)
     return f"command on {places}" + (f": {count} hosts{cut}{bake}" if count > 1 or places not in plan.hosts else "")

@@ -9,9 +9,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from datetime import date, datetime, time
+from functools import cache
 from typing import Any
 
-from msgspec import inspect
+from msgspec import Struct, inspect
 
 from upgrade_tui.foreign import harmless, one_line
 from upgrade_tui.plan import model
@@ -22,7 +23,7 @@ from upgrade_tui.units import Duration, Percent
 # Text for people is shown, never run or compared: what could act on a terminal is replaced and only warned about.
 _FOR_PEOPLE = {"title", "goal", "note", "instructions", "response", "contact", "manual", "change", "services", "phase"}
 _MANY_LINES = {"run", "check", "instructions", "goal", "note", "response", "manual", "body"}
-_TABLES = {
+_TABLES: dict[type[Struct], str] = {
     model.Plan: "the plan", model.Window: "[window]", model.Person: "[people.LOGIN]", model.Risk: "[[risks]]",
     model.Ssh: "[ssh]", model.Host: "[hosts.NAME]", model.Watch: "[watch]", model.Canary: "[[canaries]]",
     model.Expect: "a canary's `expect`", model.Rollback: "a step's `rollback`", model.Step: "[[steps]]",
@@ -65,7 +66,7 @@ def check_shape(data: dict[str, Any], findings: Findings, *, partial: bool = Fal
     ``partial``: lines with broken syntax were left out, so that nothing can be said about what is missing.
     """
     walker = _Walker(findings, partial)
-    return walker.table(data, inspect.type_info(model.Plan), ())  # type: ignore[arg-type]
+    return walker.table(data, _described(model.Plan), ())
 
 
 class _Walker:
@@ -269,9 +270,15 @@ def _unit(value: object, kind: inspect.CustomType) -> str:
     return f'write "{value}%"' if kind.cls is Percent and value <= 100 else ""
 
 
-def _names(cls: type) -> set[str]:
+@cache
+def _described(cls: type[Struct]) -> inspect.StructType:
     info = inspect.type_info(cls)
-    return {field.encode_name for field in info.fields} if isinstance(info, inspect.StructType) else set()
+    assert isinstance(info, inspect.StructType)
+    return info
+
+
+def _names(cls: type[Struct]) -> set[str]:
+    return {field.encode_name for field in _described(cls).fields}
 
 
 def _needed(name: str, kind: inspect.Type) -> str:
