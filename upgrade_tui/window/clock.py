@@ -247,9 +247,9 @@ def _words(
     no_return: str,
 ) -> str:
     """One line: the worst thing the clock has to say."""
+    if forecast_level == "over":
+        return "the window is over"
     if LEVELS.index(forecast_level) > LEVELS.index(slack_level):
-        if forecast_level == "over":
-            return "the window is over"
         if forecast > end:
             return f"forecast runs {duration_text(forecast - end)} past the window"
         return f"forecast runs {duration_text(forecast - end + margin)} into the margin"

@@ -1,0 +1,78 @@
+"""What holds of the rollback clock in every window that can really be."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.window.small import MINUTE, Log
+from tests.window.strategies import calmly, play, windows
+from upgrade_tui.window import clock
+from upgrade_tui.window import commands as cmd
+from upgrade_tui.window import events as ev
+
+BACK = (ev.StepUnticked, ev.StepSkipped, ev.TaskUnreachable, ev.TaskSettled)
+"""Events that may take something off the rollback: what was begun turns out as not done."""
+
+
+@calmly
+@given(windows(), st.floats(-60, 300))
+def test_the_numbers_on_the_clock_agree_with_each_other(log: Log, minutes: float) -> None:
+    log.wait(minutes)
+    reading = log.reading()
+    assert reading.left >= 0
+    assert reading.cost >= 0
+    assert reading.forecast >= reading.now
+    assert reading.level in (reading.slack_level, reading.forecast_level)
+    assert (reading.by is None) == (reading.slack is None) == bool(reading.no_return)
+    if reading.by is not None and reading.slack is not None:
+        assert abs(reading.by - (reading.end - reading.margin - reading.cost)) < 1e-6
+        assert abs(reading.slack - (reading.by - reading.now)) < 1e-6
+
+
+@calmly
+@given(st.data())
+def test_more_done_never_moves_rollback_by_later(data: st.DataObject) -> None:
+    log = Log().does("tom", cmd.Tick(step="prep"))
+    for _ in range(data.draw(st.integers(5, 50))):
+        before, told = log.reading(), len(log.records)
+        play(data.draw, log)
+        after, new = log.reading(), [r.event for r in log.records[told:]]
+        if before.by is None:
+            assert after.by is None or any(isinstance(e, BACK) for e in new)
+        elif after.by is not None and not any(isinstance(e, BACK) for e in new):
+            assert after.by <= before.by + 1e-6
+
+
+@calmly
+@given(windows(), st.floats(0, 240), st.floats(0, 60))
+def test_time_alone_only_takes_slack_and_never_brings_the_finish_nearer(log: Log, first: float, then: float) -> None:
+    log.wait(first)
+    before = log.reading()
+    after = clock.read(log.state, log.now + then * MINUTE)
+    assert after.by == before.by
+    assert after.forecast >= before.forecast - 1e-6
+    if before.slack is not None and after.slack is not None and log.state.closed is None:
+        assert abs(before.slack - after.slack - then * MINUTE) < 1e-3
+
+
+@calmly
+@given(windows())
+def test_every_deadline_is_raised_at_most_once(log: Log) -> None:
+    raised: list[str] = []
+    for _ in range(30):
+        events = clock.crossings(log.state, log.reading())
+        raised += [e.what for e in events]
+        log.happens(*events).wait(9)
+    assert len(raised) == len(set(raised))
+    assert set(raised) <= log.state.crossed
+
+
+@calmly
+@given(windows())
+def test_previews_cost_at_least_what_is_on_the_clock(log: Log) -> None:
+    now = log.reading().cost
+    for spec in log.plan.steps:
+        preview = clock.after(log.state, spec, log.now)
+        assert preview.cost >= now - 1e-6
+        assert not (preview.irreversible and preview.no_time_to_undo)
