@@ -127,6 +127,8 @@ def _summary(plan: Plan, history: History, zone: tzinfo) -> Summary:
     state, spec = history.state, plan.window
     opening = next((r.event for r in history.records if isinstance(r.event, ev.WindowOpened)), None)
     began, ended = _work(history)
+    over = state.phase == "closed"
+    until = ended if over else history.last
     slots = steps.planned(plan, history)
     known = state.opened is not None
     return Summary(
@@ -138,10 +140,10 @@ def _summary(plan: Plan, history: History, zone: tzinfo) -> Summary:
         opened=moment(state.opened, zone) if state.opened is not None else None, opened_by=state.opened_by,
         closed=moment(state.closed, zone) if state.closed is not None else None,
         work_started=moment(began.ts, zone) if began else None,
-        work_finished=moment(ended.ts, zone) if ended else None,
+        work_finished=moment(ended.ts, zone) if ended and over else None,
         planned_seconds=max((s.end for s in slots), default=0.0) - min((s.start for s in slots), default=0.0),
-        actual_seconds=elapsed(began, ended) if began and ended else None,
-        before_end=state.end - ended.ts if ended and known else None,
+        actual_seconds=elapsed(began, until) if began and until else None,
+        before_end=state.end - ended.ts if ended and known and over else None,
         version=opening.version if opening else "", conductor=opening.host if opening else "",
     )  # fmt: skip
 

@@ -77,6 +77,8 @@ class History:
         self.rollbacks: list[Run] = []
         self.slack: list[SlackPoint] = []
         self.kernels: dict[str, list[str]] = {name: [] for name in plan.hosts}
+        self.sent: dict[tuple[str, str], int] = {}  # (step, host) -> times the command was sent
+        self.bad_ends: dict[tuple[str, str], list[str]] = {}  # (step, host) -> how tries ended that did not succeed
         self._up: set[str] = set()
         self._open_runs: dict[str, Run] = {}
         self._open_alerts: dict[tuple[str, str], Stretch] = {}
@@ -179,6 +181,20 @@ class History:
             stretches[-1].ended = r
         stretches.append(Stretch(state=e.verdict, began=r, worst=e.latency or 0.0))
 
+    def task(self, r: ev.Record, e: ev.TaskStarted | ev.TaskFinished | ev.TaskUnknown | ev.TaskUnreachable) -> None:
+        where = (e.step, e.host)
+        match e:
+            case ev.TaskStarted():
+                self.sent[where] = self.sent.get(where, 0) + 1
+            case ev.TaskFinished(exit=code, timed_out=late, signal=signal, last_line=last):
+                if code != 0 or late:
+                    end = "timed out" if late else f"signal {signal or '?'}" if code is None else f"exit {code}"
+                    self.bad_ends.setdefault(where, []).append(f"{end} ({last})" if last else end)
+            case ev.TaskUnknown(reason=reason):
+                self.bad_ends.setdefault(where, []).append(f"unknown ({reason})" if reason else "unknown")
+            case ev.TaskUnreachable():
+                self.bad_ends.setdefault(where, []).append("unreachable")
+
     def intent(self, r: ev.Record, e: ev.StepIntent) -> None:
         run = Run(step=e.step, attempt=e.attempt, began=r, override=e.override)
         self._open_runs[e.step] = run
@@ -252,6 +268,10 @@ _HANDLERS: dict[type, Callable[[History, ev.Record, Any], None]] = {
     ev.LimitCrossed: History.limit_crossed,
     ev.LimitCleared: History.limit_cleared,
     ev.CanaryVerdict: History.verdict,
+    ev.TaskStarted: History.task,
+    ev.TaskFinished: History.task,
+    ev.TaskUnknown: History.task,
+    ev.TaskUnreachable: History.task,
     ev.StepIntent: History.intent,
     ev.StepFinished: History.finished,
     ev.StepTicked: History.ticked,

@@ -95,7 +95,7 @@ def _template() -> Template:
     return environment.get_template("report.html.j2")
 
 
-_CLASSES = {*words.GLYPHS, "planned", "tick", "margin", "window start", "window end"}
+_CLASSES = {*words.GLYPHS, "planned", "tick", "margin", "now", "window start", "window end"}
 
 
 def _slug(word: str) -> str:

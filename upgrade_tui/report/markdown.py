@@ -51,8 +51,11 @@ def _head(report: Report) -> str:
     rows = [
         ("Outcome", f"**{_state(s.outcome)}**"),
         ("Window", f"{window} ({escaped(report.zone)}), margin {lasting(s.margin)}"),
-        ("Work", f"{date_time(s.work_started)} to {date_time(s.work_finished)}"),
-        ("Planned / actual", f"{lasting(s.planned_seconds)} / {lasting(s.actual_seconds)}"),
+        ("Work", f"{date_time(s.work_started)} to {date_time(s.work_finished)}" if s.work_started else "not begun"),
+        (
+            "Planned / so far" if report.interim else "Planned / actual",
+            f"{lasting(s.planned_seconds)} / {lasting(s.actual_seconds)}",
+        ),
         ("Work ended", words.end_line(report)),
         ("Goal", escaped(s.goal) or "–"),
         ("Change", escaped(s.change) or "–"),
@@ -62,7 +65,7 @@ def _head(report: Report) -> str:
     people = [
         f"- {escaped(p.name or p.login)} ({escaped(p.login)}, {escaped(p.role)})"
         + (f": {words.counted(p.acts, 'act')}" + (f"; {escaped(', '.join(p.steps))}" if p.steps else "")
-           if p.took_part else ": was not there")
+           if p.took_part else ": not here yet" if report.interim else ": was not there")
         for p in report.people
     ]  # fmt: skip
     return "\n\n".join((
@@ -126,8 +129,8 @@ def _steps(report: Report) -> str:
         "attempts", "hosts", "by", "reason", "log",
     )  # fmt: skip
     told = words.tasks_to_tell(report)
-    tasks = _table(("step", "host", "state", "attempt", "took", "what"), (
-        (escaped(t.step), escaped(t.host), _state(t.state), str(t.attempt or "–"), lasting(t.seconds),
+    tasks = _table(("step", "host", "state", "sent", "took", "what"), (
+        (escaped(t.step), escaped(t.host), _state(t.state), f"{t.sent}×", lasting(t.seconds),
          escaped(words.task_line(t)) or "–")
         for t in told
     )) if told else ""  # fmt: skip
@@ -229,7 +232,7 @@ def _integrity(report: Report) -> str:
     if i.head:
         lines.append(f"- hash of the last line: `{re.sub(r'[^0-9A-Za-z]', '', i.head)}`; compare: `upgrade-tui verify`")
     if i.gaps:
-        lines.append(f"- **{words.counted(i.gaps, 'record')} missing between them**")
+        lines.append(f"- {words.counted(i.gaps, 'line')} between them are of a kind unknown here and left out")
     if i.damage:
         lines.append(f"- **the log could not be read further: {escaped(i.damage)}**")
     if i.recovered or i.fences:

@@ -43,9 +43,9 @@ class Summary(Struct, frozen=True, kw_only=True):
     opened_by: str
     closed: Moment | None
     work_started: Moment | None
-    work_finished: Moment | None
+    work_finished: Moment | None  # None while the window is open
     planned_seconds: float  # of the schedule, first step's start to last step's end
-    actual_seconds: float | None  # first step's start to the last end of a step
+    actual_seconds: float | None  # first step's start to the last end of a step, or so far
     before_end: float | None  # window end - work finished; negative: past the end
     version: str  # of upgrade-tui that opened the window
     conductor: str  # the machine that held the window
@@ -143,7 +143,9 @@ class TaskRow(Struct, frozen=True, kw_only=True):
     host: str
     batch: int  # from 1
     state: str
-    attempt: int
+    attempt: int  # of the step
+    sent: int  # times the command was sent to this host
+    earlier: tuple[str, ...]  # how earlier tries ended, or what was so before it was settled
     seconds: float | None
     exit: int | None
     reason: str
@@ -284,7 +286,7 @@ class Integrity(Struct, frozen=True, kw_only=True):
     first: int | None
     last: int | None
     head: str  # hash of the last line; empty if the caller did not give it
-    gaps: int  # seq numbers that are missing between first and last
+    gaps: int  # lines between first and last that are not in this report: of a kind this version does not know
     damage: str  # why the log could not be read further, or empty
     recovered: int  # torn tails set aside
     fences: int

@@ -39,7 +39,7 @@ class Lane(Struct, frozen=True, kw_only=True):
 class Mark(Struct, frozen=True):
     """A line across all rows at ``left`` percent."""
 
-    kind: str  # "tick", "window start", "margin", "window end"
+    kind: str  # "tick", "window start", "margin", "now" (of an interim report), "window end"
     left: str
     label: str
 
@@ -112,6 +112,8 @@ def _marks(axis: Axis, report: Report) -> Iterable[Mark]:
     if start is not None and end is not None:
         yield Mark("window start", f"{axis.at(start.ts):.2f}", f"start {axis.clock(start.ts)}")
         yield Mark("margin", f"{axis.at(end.ts - report.summary.margin):.2f}", "margin")
+        if report.interim and report.as_of is not None:
+            yield Mark("now", f"{axis.at(report.as_of.ts):.2f}", f"as of {axis.clock(report.as_of.ts)}")
         yield Mark("window end", f"{axis.at(end.ts):.2f}", f"end {axis.clock(end.ts)}")
 
 
@@ -122,7 +124,8 @@ def _hint(axis: Axis, span: Span) -> str:
 def _step(axis: Axis, row: StepRow, phase: str) -> Lane:
     planned = None
     if row.planned_start is not None and row.planned_end is not None:
-        hint = f"planned {axis.clock(row.planned_start.ts)}–{axis.clock(row.planned_end.ts)}, {lasting(row.planned_seconds)}"
+        start, end = axis.clock(row.planned_start.ts), axis.clock(row.planned_end.ts)
+        hint = f"planned {start}–{end}, {lasting(row.planned_seconds)}"
         planned = axis.bar("planned", row.planned_start.ts, row.planned_end.ts, hint)
     took = f"{lasting(row.seconds)} ({deviation(row.deviation)})" if row.seconds is not None else ""
     return Lane(

@@ -10,6 +10,7 @@ from upgrade_tui.report.history import History, Run
 from upgrade_tui.report.model import Span, StepRow, TaskRow
 from upgrade_tui.report.times import elapsed, moment
 from upgrade_tui.window.events import Record
+from upgrade_tui.window.state import OVER, Task
 
 _NOT_OVER = ("pending", "running", "rolling back")
 
@@ -83,6 +84,7 @@ def task_rows(history: History) -> tuple[TaskRow, ...]:
     return tuple(
         TaskRow(
             step=step.id, host=task.host, batch=task.batch + 1, state=task.state, attempt=task.attempt,
+            sent=history.sent.get((step.id, task.host), 0), earlier=_earlier(history, step.id, task),
             seconds=task.seconds, exit=task.exit, reason=task.reason, output=task.output, last_line=task.last_line,
             settled_by=task.settled_by,
         )
@@ -90,3 +92,9 @@ def task_rows(history: History) -> tuple[TaskRow, ...]:
         for task in step.tasks.values()
         if task.state != "pending"
     )  # fmt: skip
+
+
+def _earlier(history: History, step: str, task: Task) -> tuple[str, ...]:
+    """The bad ends of a task but the one it stands at now."""
+    ends = history.bad_ends.get((step, task.host), [])
+    return tuple(ends if task.state in OVER else ends[:-1])

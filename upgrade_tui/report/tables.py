@@ -36,8 +36,8 @@ def _both(at: Moment | None) -> tuple[str, str]:
 _STEPS = (
     "number", "phase", "id", "title", "kind", "owner", "state", "planned_start_utc", "planned_start_local",
     "planned_end_utc", "planned_end_local", "planned_seconds", "started_utc", "started_local", "finished_utc",
-    "finished_local", "seconds", "start_deviation_seconds", "deviation_seconds", "attempts", "by", "hosts", "hosts_done",
-    "reason", "override", "irreversible", "evidence",
+    "finished_local", "seconds", "start_deviation_seconds", "deviation_seconds", "attempts", "by", "hosts",
+    "hosts_done", "reason", "override", "irreversible", "evidence",
 )  # fmt: skip
 
 

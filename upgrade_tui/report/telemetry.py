@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
@@ -38,16 +38,6 @@ class Telemetry(Struct, frozen=True, kw_only=True):
     hosts: Mapping[str, HostTelemetry] = {}
     canaries: Mapping[str, CanaryTelemetry] = {}
     trouble: str = ""
-
-
-def broken(points: Iterable[tuple[float, float | None]], width: float) -> Curve:
-    """``points`` with the line broken wherever two of them are further apart than ``width`` seconds and a half."""
-    out: list[tuple[float, float | None]] = []
-    for point in points:
-        if out and point[0] - out[-1][0] > 1.5 * width:
-            out.append(((out[-1][0] + point[0]) / 2, None))
-        out.append(point)
-    return tuple(out)
 
 
 def thinned(points: Sequence[tuple[float, float]], limit: int) -> Curve:

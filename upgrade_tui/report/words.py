@@ -50,7 +50,7 @@ def end_line(report: Report) -> str:
     """How the work's end stands to the window's."""
     before = report.summary.before_end
     if before is None:
-        return "–"
+        return "not yet" if report.summary.work_started else "–"
     if before < 0:
         return f"{duration_text(-before)} past the end of the window"
     inside = " (inside the margin)" if before < report.summary.margin else ""
@@ -125,12 +125,13 @@ def timeline_for(entries: tuple[Entry, ...], limit: int) -> tuple[tuple[Entry, .
 
 def tasks_to_tell(report: Report) -> tuple[TaskRow, ...]:
     """The tasks that did not simply succeed: not done, tried again, or settled by hand."""
-    return tuple(t for t in report.tasks if t.state != "done" or t.attempt > 1 or t.settled_by)
+    return tuple(t for t in report.tasks if t.state != "done" or t.sent > 1 or t.settled_by)
 
 
 def task_line(task: TaskRow) -> str:
     """What became of a task and why."""
-    parts = [task.reason] if task.reason else []
+    parts = [f"before: {', then '.join(task.earlier)}"] if task.earlier else []
+    parts += [task.reason] if task.reason else []
     if task.settled_by:
         parts.append(f"settled by {task.settled_by}")
     if task.exit not in (None, 0) and not any(f"exit {task.exit}" in part for part in parts):
