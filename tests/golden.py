@@ -54,7 +54,7 @@ class Golden:
 
 
 def golden(moment: str = "rollout", hosts: int = 12, *, hostile: bool = False) -> Golden:
-    """The window at ``moment`` (one of ``MOMENTS``) with 10 to 500 ``hosts``.
+    """The window at ``moment`` (one of ``MOMENTS``) with 12 to 500 ``hosts``.
 
     ``hostile``: titles, notes and host details full of markup, escapes (made harmless, as at ingress), wide
     characters and endless names.

@@ -1,0 +1,129 @@
+"""Durations, percentages and sizes: as people write them, and as they are shown."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from upgrade_tui.units import DURATION_PATTERN, Duration, Percent, bytes_text, clock_text, duration_text
+
+calmly = settings(max_examples=60, deadline=None)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("90s", 90), ("10m", 600), ("1h30m", 5400), ("300ms", 0.3), ("2d", 172800), ("1.5h", 5400), (" 5m ", 300),
+        ("1d2h3m4s5ms", 93784.005), ("0s", 0), ("1m500ms", 60.5),
+    ],
+)  # fmt: skip
+def test_durations_are_read_as_people_write_them(text: str, seconds: float) -> None:
+    assert Duration.parse(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "",
+        " ",
+        "10",
+        "10 m",
+        "m",
+        "-5m",
+        "5x",
+        "1m1h",
+        "1s1s",
+        "1e3s",
+        "nan",
+        "inf",
+        "9" * 400 + "d",
+        5,
+        1.5,
+        True,
+        None,
+    ],
+)
+def test_what_is_no_duration_is_refused_with_an_example(wrong: object) -> None:
+    with pytest.raises(ValueError, match=r'expected a duration such as "90s", "10m" or "1h30m", got'):
+        Duration.parse(wrong)
+
+
+@calmly
+@given(st.integers(0, 99), st.integers(0, 23), st.integers(0, 59), st.integers(0, 59), st.integers(0, 999))
+def test_a_written_duration_comes_back_as_its_seconds(d: int, h: int, m: int, s: int, ms: int) -> None:
+    text = "".join(f"{n}{u}" for n, u in ((d, "d"), (h, "h"), (m, "m"), (s, "s"), (ms, "ms")) if n) or "0s"
+    assert Duration.parse(text) == pytest.approx(d * 86400 + h * 3600 + m * 60 + s + ms / 1000)
+    assert re.fullmatch(DURATION_PATTERN, text), "the schema that editors use agrees"
+
+
+@calmly
+@given(st.integers(0, 10**7))
+def test_a_shown_duration_read_again_is_the_same(seconds: int) -> None:
+    assert Duration.parse(duration_text(seconds, parts=4).replace(" ", "")) <= seconds
+    if seconds < 3600:
+        assert Duration.parse(duration_text(seconds).replace(" ", "")) == float(seconds)
+
+
+@calmly
+@given(st.one_of(st.text(max_size=20), st.integers(), st.booleans(), st.none(), st.lists(st.text(), max_size=2)))
+def test_reading_gives_a_number_or_says_what_would_be_right(value: object) -> None:
+    for kind, what in ((Duration, "duration"), (Percent, "percentage")):
+        try:
+            said = f"{kind.parse(value):+}"
+        except ValueError as error:
+            said = str(error)
+        assert said.startswith(("+", f"expected a {what}"))
+
+
+@pytest.mark.parametrize(("text", "share"), [("0%", 0), ("85%", 85), ("12.5%", 12.5), ("100%", 100), (" 7% ", 7)])
+def test_percentages_are_read(text: str, share: float) -> None:
+    assert Percent.parse(text) == share
+
+
+@pytest.mark.parametrize("wrong", ["", "85", "101%", "-1%", "%", "1e1%", "nan%", 0.85, True, None])
+def test_what_is_no_percentage_is_refused(wrong: object) -> None:
+    with pytest.raises(ValueError, match='expected a percentage from "0%" to "100%", got'):
+        Percent.parse(wrong)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (5400, "1 h 30 m"), (-180, "-3 m"), (4.2, "4 s"), (0, "0 s"), (-0.4, "0 s"), (0.5, "0 s"), (59.6, "1 m"),
+        (3605, "1 h"), (86400 + 60, "1 d"), (90061, "1 d 1 h"), (-5430, "-1 h 30 m"),
+    ],
+)  # fmt: skip
+def test_durations_are_shown_in_at_most_two_units(seconds: float, text: str) -> None:
+    assert duration_text(seconds) == text
+
+
+def test_the_number_of_units_is_a_choice() -> None:
+    assert [duration_text(90061, parts=n) for n in (1, 2, 3, 4)] == ["1 d", "1 d 1 h", "1 d 1 h 1 m", "1 d 1 h 1 m 1 s"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(4211, "1:10:11"), (-65, "-0:01:05"), (0, "0:00:00"), (-0.5, "0:00:00"), (59.9, "0:00:59"), (360000, "100:00:00")],
+)
+def test_a_countdown_has_hours_minutes_seconds(seconds: float, text: str) -> None:
+    assert clock_text(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 B"), (999, "999 B"), (1536, "1.5 KiB"), (150 * 1024, "150 KiB"), (-2048, "-2.0 KiB"),
+        (5 * 1024**3, "5.0 GiB"), (3 * 1024**5, "3072 TiB"),
+    ],
+)  # fmt: skip
+def test_sizes_are_shown_in_binary_units(count: float, text: str) -> None:
+    assert bytes_text(count) == text
+
+
+@calmly
+@given(st.floats(-1e15, 1e15))
+def test_sizes_stay_short(count: float) -> None:
+    assert re.fullmatch(r"-?\d{1,4}(\.\d)? ([KMGT]i)?B", bytes_text(count)), bytes_text(count)
