@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from upgrade_tui.report import words
 from upgrade_tui.report.model import Lesson, Report
-from upgrade_tui.report.times import date_time, deviation, lasting, milliseconds, share, time_of
+from upgrade_tui.report.times import between, date_time, deviation, lasting, milliseconds, share, time_of
 
 _ACTIVE = re.compile(r"[\\`*\[\]<>&|~#]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|!(?=\[)")
 _START = re.compile(r"^([-+](?=[\s-]|$)|=|\d+(?=[.)](?:\s|$)))")
@@ -117,7 +117,7 @@ def _steps(report: Report) -> str:
     rows = [
         (
             str(r.number), escaped(r.phase), escaped(f"{r.title}") + f" ({escaped(r.id)})", _state(r.state),
-            f"{time_of(r.planned_start)}–{time_of(r.planned_end)}", f"{time_of(r.started)}–{time_of(r.finished)}",
+            between(r.planned_start, r.planned_end), between(r.started, r.finished),
             lasting(r.planned_seconds), lasting(r.seconds), deviation(r.deviation), deviation(r.start_deviation),
             str(r.attempts or "–"), f"{r.hosts_done}/{r.hosts}" if r.hosts else "–", escaped(r.by) or "–",
             escaped(words.why(r)) or "–", words.evidence(r.evidence) or "–",

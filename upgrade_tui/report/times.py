@@ -53,6 +53,13 @@ def time_of(at: Moment | None, *, local: bool = True) -> str:
     return "–" if at is None else (at.local if local else at.utc)[11:19]
 
 
+def between(first: Moment | None, last: Moment | None) -> str:
+    """``22:04:11–22:06:00``, ``from 22:04:11`` of what is not over, the moment alone of what has no length."""
+    if first is not None and last is not None:
+        return f"{time_of(first)}–{time_of(last)}"
+    return f"from {time_of(first)}" if first is not None else time_of(last)
+
+
 def date_time(at: Moment | None, *, local: bool = True) -> str:
     """``2026-11-21 22:04:11``, or a dash."""
     return "–" if at is None else (at.local if local else at.utc)[:19].replace("T", " ")
