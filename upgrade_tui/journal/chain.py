@@ -105,30 +105,36 @@ class Walk:
         self.last, self.size, self.tail = segment, 0, None
         name, number = segment.path.name, 0
         with segment.path.open("rb", buffering=1 << 18) as file:
-            while raw := file.readline(MAX_LINE + 1):
-                number += 1
+            readline = file.readline
+            while raw := readline(MAX_LINE + 1):
                 if self.seq + 1 == segment.until:
                     self.abandoned.append((name, os.fstat(file.fileno()).st_size - self.size))
                     return
+                number += 1
                 if raw[-1] != 10:
                     self.tail = _tail(file, raw, segment.path, self.size, number)
                     return
+                record: Record | None
                 try:
                     record, prev, h = decode(raw)
                     seq = record.seq
-                except UnknownKindError as error:
-                    if error.link is None or not self.lenient:
-                        raise NewerLogError(name, number, str(error), error.kind) from error
-                    self.unknown.append(error.kind)
-                    record, (seq, prev, h) = None, error.link
                 except FormatError as error:
-                    raise DamagedError(name, number, str(error)) from error
-                if seq != self.seq + 1 or prev != self.h:
+                    record, (seq, prev, h) = None, self._passed_over(error, name, number)
+                if prev != self.h or seq != self.seq + 1:
                     raise DamagedError(name, number, self._broken(Link(seq, prev, h)))
                 self.seq, self.h = seq, h
                 self.size += len(raw)
                 if record is not None:
                     yield record
+
+    def _passed_over(self, error: FormatError, name: str, number: int) -> Link:
+        """The place of a line that cannot be read, where it may be passed over; raises otherwise."""
+        if not isinstance(error, UnknownKindError):
+            raise DamagedError(name, number, str(error)) from error
+        if error.link is None or not self.lenient:
+            raise NewerLogError(name, number, str(error), error.kind) from error
+        self.unknown.append(error.kind)
+        return error.link
 
     def _broken(self, link: Link) -> str:
         expected = self.seq + 1

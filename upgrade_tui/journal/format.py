@@ -24,7 +24,8 @@ MAX_LINE = 64 * 1024  # bytes, newline included
 GENESIS = "0" * 64  # ``prev`` of the first line
 
 _H = len(',"h":"') + 64 + len('"}\n')  # bytes from the end of the hashed part
-_PREV = len(',"prev":"') + 64 + len('"')
+_H_AT = -64 - len('"}\n')
+_PREV_AT = -_H - len(',"prev":"') - 64 - len('"')
 _ACTING = re.compile(rb'\\[^"\\nt]|[\x7f-\xff]')  # what could need ``harmless``: escapes, DEL, non-ASCII
 _ENCODER = msgspec.json.Encoder()
 _EVENTS = msgspec.json.Decoder(Event)
@@ -68,7 +69,7 @@ class Link(NamedTuple):
     h: str
 
 
-class Encoded(NamedTuple):
+class Encoded(msgspec.Struct, frozen=True):
     """A record, its line as bytes, and the line's hash."""
 
     record: Record
@@ -117,7 +118,7 @@ def decode(line: bytes) -> tuple[Record, str, str]:
     if _ENCODER.encode(event) != payload:
         _refuse_duplicates(line)  # fields of a newer version are fine, the same key twice is not
     boot, actor = head.boot, head.actor
-    if not _is_plain(line):
+    if (b"\\" in line or not line.isascii() or b"\x7f" in line) and not _is_plain(line):
         boot, actor = harmless(boot), harmless(actor)
         event = _EVENTS.decode(_harmless_payload(event))
     return Record(seq=head.seq, ts=head.ts, mono=head.mono, boot=boot, actor=actor, event=event), prev, h
@@ -127,13 +128,13 @@ def _opened(line: bytes) -> tuple[_Head, bytes, str, str]:
     """The line taken apart, its hash checked: head, event, ``prev``, ``h``."""
     if len(line) > MAX_LINE:
         raise FormatError(f"it is longer than the {MAX_LINE} bytes a line may have")
-    h = line[-_H + 6 : -3]
-    if line[-_H : -_H + 6] != b',"h":"' or line[-3:] != b'"}\n':
-        raise FormatError("it does not end in a hash, so it is not a whole line of this log")
-    if sha256(line[:-_H] + b"}").hexdigest().encode() != h:
+    h = line[_H_AT:-3].decode("latin-1")
+    if line[-_H:_H_AT] != b',"h":"' or line[-3:] != b'"}\n':
+        raise FormatError("it does not end in a hash: it is not a whole line of this log, or was changed")
+    if sha256(line[:-_H] + b"}").hexdigest() != h:
         raise FormatError("its bytes do not give its hash: it was changed after it was written")
-    start, end = line.find(b',"kind":"'), len(line) - _H - _PREV
-    if not 0 < start < end or line[end : end + 9] != b',"prev":"' or line[-_H - 1] != 34:
+    start = line.find(b',"kind":"')
+    if start < 0 or line[_PREV_AT : _PREV_AT + 9] != b',"prev":"' or line[-_H - 1] != 34:
         _explain_envelope(line)
     written = line[:start] + b"}"
     try:
@@ -141,7 +142,8 @@ def _opened(line: bytes) -> tuple[_Head, bytes, str, str]:
         # Written again it must be the same: so there is nothing else in it, nothing twice, and all in its order.
         if head.v != VERSION or head.seq < 1 or _ENCODER.encode(head) != written:
             _explain_envelope(line)
-        return head, b"{" + line[start + 1 : end] + b"}", line[end + 9 : -_H - 1].decode("ascii"), h.decode()
+        prev = line[_PREV_AT + 9 : -_H - 1].decode("latin-1")
+        return head, b"{" + line[start + 1 : _PREV_AT] + b"}", prev, h
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         _explain_envelope(line)
 

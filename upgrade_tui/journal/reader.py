@@ -17,6 +17,5 @@ def read(directory: Path, start: int = 1) -> Iterator[Record]:
 
     Raises MissingLogError, and after the last good record DamagedError or NewerLogError, which name the line.
     """
-    for record in Walk(directory):
-        if record.seq >= start:
-            yield record
+    walk = Walk(directory)
+    return iter(walk) if start <= 1 else (record for record in walk if record.seq >= start)

@@ -12,34 +12,34 @@ import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from typing import Any, NamedTuple
+
+from msgspec import Struct
 
 from upgrade_tui.journal.clock import Clock, SystemClock
 from upgrade_tui.journal.errors import FencedError, JournalError
 from upgrade_tui.journal.files import BALLAST, BALLAST_FILE, FULL, Ballast, Lock, MovedError, sync_directory
 from upgrade_tui.journal.format import Encoded, encode
+from upgrade_tui.journal.handoff import Handoff
 from upgrade_tui.journal.recovery import MAX_BATCH, Opened, Replay, next_segment, recover
 from upgrade_tui.window.events import Event, Record
 
 OnCommit = Callable[[list[Record]], object]
 
 
-class _Entry(NamedTuple):
+class _Entry(Struct, frozen=True):
     """A line on its way to the disk, and who waits for it."""
 
     line: Encoded
     waiter: asyncio.Future[Record] | None
 
 
-class _Reopen:
+class _Reopen(Struct, frozen=True):
     """Asks the thread for a new segment."""
 
-    def __init__(self, waiter: asyncio.Future[Record]) -> None:
-        self.waiter = waiter
+    waiter: asyncio.Future[Record]
 
 
-class _End:
+class _End(Struct, frozen=True):
     """Asks the thread to end."""
 
 
@@ -63,8 +63,8 @@ class Journal:
         self._clock = clock
         self._boot = clock.boot_id()
         self._on_commit: OnCommit | None = None
-        self._queue: SimpleQueue[_Item] = SimpleQueue()
         self._loop = asyncio.get_running_loop()
+        self._handoff: Handoff[_Item] = Handoff(self._loop)
         self._broken: str | None = None  # the thread's own view of ``fenced``, ahead of the loop's
         self._closed = False
         self._reopening: asyncio.Future[Record] | None = None
@@ -112,7 +112,7 @@ class Journal:
         Raises RefusedError and FencedError at once where the event is not taken.
         """
         waiter: asyncio.Future[Record] = self._loop.create_future()
-        self._queue.put(_Entry(self._encode(actor, event), waiter))
+        self._handoff.put(_Entry(self._encode(actor, event), waiter))
         return waiter
 
     async def append(self, actor: str, event: Event) -> Record:
@@ -138,8 +138,8 @@ class Journal:
             return []
         waiter: asyncio.Future[Record] = self._loop.create_future()
         for line in lines[:-1]:
-            self._queue.put(_Entry(line, None))
-        self._queue.put(_Entry(lines[-1], waiter))
+            self._handoff.put(_Entry(line, None))
+        self._handoff.put(_Entry(lines[-1], waiter))
         await waiter
         return [line.record for line in lines]
 
@@ -152,7 +152,7 @@ class Journal:
             raise JournalError("the log is not fenced; there is nothing to reopen")
         if self._reopening is None:
             self._reopening = self._loop.create_future()
-            self._queue.put(_Reopen(self._reopening))
+            self._handoff.put(_Reopen(self._reopening))
         return await asyncio.shield(self._reopening)
 
     async def close(self) -> None:
@@ -160,8 +160,9 @@ class Journal:
         if self._closed:
             return
         self._closed = True
-        self._queue.put(_End())
+        self._handoff.put(_End())
         await asyncio.to_thread(self._thread.join)
+        self._handoff.close()
         await asyncio.to_thread(self._release)
 
     def _encode(self, actor: str, event: Event) -> Encoded:
@@ -185,13 +186,15 @@ class Journal:
             if self._on_commit is not None:
                 self._on_commit([entry.line.record for entry in batch])
         finally:
-            for line, waiter in batch:
+            for entry in batch:
+                waiter = entry.waiter
                 if waiter is not None and not waiter.done():
-                    waiter.set_result(line.record)
+                    waiter.set_result(entry.line.record)
 
     def _failed(self, batch: list[_Entry], reason: str) -> None:
         self.fenced = reason
-        for _, waiter in batch:
+        for entry in batch:
+            waiter = entry.waiter
             if waiter is not None and not waiter.done():
                 waiter.set_exception(FencedError(reason))
 
@@ -214,7 +217,7 @@ class Journal:
     # -- in the thread ------------------------------------------------------------------------------------------------
 
     def _write(self) -> None:
-        item: _Item = self._queue.get()
+        item: _Item = self._handoff.take()
         while not isinstance(item, _End):
             following: _Reopen | _End | None = None
             if isinstance(item, _Reopen):
@@ -223,16 +226,13 @@ class Journal:
                 batch = [item]
                 following = self._gather(batch)
                 self._commit(batch)
-            item = following or self._queue.get()
+            item = following or self._handoff.take()
 
     def _gather(self, batch: list[_Entry]) -> _Reopen | _End | None:
         """Add what queued up to ``batch``, to ``MAX_BATCH`` bytes; returns what came next if that is no entry."""
         size = len(batch[0].line.data)
         while size < MAX_BATCH:
-            try:
-                item = self._queue.get_nowait()
-            except Empty:
-                break
+            item = self._handoff.take_more()
             if not isinstance(item, _Entry):
                 return item
             batch.append(item)
@@ -248,9 +248,9 @@ class Journal:
                 self._broken = self._reason(error)
             else:
                 self._opened.seq, self._opened.h = last.record.seq, last.h
-                self._post(self._committed, batch)
+                self._handoff.post(self._committed, batch)
                 return
-        self._post(self._failed, batch, self._broken)
+        self._handoff.post(self._failed, batch, self._broken)
 
     def _reopen(self, waiter: asyncio.Future[Record]) -> None:
         before = self._opened
@@ -264,9 +264,9 @@ class Journal:
             else:
                 before.segment.close()
                 self._broken = None
-                self._post(self._reopened, waiter, record, self._opened.h)
+                self._handoff.post(self._reopened, waiter, record, self._opened.h)
                 return
-        self._post(self._not_reopened, waiter, self._broken)
+        self._handoff.post(self._not_reopened, waiter, self._broken)
 
     def _reason(self, error: Exception) -> str:
         """Why the log is fenced, in words; on a full disk the ballast is given back."""
@@ -278,10 +278,6 @@ class Journal:
         if isinstance(error, MovedError):
             return str(error.strerror)
         return f"{self._opened.segment.path.name}: {error.strerror or error}"
-
-    def _post(self, call: Callable[..., None], *values: Any) -> None:
-        with suppress(RuntimeError):  # the loop is closed: nobody is left to be told
-            self._loop.call_soon_threadsafe(call, *values)
 
     def _release(self) -> None:
         self._opened.segment.close()
