@@ -16,6 +16,7 @@ from upgrade_tui.conductor.session import Session
 from upgrade_tui.tui.screen import MainScreen
 from upgrade_tui.tui.theme import DARK, FALLBACKS, LIGHT, THEMES, AsciiOnly
 from upgrade_tui.tui.view.alerts import Alert, alert, together
+from upgrade_tui.tui.view.history import History
 from upgrade_tui.tui.view.scene import Scene, zone_of
 from upgrade_tui.window.events import Record
 
@@ -33,6 +34,7 @@ class UpgradeApp(App[None]):
     """
 
     TITLE = "upgrade-tui"
+    CSS_PATH = "screen.tcss"  # Textual loads no CSS_PATH of a default screen
     COMMANDS: ClassVar[set[Any]] = set()
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+q", "quit", "leave", show=False, priority=True)]
 
@@ -53,7 +55,8 @@ class UpgradeApp(App[None]):
             self.register_theme(each)
         self.theme = LIGHT.name if theme == "light" else DARK.name
         self._zone = zone_of(session.plan)
-        self._main = MainScreen()
+        self.history = History()
+        self._main = MainScreen(self.history)
         self._dirty = True
         self._second = -1
         self._alerts: list[Alert] = []
@@ -77,7 +80,7 @@ class UpgradeApp(App[None]):
     def changed(self) -> None:
         """Something changed: paint at the next tick."""
         self._dirty = True
-        self._main.history.feed(self.session.frame)
+        self.history.feed(self.session.frame)
         if self.session.trouble is None:
             self._lost_at = None
         elif self._lost_at is None:

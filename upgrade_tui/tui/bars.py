@@ -41,7 +41,7 @@ def title_line(scene: Scene, width: int) -> Line:
     left = width - length(right) - 1
     room = left - len(window.id) - len(word.text) - 6
     out: list[Span] = [(f" {window.id}", "strong"), (f"  {word.text}  ", word.tone)]
-    out.append((clip(" · ".join(p for p in (window.title, window.change) if p), max(0, room)), "plain"))
+    out.append((clip("  ".join(p for p in (window.change, window.title) if p), max(0, room)), "plain"))
     start = cut(tuple(out), max(0, left))
     return (*start, (" " * max(1, width - length(start) - length(right)), "muted"), *right)
 

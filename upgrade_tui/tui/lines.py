@@ -78,6 +78,10 @@ class LinePane(ScrollView, can_focus=True):
         border-subtitle-color: $tone-muted;
         overflow-x: hidden;
         scrollbar-size-vertical: 1;
+        scrollbar-background: $background;
+        scrollbar-background-hover: $background;
+        scrollbar-background-active: $background;
+        scrollbar-color: $border;
         background: $background;
         {TONE_CSS}
         & > .tone--cursor {{ background: $tone-cursor; }}
@@ -198,8 +202,7 @@ class LinePane(ScrollView, can_focus=True):
         if not self.CURSOR or index >= len(self.rows) or not self.selected or self.rows[index][0] != self.selected:
             return strip_of(self, (*gutter, *line), width, base)
         over = self.get_component_rich_style("tone--cursor", partial=True) if self.has_focus else None
-        mark = "▸" if self.rows[index][1] == 0 else " "
-        return strip_of(self, ((mark, "key"), *line), width, base, over=over)
+        return strip_of(self, (("▌", "key" if self.has_focus else "muted"), *line), width, base, over=over)
 
     # -- the cursor -----------------------------------------------------------------------------------------------
 
@@ -240,6 +243,13 @@ class LinePane(ScrollView, can_focus=True):
             self.scroll_to(y=first, animate=False)
         elif last >= top + room:
             self.scroll_to(y=last - room + 1, animate=False)
+
+    def centre(self) -> None:
+        """Scrolls so that the cursor's item has as much before it as behind it."""
+        room = self.scrollable_content_region.height - len(self.pinned)
+        mine = next((i for i, (key, _) in enumerate(self.rows) if key == self.selected), None)
+        if mine is not None and room > 0:
+            self.scroll_to(y=max(0, mine - room // 2), animate=False)
 
     def keys(self) -> list[str]:
         """The items in order."""

@@ -40,9 +40,8 @@ KINDS = {"steps": "step", "hosts": "host", "canaries": "canary"}
 class MainScreen(Screen[None]):
     """Panes 1 to 5. ``step`` and ``host`` are what the verbs act on: what the cursors are on."""
 
-    CSS_PATH = "screen.tcss"
     COMMANDS: ClassVar[set[Any]] = {Verbs}
-    AUTO_FOCUS = None
+    AUTO_FOCUS = "#steps"
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(v.key, f"verb('{v.name}')", v.label, tooltip=v.help, show=False) for v in VERBS.values()),
         *(Binding(str(n), f"pane({n})", f"pane {n}", show=False) for n in range(1, 6)),
@@ -60,9 +59,9 @@ class MainScreen(Screen[None]):
         Binding("q", "leave", "leave", show=False),
     ]
 
-    def __init__(self) -> None:
+    def __init__(self, history: History) -> None:
         super().__init__()
-        self.history = History()
+        self.history = history
         self.layout_now: Layout | None = None
         self.current = 2
         self.zoomed = False
@@ -97,7 +96,6 @@ class MainScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """The first paint comes with the first layout."""
-        self.steps.focus()
         self.paint(self.ours.scene())
 
     # -- painting -------------------------------------------------------------------------------------------------
@@ -164,7 +162,7 @@ class MainScreen(Screen[None]):
             pane.set_class(layout.bare, "-bare")
         self.clock.set_class(layout.bare, "-bare")
         alone = layout.solo and self.current == 1
-        self.clock.styles.height = "1fr" if alone else layout.clock if layout.solo else "100%"
+        self.clock.styles.height = "1fr" if alone else layout.clock if layout.solo else "1fr"
         if not layout.solo:
             box.styles.grid_rows = layout.rows
             box.styles.grid_columns = layout.widths

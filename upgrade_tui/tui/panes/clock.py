@@ -9,9 +9,8 @@ from upgrade_tui.tui.lines import LinePane
 from upgrade_tui.tui.view import clock as view
 from upgrade_tui.tui.view.bigtext import CELLS, big
 from upgrade_tui.tui.view.scene import Scene
-from upgrade_tui.tui.view.spans import BLANK, Line, Span, cut, fit, length, wrapped
+from upgrade_tui.tui.view.spans import BLANK, Line, Span, cut, fit, length
 
-LABEL = 9
 WIDE = 110  # cells from which the big countdown has room beside the answers
 
 
@@ -52,7 +51,9 @@ def compose(shown: view.ClockView, scene: Scene, width: int, room: int, *, count
     side = countdown(shown) if count else []
     side_width = max([length(line) for line in side], default=0)
     left = width - (side_width + 3 if side else 0)
-    lines = _answers(shown, left, spare=max(0, room - 4 - 2))
+    lines = view.answers(shown, left, spare=max(0, room - 4 - 2))
+    if room < 4:
+        lines = [lines[2], lines[1]][:room]  # zoomed on a small screen: can we go back, is it healthy
     if side:
         lines = _beside(lines, side, left, side_width)
     if room - len(lines) >= 2 or room == 0:
@@ -62,21 +63,6 @@ def compose(shown: view.ClockView, scene: Scene, width: int, room: int, *, count
     if room - len(lines) >= 6:
         lines += [BLANK, *(cut(line, width) for line in view.arithmetic(scene, shown.reading))]
     return lines
-
-
-def _answers(shown: view.ClockView, width: int, spare: int) -> list[Line]:
-    """The four answers; a long one goes on in a second line as long as there is room to spare."""
-    out: list[Line] = []
-    for label, *answer in view.answers(shown):
-        pieces = wrapped(tuple(answer), width - LABEL)
-        if len(pieces) > 1 and spare > 0:
-            spare -= 1
-            out.append((label, *pieces[0]))
-            rest: Line = tuple(span for piece in pieces[1:] for span in (*piece, (" ", "muted")))
-            out.append(((" " * LABEL, "muted"), *cut(rest, width - LABEL)))
-        else:
-            out.append(cut((label, *answer), width))
-    return out
 
 
 def countdown(shown: view.ClockView) -> list[Line]:

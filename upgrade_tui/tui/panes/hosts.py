@@ -42,8 +42,12 @@ class HostsPane(LinePane):
         self._rows = {row.name: row for row in ordered}
         self._columns = view.columns(width, self._rows)
         self.pinned = (view.header(self._columns),)
+        if 2 * len(ordered) + 1 <= self.scrollable_content_region.height:
+            return [(row.name, part) for row in ordered for part in (0, 1)]
         return [(row.name, 0) for row in ordered]
 
     def draw(self, key: str, part: int, width: int) -> Line:
-        """A host."""
+        """A host; its second line where there is room for all of them."""
+        if part and self.scene is not None:
+            return view.second_line(self._rows[key], self.scene, width)
         return view.line(self._rows[key], self._columns, width, self.history.hosts.get(key))

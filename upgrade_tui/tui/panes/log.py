@@ -55,7 +55,7 @@ class LogPane(LinePane):
         if self.following:
             end = max(0, len(self._keys) - self.scrollable_content_region.height)
             if self.scroll_offset.y != end:
-                self.scroll_to(y=end, animate=False)
+                self.call_after_refresh(self.scroll_to, y=end, animate=False)
 
     def _keep_cursor(self) -> None:
         """Rows only grow, and the cursor is mostly at the end: no search through the whole log each time."""

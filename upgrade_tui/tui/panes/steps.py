@@ -22,7 +22,7 @@ class StepsPane(LinePane):
         super().__init__()
         self._rows: dict[str, view.StepRow] = {}
         self._phases: list[tuple[str, list[view.StepRow]]] = []
-        self._columns = view.Columns(8, 20, 15, 6)
+        self._columns = view.Columns(8, 20, 15, 6, 8)
         self._current = ""
         self._over = (0, 0)
 
@@ -40,12 +40,14 @@ class StepsPane(LinePane):
         self.pinned = (view.header(self._columns),)
         self._phases = list(view.phases(shown))
         self._follow(scene)
+        ahead = sum(1 for r in shown if r.irreversible)
+        roomy = 2 * len(shown) + len(self._phases) + ahead + 1 <= self.scrollable_content_region.height
         out: list[tuple[str, int]] = []
         for i, (_, rows) in enumerate(self._phases):
             out.append(("", i))
             for row in rows:
                 out.append((row.id, 0))
-                out += [(row.id, 1)] if row.remark else []
+                out += [(row.id, 1)] if row.remark else [(row.id, 3)] if roomy else []
                 out += [(row.id, 2)] if row.irreversible and row.state in ("pending", "ready") else []
         return out
 
@@ -53,14 +55,16 @@ class StepsPane(LinePane):
         current = scene.state.current
         if current != self._current and self.selected in ("", self._current):
             self.selected = current or self.selected
-            self.call_after_refresh(self.reveal)
+            self.call_after_refresh(self.centre)
         self._current = current
 
     def draw(self, key: str, part: int, width: int) -> Line:
-        """A heading, a step, its remark or its warning."""
+        """A heading, a step, its remark, its warning, or what else there is to say."""
         if not key:
             return view.phase_line(*self._phases[part], width) if part < len(self._phases) else BLANK
         row = self._rows[key]
         if part == 1:
             return view.remark_line(row, self._columns, width)
+        if part == 3:
+            return view.more_line(row, width)
         return view.warning_line(row, width) if part == 2 else view.line(row, self._columns, width)

@@ -74,7 +74,7 @@ def worst_order(rows: Iterable[CanaryRow]) -> list[CanaryRow]:
 
 def name_width(rows: Iterable[CanaryRow], width: int) -> int:
     """Cells for the names."""
-    return min(max([8, *(len(row.name) for row in rows)]), max(10, width // 4), 24)
+    return min(max([8, *(len(row.name) for row in rows)]), max(10, width // 3), 24)
 
 
 def header(names: int, width: int) -> Line:
@@ -82,7 +82,7 @@ def header(names: int, width: int) -> Line:
     text = "  " + fit("canary", names) + " " + fit("verdict", 9) + fit("last", 8, right=True)
     if width >= 60:
         text += "  " + fit("last minute", _spark_width(width))
-    return ((fit(text + "  for     what it found", width), "muted"),)
+    return ((fit(text + "  for   what it found", width), "muted"),)
 
 
 def _spark_width(width: int) -> int:
@@ -104,8 +104,8 @@ def line(row: CanaryRow, names: int, width: int, series: Series | None) -> Line:
         count = series.count if series is not None else 0
         blocks = spark(past, cells, row.ceiling, per_cell=max(1, -(-60 // cells)), end=count)
         out.append(("  " + blocks, "muted" if row.stale else "run"))
-    held = duration_text(row.held, parts=1) if row.held is not None else "–"
-    out.append(("  " + fit(held, 8), "muted"))
+    held = duration_text(row.held, parts=1).replace(" ", "") if row.held is not None else "–"
+    out.append(("  " + fit(held, 6), "muted"))
     detail = f"not probed lately; {row.detail}" if row.stale and row.verdict != "no data" else row.detail
     out.append((one_line(detail), tone if row.verdict in ("degraded", "failing") else "muted"))
     return cut(tuple(out), width)

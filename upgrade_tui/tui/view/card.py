@@ -45,7 +45,13 @@ def step_card(scene: Scene, spec: Step, width: int) -> list[Line]:
     out.append(BLANK)
     took = f" for {step_view.short(row.elapsed)}" if row.elapsed is not None else ""
     out += field("state", f"{row.word.word}{took}, planned {step_view.short(row.planned)}", width, row.word.tone)
-    out += field("why", row.remark, width, row.word.tone if row.word.tone in ("bad", "unknown") else "plain")
+    trouble = row.word.tone in ("bad", "unknown") or row.state == "skipped"
+    out += field(
+        "why" if trouble else "progress",
+        row.remark,
+        width,
+        row.word.tone if row.word.tone in ("bad", "unknown") else "plain",
+    )
     waits = ", ".join(f"{m} ({scene.state.shown(m)})" for m in scene.state.missing(spec.id))
     out += field("waits for", waits if row.state == "pending" else "", width)
     out += field("owner", f"{spec.owner or 'nobody'}{f', taken by {step.claimed_by}' * bool(step.claimed_by)}", width)

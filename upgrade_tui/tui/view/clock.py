@@ -9,8 +9,8 @@ from upgrade_tui.tui.view import canaries as canary_view
 from upgrade_tui.tui.view import hosts as host_view
 from upgrade_tui.tui.view import steps as step_view
 from upgrade_tui.tui.view.scene import Scene
-from upgrade_tui.tui.view.spans import Line, Span, fit, joined
-from upgrade_tui.tui.words import PHASES, Tone, level_word, step_word
+from upgrade_tui.tui.view.spans import Line, Span, cut, fit, fitting, joined, length, wrapped
+from upgrade_tui.tui.words import PHASES, Tone, level_word, step_word, worst_first
 from upgrade_tui.units import clock_text, duration_text
 from upgrade_tui.window import clock
 from upgrade_tui.window.state import OVER
@@ -19,10 +19,10 @@ from upgrade_tui.window.state import OVER
 class ClockView(Struct, frozen=True):
     """The header's four answers, the two moments on their bar, and the big countdown."""
 
-    where: Line
-    health: Line
-    back: Line
-    finish: Line
+    where: tuple[Line | Span | None, ...]  # parts, most important first
+    health: tuple[Line, ...]  # the same thing, each time shorter
+    back: tuple[Line | Span | None, ...]
+    finish: tuple[Line | Span | None, ...]
     reading: clock.Reading
     tone: Tone  # of the worst
     countdown: str
@@ -44,12 +44,12 @@ def clock_view(scene: Scene, rows: list[host_view.HostRow], canaries: list[canar
 # -- where are we -------------------------------------------------------------------------------------------------
 
 
-def where(scene: Scene) -> Line:
+def where(scene: Scene) -> tuple[Line | Span | None, ...]:
     """Phase, step n of m, what runs on which batch, who."""
     state = scene.state
     if state.phase == "closed":
         at = f" at {scene.time(state.closed)}" if state.closed else ""
-        return joined([("■ window closed", "strong"), (f"{state.outcome}{at}", "strong"), (state.reason, "plain")])
+        return (("■ window closed", "strong"), (f"{state.outcome}{at}", "strong"), (state.reason, "plain"))
     lead: list[Line | Span | None] = []
     if state.phase == "paused":
         by = f" by {state.paused_by}" if state.paused_by else ""
@@ -59,64 +59,64 @@ def where(scene: Scene) -> Line:
     spec = scene.plan.step(state.current) if state.current else None
     if spec is None:
         done = "all steps are over; C closes the window" if scene.plan.steps else "the plan has no steps"
-        return joined([*lead, (done, "good")])
+        return (*lead, (done, "good"))
     row = step_view.step_row(scene, spec)
     number = [s.id for s in scene.plan.steps].index(spec.id) + 1
     word = step_word(row.state)
     verb = {"ready": "next", "pending": "waiting"}.get(row.state, row.word.word)
     progress = step_view.progress(state.steps[spec.id]) if row.state in ("running", "failed", "unknown") else ""
     more = [s for s in state.steps.values() if s.state == "running" and s.id != spec.id]
-    return joined(
-        [
-            *lead,
-            (row.phase, "title"),
-            (f"step {number} of {len(scene.plan.steps)}", "plain"),
-            ((f"{word.glyph} {row.id} ", word.tone), (verb, word.tone)),
-            (progress, "plain"),
-            (f"{len(more)} more running", "run") if more else None,
-            (row.who, "plain"),
-        ]
+    return (
+        *lead,
+        (row.phase, "title"),
+        (f"step {number} of {len(scene.plan.steps)}", "plain"),
+        (f"{word.glyph} {row.id} {verb}", word.tone),
+        (progress, "plain") if progress else None,
+        (f"{len(more)} more running", "run") if more else None,
+        (row.who, "plain") if row.who else None,
     )
 
 
 # -- is it healthy ------------------------------------------------------------------------------------------------
 
 
-def health(scene: Scene, rows: list[host_view.HostRow], canaries: list[canary_view.CanaryRow]) -> Line:
-    """The worst host and the worst canary in words, or that all is well."""
+def health(scene: Scene, rows: list[host_view.HostRow], canaries: list[canary_view.CanaryRow]) -> tuple[Line, ...]:
+    """The worst host and the worst canary in words, or that all is well; then the same, shorter."""
     if scene.stale and scene.lost is None and scene.state.phase != "closed":
         age = f" for {duration_text(scene.frame_age)}" if scene.frame_age is not None else " yet"
-        return ((f"◌ no measurements{age}: what follows is old", "watch"),)
-    parts: list[Line | Span | None] = [_canary_health(canaries), _host_health(rows)]
-    parts.sort(key=lambda p: 0 if p and p[0][1] != "good" else 1)
-    if scene.stale:
-        parts.insert(0, ("◌ not live", "watch"))
-    return joined(parts)
+        return (((f"◌ no measurements{age}: what follows is old", "watch"),),)
+    forms = []
+    for brevity in range(3):
+        parts = [p for p in (_host_health(rows, brevity), _canary_health(canaries, brevity)) if p is not None]
+        parts.sort(key=lambda part: worst_first(part[1]))
+        forms.append(joined([("◌ not live", "watch") if scene.stale else None, *parts]))
+    return tuple(forms)
 
 
-def _host_health(rows: list[host_view.HostRow]) -> Line | None:
+def _host_health(rows: list[host_view.HostRow], brevity: int) -> Span | None:
     if not rows:
         return None
     every, need = len(rows), host_view.needy(rows)
     if not need:
-        return ((f"● {every} host{'s' if every != 1 else ''} up", "good"),)
-    said = ", ".join(f"{r.name} {r.brief or r.word.word}" for r in need[:3])
-    more = f" and {len(need) - 3} more" if len(need) > 3 else ""
+        return (f"● {every} host{'s' if every != 1 else ''} up", "good")
+    shown = 3 if brevity < 2 else 1
+    said = ", ".join(f"{r.name} {r.brief or r.word.word}" for r in need[:shown])
+    more = f" and {len(need) - shown} more" if len(need) > shown else ""
     verb = "host needs" if len(need) == 1 else "hosts need"
-    tone = need[0].word.tone
-    return ((f"{need[0].word.glyph} {len(need)} {verb} a look: ", tone), (said + more, tone))
+    lead = f"{len(need)} {verb} a look: " if brevity == 0 else ""
+    return (f"{need[0].word.glyph} {lead}{said}{more}", need[0].word.tone)
 
 
-def _canary_health(rows: list[canary_view.CanaryRow]) -> Line | None:
+def _canary_health(rows: list[canary_view.CanaryRow], brevity: int) -> Span | None:
     if not rows:
         return None
     bad = [r for r in canary_view.worst_order(rows) if r.verdict != "healthy"]
     if not bad:
-        return ((f"● {len(rows)} {'canary' if len(rows) == 1 else 'canaries'} healthy", "good"),)
+        return (f"● {len(rows)} {'canary' if len(rows) == 1 else 'canaries'} healthy", "good")
     first = bad[0]
     more = f", {len(bad) - 1} more not healthy" if len(bad) > 1 else ""
-    detail = f": {first.detail}" if first.detail else ""
-    return ((f"{first.word.glyph} {first.name} {first.word.word}{more}{detail}", first.word.tone),)
+    detail = f": {first.detail}" if first.detail and brevity == 0 else ""
+    return (f"{first.word.glyph} {first.name} {first.word.word}{more}{detail}", first.word.tone)
 
 
 # -- can we still go back, and until when -------------------------------------------------------------------------
@@ -135,29 +135,24 @@ def _countdown(scene: Scene, reading: clock.Reading) -> tuple[str, str, Tone]:
     return clock_text(abs(reading.slack)), caption, "good" if word.tone == "good" else word.tone
 
 
-def _back(scene: Scene, reading: clock.Reading) -> Line:
+def _back(scene: Scene, reading: clock.Reading) -> tuple[Line | Span | None, ...]:
     if scene.state.phase == "closed":
         return (("–  the window is over", "muted"),)
     if reading.no_return:
-        said = f"▲ NO: point of no return passed at {reading.no_return}, forward only"
-        return ((said, "watch"),)
+        return ((f"▲ NO: point of no return passed at {reading.no_return}, forward only", "watch"),)
     assert reading.by is not None
     assert reading.slack is not None
     word = level_word(reading.slack_level)
-    undo = f"rolling back takes {duration_text(reading.cost)}" if reading.cost else "nothing to undo yet"
+    undo = f"undo takes {duration_text(reading.cost)}" if reading.cost else "nothing to undo yet"
     ahead = _no_return_ahead(scene)
     if reading.slack <= 0:
-        return joined(
-            [(f"✗ NO: too late since {scene.time(reading.by)}", "bad"), (undo + " and ends past the window", "bad")]
-        )
+        return ((f"✗ NO: too late since {scene.time(reading.by)}", "bad"), (undo + ", past the window", "bad"))
     yes = {"good": "yes", "watch": "yes, watch it", "tight": "yes, but tight", "critical": "decide NOW"}
-    return joined(
-        [
-            ((f"{word.glyph} {yes[reading.slack_level]}, until ", word.tone), (scene.time(reading.by), word.tone)),
-            (f"{clock_text(reading.slack)} slack", word.tone),
-            (undo, "plain"),
-            (f"no return from {ahead} on", "muted") if ahead else None,
-        ]
+    return (
+        (f"{word.glyph} {yes[reading.slack_level]}, until {scene.time(reading.by)}", word.tone),
+        (f"{clock_text(reading.slack)} slack", word.tone),
+        (undo, "plain"),
+        (f"no return: {ahead}", "muted") if ahead else None,
     )
 
 
@@ -165,15 +160,13 @@ def _no_return_ahead(scene: Scene) -> str:
     return next((s.id for s in scene.plan.steps if s.irreversible and scene.state.steps[s.id].state == "pending"), "")
 
 
-def _finish(scene: Scene, reading: clock.Reading) -> Line:
+def _finish(scene: Scene, reading: clock.Reading) -> tuple[Line | Span | None, ...]:
     if scene.state.phase == "closed":
         return ((f"the window was {scene.time(reading.start)} to {scene.time(reading.end)}", "muted"),)
     word = level_word(reading.forecast_level)
-    end = f"window ends {scene.time(reading.end, seconds=False)}"
-    margin = f"{duration_text(reading.margin)} of it kept free" if reading.margin else ""
     if reading.forecast_level == "over":
-        return joined([(f"✗ the window ended at {scene.time(reading.end)}", "bad"),
-                       (f"still {duration_text(reading.left)} to do", "bad")])  # fmt: skip
+        ended = f"✗ the window ended at {scene.time(reading.end)}"
+        return ((ended, "bad"), (f"still {duration_text(reading.left)} to do", "bad"))
     early = reading.end - reading.margin - reading.forecast
     if early >= 0:
         judged = f"{duration_text(early)} early"
@@ -181,13 +174,11 @@ def _finish(scene: Scene, reading: clock.Reading) -> Line:
         judged = f"{duration_text(-early)} into the margin"
     else:
         judged = f"{duration_text(reading.forecast - reading.end)} PAST the window"
-    return joined(
-        [
-            (f"{word.glyph} {scene.time(reading.forecast, seconds=False)} forecast", word.tone),
-            (judged, word.tone),
-            (end, "plain"),
-            (margin, "muted"),
-        ]
+    return (
+        (f"{word.glyph} {scene.time(reading.forecast, seconds=False)} forecast", word.tone),
+        (judged, word.tone),
+        (f"window ends {scene.time(reading.end, seconds=False)}", "plain"),
+        (f"last {duration_text(reading.margin)} kept free", "muted") if reading.margin else None,
     )
 
 
@@ -197,7 +188,7 @@ def _finish(scene: Scene, reading: clock.Reading) -> Line:
 def timeline(scene: Scene, reading: clock.Reading, width: int) -> tuple[Line, Line]:
     """Two lines: the window from start to end with what is behind, ahead and free; and the moments' names under it.
 
-    ``█`` behind, ``▒`` forecast, ``·`` free, ``│`` rollback by, ``░`` margin.
+    ``▆`` behind, ``▃`` forecast, ``·`` free, ``┃`` rollback by, ``░`` margin.
     """
     start, end = reading.start, max(reading.end, reading.start + 1)
     cells = max(10, width)
@@ -212,9 +203,9 @@ def timeline(scene: Scene, reading: clock.Reading, width: int) -> tuple[Line, Li
         if by is not None and i == min(by, cells - 1):
             piece: Span = ("┃", level_word(reading.slack_level).tone)
         elif i < now:
-            piece = ("█", "run")
+            piece = ("▆", "run")
         elif i < forecast and scene.state.phase != "closed":
-            piece = ("▒", level_word(reading.forecast_level).tone)
+            piece = ("▃", level_word(reading.forecast_level).tone)
         elif i >= margin:
             piece = ("░", "muted")
         else:
@@ -251,13 +242,24 @@ def _labels(scene: Scene, reading: clock.Reading, cells: int, now: int, forecast
 
 # -- lines --------------------------------------------------------------------------------------------------------
 
+LABEL = 9
 LABELS = ("WHERE", "HEALTHY", "GO BACK", "FINISH")
 
 
-def answers(view: ClockView) -> list[Line]:
-    """The four answers with their questions' names in front."""
-    lines = (view.where, view.health, view.back, view.finish)
-    return [((fit(label, 9), "title"), *line) for label, line in zip(LABELS, lines, strict=True)]
+def answers(view: ClockView, width: int, spare: int = 0) -> list[Line]:
+    """The four answers with their questions' names in front. ``spare``: lines that a long answer may use more."""
+    room = width - LABEL
+    out: list[Line] = []
+    for label, parts in zip(LABELS, (view.where, view.health, view.back, view.finish), strict=True):
+        head: Span = (fit(label, LABEL), "title")
+        if parts is view.health:
+            limit = room * (2 if spare else 1) - (10 if spare else 0)
+            health = next((form for form in view.health if length(form) <= limit), view.health[-1])
+            pieces = wrapped(health, room) if spare else [cut(health, room)]
+            out += [(head if i == 0 else (" " * LABEL, "muted"), *p) for i, p in enumerate(pieces[:2])]
+        else:
+            out.append((head, *fitting(parts, room)))
+    return out
 
 
 def arithmetic(scene: Scene, reading: clock.Reading) -> list[Line]:

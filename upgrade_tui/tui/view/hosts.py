@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from upgrade_tui.tui.view.history import Series
 from upgrade_tui.tui.view.scene import STALE, Scene
-from upgrade_tui.tui.view.spans import Line, Span, clip, cut, fit, spark
+from upgrade_tui.tui.view.spans import Line, Span, clip, cut, fit, joined, spark
 from upgrade_tui.tui.words import Tone, Word, link_word
 from upgrade_tui.units import duration_text
 from upgrade_tui.window.state import HostState
@@ -140,19 +140,22 @@ class Columns(Struct, frozen=True):
 def columns(width: int, names: Iterable[str]) -> Columns:
     """What fits: names and numbers first, then sparklines, then load and network."""
     name = min(max([6, *(len(n) for n in names)]), 12 if width < 90 else 20)
-    left = width - 2 - name - 1 - 11 - 3 * 5
+    state = 11 if width >= 64 else 9
+    left = width - 2 - name - 1 - state - 3 * 5
     spark_width = max(0, min(20, (left - 2) // 2)) if left >= 10 else 0
     left -= 2 * (spark_width + 1)
     load = 6 if left >= 6 else 0
     left -= load
-    return Columns(name, 11, spark_width, load, 16 if left >= 16 else 0)
+    return Columns(name, state, spark_width, load, 16 if left >= 16 else 0)
 
 
 def header(cols: Columns) -> Line:
     """The columns' names."""
     text = "  " + fit("host", cols.name) + " " + fit("state", cols.state)
     for title in ("cpu", "mem"):
-        text += f"{title:>5}" + (" " + fit("last minute", cols.spark) if cols.spark else "")
+        text += f"{title:>5}" + (
+            " " + fit("last minute" if cols.spark >= 11 else "60 s", cols.spark) if cols.spark else ""
+        )
     text += " disk"
     text += "  load" if cols.load else ""
     text += fit("in", 8, right=True) + fit("out", 8, right=True) if cols.net else ""
@@ -177,13 +180,29 @@ def line(row: HostRow, cols: Columns, width: int, series: Series | None) -> Line
             past = series.column(column, 60) if series is not None else []
             count = series.count if series is not None else 0
             blocks = spark(past, cols.spark, 100.0, per_cell=max(1, -(-60 // cols.spark)), end=count)
-            start.append((" " + blocks, "tight" if metric in row.hot else "run" if fresh else "muted"))
+            start.append((" " + blocks, "tight" if metric in row.hot else "run" if fresh and not column else "muted"))
     start.append(_number(row.sample.disk, "disk" in row.hot, tone))
     if cols.load:
         start.append((f"{row.sample.load1:6.1f}", "tight" if "load" in row.hot else tone))
     if cols.net:
         start.append((fit(rate(row.sample.received), 8, right=True) + fit(rate(row.sample.sent), 8, right=True), tone))
     return cut(tuple(start), width)
+
+
+def second_line(row: HostRow, scene: Scene, width: int) -> Line:
+    """Where there is room: load, network, file systems, units."""
+    indent: Span = (" " * 4, "muted")
+    if row.sample is None:
+        return (indent, (f"address {scene.plan.hosts[row.name].address}", "muted"))
+    s = row.sample
+    parts: list[Span] = [
+        (f"load {s.load1:.1f} of {s.cores}", "muted"),
+        (f"in {rate(s.received)} out {rate(s.sent)}", "muted"),
+        *((f"{d.mount} {d.percent:.0f} %" if not d.missing else f"{d.mount} not mounted", "muted") for d in s.disks),
+    ]
+    units = scene.details[row.name].units if row.name in scene.details else {}
+    parts += [(f"{unit} {word}", "muted" if word not in BAD_UNITS else "bad") for unit, word in units.items()]
+    return cut((indent, *joined(parts)), width)
 
 
 def _number(value: float, hot: bool, tone: Tone) -> Span:

@@ -35,5 +35,5 @@ def layout_for(
     middle = free - log
     low = max(4, min(canaries + 3, middle // 2))
     if width >= 170 and height >= 44:
-        return Layout(False, False, False, 3, CLOCK, f"{CLOCK} 1fr {low} {log}", "9fr 10fr 7fr")
-    return Layout(False, False, False, 2, CLOCK, f"{CLOCK} 1fr {low} {log}", "1fr 1fr")
+        return Layout(False, False, False, 3, CLOCK, f"{CLOCK} 1fr {low} {log}", "11fr 10fr 8fr")
+    return Layout(False, False, False, 2, CLOCK, f"{CLOCK} 1fr {low} {log}", "11fr 10fr")

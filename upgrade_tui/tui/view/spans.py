@@ -80,7 +80,18 @@ def wrapped(line: Line, width: int) -> list[Line]:
             if piece:
                 lines[-1].append((piece, tone))
             used += cell_len(piece)
-    return [tuple(each) for each in lines]
+    return [merged(each) for each in lines]
+
+
+def merged(line: Iterable[Span]) -> Line:
+    """Neighbours of the same tone as one span."""
+    out: list[Span] = []
+    for text, tone in line:
+        if out and out[-1][1] == tone:
+            out[-1] = (out[-1][0] + text, tone)
+        else:
+            out.append((text, tone))
+    return tuple(out)
 
 
 def joined(parts: Iterable[Line | Span | None], joint: str = " · ") -> Line:
@@ -96,6 +107,15 @@ def joined(parts: Iterable[Line | Span | None], joint: str = " · ") -> Line:
         else:
             out.extend(part)
     return tuple(out)
+
+
+def fitting(parts: Iterable[Line | Span | None], width: int) -> Line:
+    """``joined``, leaving out the parts that do not fit; the first is cut rather than left out."""
+    kept: list[Line | Span] = []
+    for part in parts:
+        if part and (not kept or length(joined([*kept, part])) <= width):
+            kept.append(part)
+    return cut(joined(kept), width)
 
 
 def spark(values: Sequence[float | None], width: int, ceiling: float, *, per_cell: int = 1, end: int = 0) -> str:

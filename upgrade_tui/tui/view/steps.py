@@ -32,6 +32,7 @@ class StepRow(Struct, frozen=True):
     elapsed: float | None  # seconds
     share: float | None  # of its hosts (a bake: of its time), 0 to 1; only while it runs
     remark: str  # a second line, where there is something to say
+    more: str  # a second line where there is room for one anyway
     irreversible: bool
     notes: int
 
@@ -53,6 +54,7 @@ def step_row(scene: Scene, spec: Step) -> StepRow:
         id=spec.id, title=spec.title, kind=spec.what, phase=spec.phase or "Steps", state=state, word=step_word(state),
         who=step.claimed_by or (step.by if step.state != "pending" else "") or spec.owner, planned=planned,
         elapsed=elapsed, share=_share(step, spec, elapsed, planned), remark=_remark(scene, spec, step, state),
+        more=_more(scene, spec, step, state),
         irreversible=spec.irreversible, notes=step.notes,
     )  # fmt: skip
 
@@ -118,6 +120,17 @@ def _remark(scene: Scene, spec: Step, step: StepState, state: str) -> str:
     return ""
 
 
+def _more(scene: Scene, spec: Step, step: StepState, state: str) -> str:
+    """Done: when and by whom. Still ahead: where it runs, how it is undone."""
+    if step.started is not None and step.finished is not None:
+        by = f" by {step.by}" if step.by else ""
+        return f"{scene.time(step.started)} to {scene.time(step.finished)}{by}"
+    hosts = scene.plan.targets(spec)
+    where = "" if not hosts else f"on {', '.join(hosts[:3])}" + (f" and {len(hosts) - 3} more" * (len(hosts) > 3))
+    undo = f"undo takes {short(spec.rollback.estimate * max(1, len(step.batches)))}" if spec.rollback else ""
+    return " · ".join(p for p in (spec.what, where, undo) if p)
+
+
 def _resting(scene: Scene, spec: Step, step: StepState) -> str:
     """Between two batches: how the pause goes."""
     if not spec.bake or any(t.state == "running" for t in step.tasks.values()):
@@ -162,6 +175,7 @@ class Columns(Struct, frozen=True):
     title: int
     time: int
     who: int
+    state: int
 
 
 def columns(rows: list[StepRow], width: int) -> Columns:
@@ -169,13 +183,11 @@ def columns(rows: list[StepRow], width: int) -> Columns:
     ident = min(max([4, *(len(r.id) for r in rows)]), 14 if width < 90 else 20)
     who = min(max([3, *(len(r.who) for r in rows)]), 8)
     time = 15 if width >= 60 else 8
-    title = width - 2 - ident - 1 - _STATE - time - 1 - who - 1
+    state = max([7, *(len(r.word.word) for r in rows)]) + 1
+    title = width - 2 - ident - 1 - state - time - 1 - who - 1
     if title < 12:
-        return Columns(ident, max(0, title + who + 1), time, 0)
-    return Columns(ident, title, time, who)
-
-
-_STATE = 13
+        return Columns(ident, max(0, title + who + 1), time, 0, state)
+    return Columns(ident, title, time, who, state)
 
 
 def phase_line(phase: str, rows: list[StepRow], width: int) -> Line:
@@ -189,8 +201,8 @@ def phase_line(phase: str, rows: list[StepRow], width: int) -> Line:
 
 def header(cols: Columns) -> Line:
     """The columns' names."""
-    text = "  " + fit("step", cols.id + 1) + fit("", cols.title) + fit("state", _STATE)
-    text += fit("took/planned" if cols.time >= 15 else "planned", cols.time, right=True)
+    text = "  " + fit("step", cols.id + 1) + fit("", cols.title) + fit("state", cols.state)
+    text += fit("took / planned" if cols.time >= 15 else "time", cols.time, right=True)
     return ((text + (" " + fit("who", cols.who) if cols.who else ""), "muted"),)
 
 
@@ -202,7 +214,7 @@ def line(row: StepRow, cols: Columns, width: int) -> Line:
         (row.word.glyph + " ", row.word.tone),
         (fit(row.id, cols.id) + " ", "strong" if row.state in ("running", "ready", "failed", "unknown") else quiet),
         (fit(row.title, cols.title - 1) + " " if cols.title else "", quiet),
-        (fit(row.word.word, _STATE), row.word.tone),
+        (fit(row.word.word, cols.state), row.word.tone),
         (fit(_times(row, cols.time), cols.time, right=True), _time_tone(row)),
     ]
     if cols.who:
@@ -236,6 +248,11 @@ def remark_line(row: StepRow, cols: Columns, width: int) -> Line:
     full, empty = bar(row.share, max(6, min(16, width // 6)))
     text = clip(row.remark, width - len(full) - len(empty) - 6)
     return joined([((indent), (full, tone), (empty, "muted"), (" " + text, tone))])
+
+
+def more_line(row: StepRow, width: int) -> Line:
+    """The second line of a step that has nothing urgent to say."""
+    return cut(((" " * 4 + row.more, "muted"),), width)
 
 
 def warning_line(row: StepRow, width: int) -> Line:

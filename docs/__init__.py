@@ -1,0 +1,1 @@
+"""Pictures of the documentation are made by code in here."""
