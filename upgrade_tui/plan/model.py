@@ -277,6 +277,11 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, dict=T
         return () if before is None else (before,)
 
     @cached_property
+    def cut(self) -> dict[str, tuple[Step, tuple[tuple[str, ...], ...]]]:
+        """Batches already worked out, by step id: ``estimate.batches_of`` keeps them here. The plan never changes."""
+        return {}
+
+    @cached_property
     def _steps(self) -> dict[str, Step]:
         return {step.id: step for step in reversed(self.steps)}
 

@@ -107,7 +107,7 @@ def _batches(context: Context, path: Path, step: Step) -> None:
 def _times(context: Context, path: Path, step: Step) -> None:
     context.positive((*path, "estimate"), step.estimate)
     context.positive((*path, "bake"), step.bake)
-    if context.positive((*path, "timeout"), step.timeout) and step.what == "command":
+    if context.positive((*path, "timeout"), step.timeout) and step.what in ("command", "gate"):
         context.shorter((*path, "timeout"), step.timeout, step.estimate)
 
 
