@@ -90,8 +90,12 @@ class Conductor:
         """Make the parts. What the log says of hosts and canaries is where they go on from."""
         state = self.book.state
         self.store = TelemetryStore(self.directory / TELEMETRY, on_error=lambda error: self.trouble("telemetry", error))
+        limits = Limits(self.plan)
+        for name, host in state.hosts.items():
+            for alert in host.alerts.values():
+                limits.adopt(name, alert.metric, alert.what)
         self.facts = Facts(
-            state=lambda: self.book.state, note=self._queue.put_nowait, store=self.store, limits=Limits(self.plan)
+            state=lambda: self.book.state, note=self._queue.put_nowait, store=self.store, limits=limits
         )
         self.fleet = Fleet(
             self.plan, on_link=self.facts.link, on_sample=self.facts.sample, on_facts=self.facts.facts,

@@ -1,0 +1,1 @@
+"""The whole program against real OpenSSH servers, real namespaces, a real terminal."""
