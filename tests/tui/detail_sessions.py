@@ -37,7 +37,7 @@ def session_of(night: Golden, login: str = "mei") -> Answering:
     session.frame_age = lambda: 0.4  # type: ignore[method-assign]
     session.asked = []
     session.answers = {
-        p.GetOutput: output,
+        p.GetOutput: lambda r: output(r, running=session.state.steps[r.step].tasks[r.host].state == "running"),
         p.GetHistory: lambda r: history(r, night.now),
         p.GetTop: top,
         p.Reconnect: lambda r: p.Ok(id=0, text=f"connecting to {r.host}"),
@@ -55,10 +55,10 @@ OUTPUT = (
 ).encode()
 
 
-def output(request: p.GetOutput) -> p.Output:
-    """A package installation, over."""
+def output(request: p.GetOutput, *, running: bool = False) -> p.Output:
+    """A package installation."""
     data = OUTPUT[request.offset : request.offset + request.limit]
-    return p.Output(id=0, data=data, offset=request.offset, size=len(OUTPUT), running=False)
+    return p.Output(id=0, data=data, offset=request.offset, size=len(OUTPUT), running=running)
 
 
 def history(request: p.GetHistory, now: float) -> p.History:
@@ -71,7 +71,7 @@ def history(request: p.GetHistory, now: float) -> p.History:
         good = [0.0 if value > 0.35 else 1.0 for value in latency]
         return p.History(id=0, series={"latency": _points(times, latency, 0.02), "ok": _points(times, good, 0.0)})
     series = {}
-    for place, (name, low, high) in enumerate(CURVES.items()):
+    for place, (name, (low, high)) in enumerate(CURVES.items()):
         values: list[float | None] = [
             None if 0.66 < i / request.points < 0.70 else low + (high - low) * (0.5 + 0.5 * math.sin(t / 240 + place))
             for i, t in enumerate(times)

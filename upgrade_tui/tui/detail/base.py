@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 from textual import events
@@ -11,11 +11,13 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.content import Content
 from textual.screen import Screen
+from textual.scroll_view import ScrollView
 from textual.widget import Widget
 from textual.widgets import Static
 
 from upgrade_tui.conductor.session import Session
-from upgrade_tui.tui.detail.lines import content, stacked
+from upgrade_tui.tui import verbs
+from upgrade_tui.tui.detail.lines import DetailLines, content, stacked
 from upgrade_tui.tui.view.scene import Scene, zone_of
 from upgrade_tui.tui.view.spans import Line, Span, cut, length
 from upgrade_tui.window.events import Record
@@ -64,15 +66,16 @@ class DetailScreen(Screen[None]):
     HEAD: ClassVar[int] = 4  # lines
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "back", "Back"),
-        Binding("question_mark", "help", "Help"),
-        Binding("z", "zoom", "Zoom"),
-        *(Binding(str(n), f"pane({n - 1})", f"Pane {n}", show=False) for n in range(1, 6)),
+        Binding("escape,q", "back", "back", tooltip="Back to where you came from"),
+        Binding("question_mark", "help", "help", tooltip="This page"),
+        Binding("z", "zoom", "zoom", tooltip="One pane on the whole screen, and back"),
+        *(Binding(str(n), f"pane({n - 1})", f"pane {n}") for n in range(1, 5)),
     ]
 
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.session = session
+        self.about_step = self.about_host = ""  # what the verbs act on
         self.dirty = True
         self._stamp: tuple[Any, ...] = ()
         self._shown = 0
@@ -153,6 +156,17 @@ class DetailScreen(Screen[None]):
         self.query_one("#tabs", Static).update(marked, layout=False)
         self.query_one("#keys", Static).update(content(hints(self.keys(), width)), layout=False)
 
+    def show_lines(self, name: str, lines: Callable[[int, int], Sequence[Line]]) -> None:
+        """Give a pane's widget its lines, made for its width and height; nothing where it is not on the screen."""
+        widget = self.query_one(f"#{name}", DetailLines)
+        region = widget.scrollable_content_region
+        if region.width > 0 and region.height > 0:
+            widget.show(lines(region.width, region.height))
+
+    def time(self, ts: float) -> str:
+        """A moment on the clock the plan goes by."""
+        return scene_of(self.session).time(ts)
+
     def repaint(self) -> None:
         """At the next tick, whatever changed."""
         self.dirty = True
@@ -201,6 +215,41 @@ class DetailScreen(Screen[None]):
         self.toggle_class("-zoomed")
         self.repaint()
         self.call_after_refresh(self.tick)
+
+    # -- verbs ----------------------------------------------------------------------------------------------------
+
+    def refusal(self, name: str) -> str | None:
+        """Why a verb is not possible on this step or host now, or None."""
+        return verbs.refusal(self.session, name, self.about_step, self.about_host)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Greys out what would be refused."""
+        if action == "verb" and parameters and self.refusal(str(parameters[0])) is not None:
+            return None
+        return True
+
+    def on_key(self, event: events.Key) -> None:
+        """A greyed key says why, rather than nothing."""
+        found = self.active_bindings.get(event.key)
+        verb = next((v for v in verbs.VERBS.values() if v.key == event.key), None)
+        if found is None or verb is None or found.enabled or not isinstance(self.focused, ScrollView):
+            return
+        why = self.refusal(verb.name)
+        if why is not None:
+            event.stop()
+            verbs.refused(self.app, why, title=f"{verb.label} is not possible now")
+
+    def action_verb(self, name: str) -> None:
+        """The same guarded act as on the main screen. Its dialogs wait in a worker."""
+        self.run_worker(self._verb(name), name=f"verb-{name}", group="verbs")
+
+    async def _verb(self, name: str) -> None:
+        if name == "note":
+            await verbs.note(self.app, self.session, step=self.about_step, host=self.about_host)
+        elif name == "reconnect":
+            await verbs.reconnect(self.app, self.session, self.about_host)
+        else:
+            await getattr(verbs, name)(self.app, self.session, self.about_step)
 
     def action_back(self) -> None:
         """To where we came from."""

@@ -17,6 +17,7 @@ from upgrade_tui.foreign import one_line
 from upgrade_tui.tui.detail import step_view
 from upgrade_tui.tui.detail.base import TICK, DetailScreen, Pane, Sieve
 from upgrade_tui.tui.detail.buffer import MAX_CHARACTERS
+from upgrade_tui.tui.detail.events_view import events
 from upgrade_tui.tui.detail.lines import DetailLines, content
 from upgrade_tui.tui.detail.output_log import OutputLog
 from upgrade_tui.tui.verbs import VERBS
@@ -34,12 +35,12 @@ class StepScreen(DetailScreen):
     """A step in full."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(Binding(v.key, f"verb('{v.name}')", v.help, key_display=v.shown) for v in STEP_VERBS if v.name != "note"),
-        Binding("n", "next_or_note", "Note; next match while searching"),
-        Binding("N", "previous", "Previous match"),
-        Binding("f", "follow", "Follow the end of the output"),
-        Binding("slash", "find", "Search the output"),
-        Binding("y", "copy", "Copy the output"),
+        *(Binding(v.key, f"verb('{v.name}')", v.label, tooltip=v.help) for v in STEP_VERBS if v.name != "note"),
+        Binding("n", "next_or_note", "note", tooltip="Note on this step; while searching, the next match"),
+        Binding("N", "previous", "previous match", tooltip="While searching: the match before"),
+        Binding("f", "follow", "follow", tooltip="Keep the end of the output in view, or stop doing so"),
+        Binding("slash", "find", "search", tooltip="Search the output"),
+        Binding("y", "copy", "copy", tooltip="Copy the end of the output"),
     ]
 
     def __init__(self, session: Session, step_id: str) -> None:
@@ -48,6 +49,7 @@ class StepScreen(DetailScreen):
         if spec is None:
             raise ValueError(f'there is no step "{step_id}"')
         self.spec = spec
+        self.about_step = step_id
         self._sieve = Sieve("step", step_id)
         self._host = ""
         self._total = self._fetched = 0  # bytes of the output there are, and that are in the buffer
@@ -107,22 +109,19 @@ class StepScreen(DetailScreen):
 
     def paint(self, scene: Scene) -> None:
         """All panes that are on the screen."""
-        for pane, lines in (("#about", self._about), ("#events", self._events), ("#tasks", self._tasks)):
-            for widget in self.query(pane).results(DetailLines):
-                width = widget.scrollable_content_region.width
-                if width > 0:
-                    widget.show(lines(scene, width))
+        self.show_lines("about", lambda width, _: step_view.about(scene, self.spec, width))
+        self.show_lines("events", lambda width, _: events(scene, self._sieve.of(scene.records), width))
+        if self.runs:
+            self._paint_tasks(scene)
         self._paint_output()
 
-    def _about(self, scene: Scene, width: int) -> list[Line]:
-        return step_view.about(scene, self.spec, width)
-
-    def _events(self, scene: Scene, width: int) -> list[Line]:
-        return step_view.events(scene, self._sieve.of(scene.records), width)
-
-    def _tasks(self, scene: Scene, width: int) -> list[Line]:
-        self.query_one("#tasks-head", Static).update(content(step_view.tasks_header(self.step, width)), layout=False)
-        return step_view.tasks(scene, self.step, width)
+    def _paint_tasks(self, scene: Scene) -> None:
+        width = self.query_one("#tasks-head").size.width
+        if width:
+            self.query_one("#tasks-head", Static).update(
+                content(step_view.tasks_header(self.step, width)), layout=False
+            )
+            self.query_one("#tasks", DetailLines).show(step_view.tasks(scene, self.step, width))
 
     def _paint_output(self) -> None:
         if not self.runs:
@@ -187,7 +186,7 @@ class StepScreen(DetailScreen):
             task = self.step.tasks.get(host)
             if task is None:
                 return
-            if task.attempt != attempt or (whole and task.state == "running"):
+            if task.attempt != attempt:
                 attempt, offset, whole = task.attempt, 0, False
                 self._total = self._fetched = 0
                 log.clear()
@@ -208,7 +207,7 @@ class StepScreen(DetailScreen):
                 self._fetched = 0
                 continue
             offset += len(answer.data)
-            whole = not answer.running and offset >= answer.size
+            whole = not answer.running and offset >= answer.size and task.state != "running"
             self._took(log, answer, whole)
             await asyncio.sleep(0 if offset < answer.size and answer.data else TICK)
 
@@ -226,17 +225,12 @@ class StepScreen(DetailScreen):
 
     # -- actions --------------------------------------------------------------------------------------------------
 
-    async def action_verb(self, name: str) -> None:
-        """One of the app's verbs, on this step."""
-        if hasattr(self.app, f"action_{name}"):
-            await self.app.run_action(f"app.{name}({self.spec.id!r})")
-
-    async def action_next_or_note(self) -> None:
+    def action_next_or_note(self) -> None:
         """While a search is on, the next match; else a note on this step."""
         if self.runs and self.query_one(OutputLog).needle:
             self.query_one(OutputLog).step(1)
         else:
-            await self.action_verb("note")
+            self.action_verb("note")
 
     def action_previous(self) -> None:
         """The match before."""

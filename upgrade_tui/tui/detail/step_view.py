@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from rich.cells import cell_len, set_cell_size
 
 from upgrade_tui.foreign import harmless
 from upgrade_tui.plan.estimate import step_seconds
 from upgrade_tui.plan.model import Step
-from upgrade_tui.tui.view import log
+from upgrade_tui.tui.detail.events_view import rows, section
 from upgrade_tui.tui.view.canaries import canary_row, worst_order
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import BLANK, Line, Span, cut, fit, joined, wrapped
@@ -15,7 +15,6 @@ from upgrade_tui.tui.view.steps import progress, short, trouble_text
 from upgrade_tui.tui.words import Tone, level_word, step_word
 from upgrade_tui.units import bytes_text, duration_text
 from upgrade_tui.window import clock
-from upgrade_tui.window.events import Record
 from upgrade_tui.window.state import OVER, StepState, Task
 from upgrade_tui.window.telemetry import TaskFrame
 
@@ -73,9 +72,9 @@ def _times(scene: Scene, spec: Step, step: StepState) -> Line:
         over = spent + left - planned
         tone: Tone = "tight" if over > 30 else "good"
         parts.append((f"running {duration_text(spent)}", "run"))
-        parts.append((f"about {duration_text(left)} left", "plain"))
+        parts.append((f"{duration_text(left)} left", "plain"))
         if abs(over) >= 30:
-            parts.append((f"{duration_text(abs(over))} {'longer' if over > 0 else 'shorter'} than planned", tone))
+            parts.append((f"{duration_text(abs(over))} {'over' if over > 0 else 'under'} plan", tone))
         parts.append((f"since {scene.time(step.started)}", "muted"))
     elif step.started is not None and step.finished is not None:
         took = step.finished - step.started
@@ -162,8 +161,8 @@ def about(scene: Scene, spec: Step, width: int) -> list[Line]:
     step = scene.state.steps[spec.id]
     out: list[Line] = []
     _prose(out, "Instructions", spec.instructions, width)
-    _exact(out, _where(spec, step), spec.run, width)
-    _exact(out, "Then checked by (exit 0: done and right)", spec.check, width)
+    exact(out, _where(spec, step), spec.run, width)
+    exact(out, "Then checked by (exit 0: done and right)", spec.check, width)
     if spec.what == "gate":
         _votes(out, spec, step, width)
     if spec.what in ("gate", "bake"):
@@ -173,18 +172,12 @@ def about(scene: Scene, spec: Step, width: int) -> list[Line]:
     return out[:-1] if out and out[-1] == BLANK else out
 
 
-def _section(out: list[Line], title: str, lines: Iterable[Line]) -> None:
-    body = list(lines)
-    if body:
-        out += [((title, "title"),), *body, BLANK]
-
-
 def _prose(out: list[Line], title: str, text: str, width: int, tone: Tone = "plain") -> None:
     paragraphs = harmless(text).strip().splitlines()
-    _section(out, title, (line for each in paragraphs for line in wrapped(((each, tone),), width)))
+    section(out, title, (line for each in paragraphs for line in wrapped(((each, tone),), width)))
 
 
-def _exact(out: list[Line], title: str, text: str | None, width: int) -> None:
+def exact(out: list[Line], title: str, text: str | None, width: int) -> None:
     """A command as it will run: every blank stays, long lines are folded, and the fold is marked."""
     if not text:
         return
@@ -193,14 +186,21 @@ def _exact(out: list[Line], title: str, text: str | None, width: int) -> None:
         first, *rest = folded(each.expandtabs(4), max(8, width - 2))
         lines.append((("│ ", "muted"), (first, "strong")))
         lines += [(("↳ ", "muted"), (more, "strong")) for more in rest]
-    _section(out, title, lines)
+    section(out, title, lines)
 
 
 def folded(text: str, width: int) -> list[str]:
-    """``text`` cut into pieces of at most ``width`` cells; nothing is left out."""
-    from rich.cells import chop_cells
-
-    return chop_cells(text, width) or [""]
+    """``text`` cut into pieces of at most ``width`` cells, behind a blank where there is one; nothing is left out."""
+    out = []
+    while cell_len(text) > width:
+        piece = set_cell_size(text, width).rstrip("\0")
+        piece = text[: len(piece)] if text.startswith(piece) else text[: len(piece) - 1]  # not half a wide character
+        blank = piece.rfind(" ", len(piece) // 2)
+        if blank > 0:
+            piece = piece[: blank + 1]
+        out.append(piece)
+        text = text[len(piece) :]
+    return [*out, text]
 
 
 def _where(spec: Step, step: StepState) -> str:
@@ -219,7 +219,7 @@ def _votes(out: list[Line], spec: Step, step: StepState, width: int) -> None:
     lines += [((f"{fit(login, 10)} ", "strong"), ("○ not voted yet", "muted")) for login in missing]
     who = ", ".join(spec.by) or "any engineer or lead"
     lines += wrapped(((f"Needs {spec.approvals} go from {who}; one no-go fails it.", "muted"),), width)
-    _section(out, "Votes", lines)
+    section(out, "Votes", lines)
 
 
 def _health(out: list[Line], scene: Scene, spec: Step, width: int) -> None:
@@ -227,16 +227,16 @@ def _health(out: list[Line], scene: Scene, spec: Step, width: int) -> None:
     if scene.state.phase in ("open", "paused"):
         reading = clock.read(scene.state, scene.now)
         word = level_word(reading.level)
-        _section(out, "Rollback clock now", wrapped(((f"{word.glyph} {reading.words}", word.tone),), width))
+        section(out, "Rollback clock now", wrapped(((f"{word.glyph} {reading.words}", word.tone),), width))
     names = [c.name for c in scene.plan.canaries if not spec.canaries or c.name in spec.canaries]
-    rows = worst_order(canary_row(scene, name) for name in names)
-    widest = max((len(row.name) for row in rows), default=0)
+    watched = worst_order(canary_row(scene, name) for name in names)
+    widest = max((len(row.name) for row in watched), default=0)
     lines: list[Line] = []
-    for row in rows:
+    for row in watched:
         name = fit(row.name, min(widest, width // 3))
         said: Line = ((f"{row.word.glyph} {name}  {fit(row.word.word, 9)}", row.word.tone), (row.detail, "muted"))
         lines.append(cut(said, width))
-    _section(out, "Canaries now", lines)
+    section(out, "Canaries now", lines)
 
 
 def _rollback(out: list[Line], spec: Step, step: StepState, width: int) -> None:
@@ -249,9 +249,9 @@ def _rollback(out: list[Line], spec: Step, step: StepState, width: int) -> None:
         return
     each = "a batch " if len(step.batches) > 1 else ""
     title = f"Rollback, about {duration_text(spec.rollback.estimate)} {each}".rstrip()
-    _exact(out, title, spec.rollback.run, width)
+    exact(out, title, spec.rollback.run, width)
     _prose(out, title + ", by hand", spec.rollback.manual or "", width)
-    _exact(out, "Rollback checked by", spec.rollback.check, width)
+    exact(out, "Rollback checked by", spec.rollback.check, width)
 
 
 def _rules(out: list[Line], scene: Scene, spec: Step, width: int) -> None:
@@ -261,7 +261,7 @@ def _rules(out: list[Line], scene: Scene, spec: Step, width: int) -> None:
     command, gate = spec.what == "command", spec.what == "gate"
     watched = [f"{c} ({state.canaries[c].verdict})" for c in spec.canaries if c in state.canaries]
     batches = [b[0] if len(b) == 1 else f"{len(b)} hosts" for b in step.batches]
-    rows = [
+    pairs = [
         ("needs", ", ".join(needs) or "nothing"),
         ("batches", " then ".join(batches) if len(batches) > 1 else ""),
         ("bake", f"{duration_text(spec.bake)}{' between batches' if command else ''}" if spec.bake else ""),
@@ -270,13 +270,7 @@ def _rules(out: list[Line], scene: Scene, spec: Step, width: int) -> None:
         ("canaries", ", ".join(watched)),
         ("override", step.override),
     ]
-    lines = []
-    for name, text in rows:
-        if text:
-            first, *rest = wrapped(((text, "plain"),), max(10, width - 10))
-            lines.append((((fit(name, 10)), "muted"), *first))
-            lines += [((" " * 10, "muted"), *more) for more in rest]
-    _section(out, "Rules", lines)
+    section(out, "Rules", rows(pairs, width))
 
 
 # -- tasks --------------------------------------------------------------------------------------------------------
@@ -356,12 +350,3 @@ def output_status(task: Task | None, size: int, shown: int, width: int, *, follo
         else:
             parts.append((word.word if size else f"{word.word} without output", "muted"))
     return cut(joined(parts), width)
-
-
-# -- events -------------------------------------------------------------------------------------------------------
-
-
-def events(scene: Scene, records: Iterable[Record], width: int) -> list[Line]:
-    """Records as the log pane says them, the newest first."""
-    lines = [log.line(scene, record, width) for record in records]
-    return lines[::-1] or [(("nothing yet", "muted"),)]

@@ -1,0 +1,146 @@
+"""A canary in full: its verdict in words, its probe letter by letter, when it turns, its results. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from upgrade_tui.conductor.protocol import Point
+from upgrade_tui.foreign import harmless
+from upgrade_tui.plan.model import Canary
+from upgrade_tui.tui.detail.charts import Chart, millis, plain
+from upgrade_tui.tui.detail.events_view import rows, section
+from upgrade_tui.tui.detail.step_view import exact
+from upgrade_tui.tui.view.canaries import canary_row
+from upgrade_tui.tui.view.scene import Scene
+from upgrade_tui.tui.view.spans import Line, Span, cut, fit, joined, wrapped
+from upgrade_tui.tui.words import Tone
+from upgrade_tui.units import duration_text
+
+MEANS = {
+    "healthy": "the last answers were as they should be",
+    "degraded": "a failure, or an answer that was too slow; not enough of them yet to call it failing",
+    "failing": "too many failures in a row",
+    "no data": "no probe has said anything lately: neither good nor bad, and never taken for good",
+}
+DOES = {
+    "warn": "it is shown and logged; nothing is stopped",
+    "pause": "the window is paused: running tasks finish, no new one starts",
+    "rollback": "the step that needs it is rolled back",
+}
+
+
+def header(scene: Scene, spec: Canary, width: int) -> list[Line]:
+    """Three lines: verdict and for how long, what that means, the last probe."""
+    row, state = canary_row(scene, spec.name), scene.state.canaries[spec.name]
+    held = f" for {duration_text(row.held)}" if row.held is not None else ""
+    since = f", since {scene.time(row.since)}" if row.since is not None else ""
+    troubles = f" · failing {state.troubles} time{'s' * (state.troubles != 1)} in this window" if state.troubles else ""
+    first: Line = (
+        (f"{row.word.glyph} {row.word.word.upper()}  ", row.word.tone),
+        (spec.name, "strong"),
+        (f"  {held.strip()}{since}{troubles}", "muted"),
+    )
+    means: Line = ((f"{row.word.word}: {MEANS.get(row.verdict, '')}", "plain"),)
+    return [cut(line, width) for line in (first, means, _last(scene, spec))]
+
+
+def _last(scene: Scene, spec: Canary) -> Line:
+    seen = scene.frame.canaries.get(spec.name) if scene.frame is not None else None
+    if seen is None or seen.ok is None:
+        return (("not probed yet", "watch"),)
+    age = (seen.age or 0.0) + (scene.frame_age or 0.0)
+    stale = age > 2 * float(spec.interval) + 3.0
+    tone: Tone = "muted" if stale else "good" if seen.ok else "bad"
+    parts: list[Span | None] = [
+        (f"{'STALE: ' if stale else ''}last probe {duration_text(age)} ago", "watch" if stale else "muted"),
+        ("✓ good" if seen.ok else "✗ bad", tone),
+        (millis(seen.latency), "plain") if seen.latency is not None else None,
+        (value_text(spec, seen.value), "plain") if seen.value is not None else None,
+        (seen.detail, "plain") if seen.detail else None,
+    ]
+    return joined(parts)
+
+
+def value_text(spec: Canary, value: float) -> str:
+    """The number a probe gave."""
+    return f"{value:.0f} days left" if spec.probe == "tls" else f"printed {value:g}"
+
+
+def chart_of(spec: Canary, series: Mapping[str, Sequence[Point]]) -> Chart:
+    """Latency with its limit; for a number from a command, that number with its bounds."""
+    if spec.probe == "run" and series.get("value"):
+        return Chart(title="number printed", names=("value",), text=plain, limit=spec.expect.max, floor=0.01)
+    if spec.probe == "tls" and series.get("value"):
+        return Chart(title="days to expiry", names=("value",), text=lambda v: f"{v:.0f} d")
+    limit = float(spec.max_latency) if spec.max_latency is not None else None
+    return Chart(title="latency", names=("latency",), text=millis, limit=limit, floor=0.01)
+
+
+def probe_lines(spec: Canary, width: int) -> list[Line]:
+    """What is asked, what it must answer, when the verdict turns, what then happens."""
+    out: list[Line] = []
+    what = {"http": f"{spec.method} over http", "tcp": "TCP connection", "tls": "TLS certificate", "run": "Command"}
+    where = f" on {spec.on}" if spec.probe == "run" and spec.on else ""
+    exact(out, f"{what.get(spec.probe, spec.probe)}{where}", getattr(spec, spec.probe, None), width)
+    pairs = [
+        ("every", f"{duration_text(spec.interval)}, given up after {duration_text(spec.timeout)}"),
+        ("expects", expectation(spec)),
+        ("faster", f"than {millis(spec.max_latency)}; a slower answer is degraded" if spec.max_latency else ""),
+        ("headers", ", ".join(spec.headers)),  # names only: values may be secrets
+        ("TLS", "certificate is NOT verified" if not spec.verify and spec.probe in ("http", "tls") else ""),
+    ]
+    section(out, "Asked", rows(pairs, width))
+    lines = wrapped(((turning(spec), "plain"),), width)
+    lines += wrapped(((f"Then: {DOES[spec.on_fail]}.", "plain"),), width)
+    section(out, "When the verdict turns", lines)
+    return out[:-1]
+
+
+def expectation(spec: Canary) -> str:
+    """What counts as a good answer, in words."""
+    e = spec.expect
+    parts = [
+        f"status {e.status}" if e.status is not None else "",
+        f'"{harmless(e.body)}" in the body' if e.body is not None else "",
+        f"at least {e.days} days to expiry" if e.days is not None else "",
+        f"exit {e.exit}" if e.exit is not None else "",
+        f"a number of at least {e.min:g}" if e.min is not None else "",
+        f"a number of at most {e.max:g}" if e.max is not None else "",
+    ]
+    given = ", ".join(p for p in parts if p)
+    usual = {"http": "status 200 to 399", "tcp": "a connection", "tls": "a valid certificate", "run": "exit 0"}
+    return given or usual.get(spec.probe, "an answer")
+
+
+def turning(spec: Canary) -> str:
+    """Failure limit and recovery, with what they mean in time."""
+    limit, good = spec.failure_limit, spec.recovery
+    soonest = duration_text(limit * float(spec.interval))
+    failing = f"Degraded at the first failure; failing after {limit} in a row (about {soonest})."
+    return f"{failing} Healthy again after {good} good answer{'s in a row' if good != 1 else ''}."
+
+
+def result_lines(scene: Scene, spec: Canary, series: Mapping[str, Sequence[Point]], width: int) -> list[Line]:
+    """The newest results, one a line; the newest first."""
+    oks = [p for p in series.get("ok", ()) if p.mean is not None]
+    latencies = {p.ts: p for p in series.get("latency", ())}
+    values = {p.ts: p for p in series.get("value", ())}
+    if not oks:
+        return [(("nothing probed in this time", "muted"),)]
+    lines: list[Line] = []
+    for p in reversed(oks):
+        share = p.mean or 0.0
+        word: Span = ("✓ good", "good") if share >= 1 else ("✗ bad ", "bad") if share <= 0 else ("▲ mixed", "watch")
+        latency, value = latencies.get(p.ts), values.get(p.ts)
+        took = millis(latency.high) if latency is not None and latency.high is not None else "–"
+        slow = spec.max_latency is not None and latency is not None and (latency.high or 0.0) > spec.max_latency
+        line: list[Span] = [
+            (scene.time(p.ts) + "  ", "muted"),
+            (fit(word[0], 9), word[1]),
+            (fit(took, 8, right=True), "tight" if slow else "plain"),
+            ("  too slow", "tight") if slow else ("", "plain"),
+        ]
+        if value is not None and value.mean is not None:
+            line.append((f"  {value_text(spec, value.mean)}", "plain"))
+        lines.append(cut(tuple(line), width))
+    return lines

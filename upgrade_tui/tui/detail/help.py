@@ -1,0 +1,64 @@
+"""The help screen."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Static
+
+from upgrade_tui.tui.detail import help_view
+from upgrade_tui.tui.detail.lines import DetailLines, content
+from upgrade_tui.tui.view.spans import Line
+
+KEYS: Line = (("↑↓", "key"), (" scroll  ", "muted"), ("esc", "key"), (" back", "muted"))
+
+
+class HelpScreen(Screen[None]):
+    """Keys, words, glyphs: one page that scrolls."""
+
+    CSS_PATH = "detail.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,question_mark,enter", "back", "back"),
+    ]
+
+    def __init__(self, keys: list[help_view.Key]) -> None:
+        super().__init__()
+        self.keys_there = keys
+
+    @classmethod
+    def of(cls, app: App[Any]) -> HelpScreen:
+        """About the screen that is on top now, with the keys that do something there."""
+        keys = []
+        for active in app.screen.active_bindings.values():
+            binding = active.binding
+            if binding.system and binding.action != "app.command_palette":
+                continue
+            text = active.tooltip or binding.tooltip or binding.description
+            keys.append(help_view.Key(app.get_key_display(binding), binding.action, text, active.enabled))
+        return cls(keys)
+
+    def compose(self) -> ComposeResult:
+        """A title, the page, the keys."""
+        yield Static(Content.assemble(("Help", "bold $tone-strong")), id="head")
+        yield DetailLines(id="page")
+        yield Static(content(KEYS), id="keys")
+
+    def on_mount(self) -> None:
+        """The arrows scroll it."""
+        self.query_one("#page").focus()
+
+    def on_resize(self) -> None:
+        """Lines are made for their width."""
+        self.call_after_refresh(self._fill)
+
+    def _fill(self) -> None:
+        page = self.query_one("#page", DetailLines)
+        page.show(help_view.page(self.keys_there, max(20, page.scrollable_content_region.width)))
+
+    def action_back(self) -> None:
+        """To where we came from."""
+        self.dismiss()
