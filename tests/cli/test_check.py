@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from rich.cells import cell_len
 from rich.console import Console
 
-from upgrade_tui.cli.check import check
+from upgrade_tui.cli.check import check, read_or_fail
 from upgrade_tui.cli.preview import print_preview
 from upgrade_tui.plan.reader import parse_plan, read_plan
 
@@ -190,3 +190,18 @@ def test_checking_a_plan_quietly_imports_neither_rich_nor_the_parser_for_positio
     )
     done = subprocess.run([sys.executable, "-c", code, str(PG), "-q"], capture_output=True, check=True, cwd=ROOT)
     assert done.stdout.decode().strip() == "[]"
+
+
+def test_read_or_fail_gives_the_plan_and_the_text_it_was_read_from() -> None:
+    plan, text = read_or_fail(PG)
+    assert plan.window.id == "pg16-eu1"
+    assert text == PG.read_text(encoding="utf-8")
+
+
+def test_read_or_fail_ends_the_command_with_every_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "p.toml"
+    path.write_text("[window]\nid = 1\n")
+    with pytest.raises(SystemExit) as ended:
+        read_or_fail(path)
+    assert ended.value.code == 2
+    assert f"{path}:2:6: error: `id`: expected a text in quotes, got 1" in capsys.readouterr().err

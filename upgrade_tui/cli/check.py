@@ -32,7 +32,7 @@ def check(plan_file: Path, as_json: bool, quiet: bool) -> None:
     Exit code 0: the plan may run; 2: it has errors; 66: it cannot be read.
     """
     _never_fail_on_glyphs()
-    plan, diagnostics = _read(plan_file)
+    plan, _, diagnostics = _read(plan_file)
     diagnostics = (*diagnostics, *_past(plan, str(plan_file), time.time()))
     if as_json:
         click.echo(_as_json(str(plan_file), plan, diagnostics))
@@ -53,15 +53,27 @@ def _never_fail_on_glyphs() -> None:
             stream.reconfigure(errors="replace")
 
 
-def _read(path: Path) -> tuple[Plan | None, tuple[Diagnostic, ...]]:
+def read_or_fail(path: Path) -> tuple[Plan, str]:
+    """The plan at ``path`` and its text. Ends the command (2 or 66) with what is wrong on standard error."""
+    _never_fail_on_glyphs()
+    plan, text, diagnostics = _read(path)
+    if plan is None:
+        report(diagnostics)  # warnings of a right plan are for `check`: here they would only flash by
+        sys.exit(Exit.WRONG_PLAN)
+    return plan, text
+
+
+def _read(path: Path) -> tuple[Plan | None, str, tuple[Diagnostic, ...]]:
     try:
-        return check_plan(decode_file(path), str(path))
+        text = decode_file(path)
+        plan, diagnostics = check_plan(text, str(path))
     except PlanError as error:
-        return None, error.diagnostics
+        return None, "", error.diagnostics
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         click.echo(f"upgrade-tui: cannot read {one_line(str(path))}: {reason}", err=True)
         sys.exit(Exit.NO_INPUT)
+    return plan, text, diagnostics
 
 
 def _past(plan: Plan | None, file: str, now: float) -> tuple[Diagnostic, ...]:
@@ -141,12 +153,3 @@ def _as_json(file: str, plan: Plan | None, diagnostics: Sequence[Diagnostic]) ->
             for step, slot in zip(plan.steps, schedule(plan, start), strict=True)
         ]  # fmt: skip
     return msgspec.json.format(msgspec.json.encode(out), indent=2).decode()
-
-
-def read_or_fail(path: Path) -> tuple[Plan, str]:
-    """The plan and its text, for commands that need a right one. Ends the command (2 or 66) with what is wrong."""
-    plan, diagnostics = _read(path)
-    if plan is None:
-        report(diagnostics)
-        sys.exit(Exit.WRONG_PLAN)
-    return plan, decode_file(path)

@@ -33,7 +33,7 @@ _TABLES: dict[type[Struct], str] = {
 def near(word: str, known: Sequence[str]) -> str | None:
     """The known word that was probably meant, or None."""
     folded = {name.lower().replace("-", "_"): name for name in known}
-    found = difflib.get_close_matches(word.lower().replace("-", "_"), list(folded), n=1, cutoff=0.7)
+    found = difflib.get_close_matches(word.lower().replace("-", "_"), list(folded), n=1, cutoff=0.65)
     return folded[found[0]] if found else None
 
 

@@ -41,7 +41,7 @@ class Context:
 
     def refer(self, path: Path, name: str, known: Iterable[str], what: str, *, at_key: bool = False) -> bool:
         """Reports a name that nothing has. ``what`` says what it should name: "host or group"."""
-        names = list(known)
+        names = list(dict.fromkeys(known))
         if name in names:
             return True
         if not self.broken(path):
