@@ -1,0 +1,37 @@
+"""How a command ended, and the seam behind which commands are carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from msgspec import Struct
+
+OnOutput = Callable[[bytes], None]
+
+
+class Ended(Struct, frozen=True, kw_only=True):
+    """``proven`` False: the link or this side broke, so nobody knows how it ended (never green, never red).
+
+    ``sent`` False: it never left this machine, the host was not reached.
+    """
+
+    exit: int | None = None  # None: ended by ``signal``, or not known
+    signal: str = ""  # "TERM", "KILL", ...
+    seconds: float = 0.0
+    timed_out: bool = False
+    proven: bool = True
+    sent: bool = True
+    reason: str = ""  # one line, where something went wrong
+
+    @property
+    def ok(self) -> bool:
+        """Proven to have ended with exit 0, in time."""
+        return self.proven and self.sent and self.exit == 0 and not self.timed_out
+
+
+class Runner(Protocol):
+    """Carries out a command in one place. Never raises for what the place does; cancelling ends the command."""
+
+    async def run(self, command: str, *, timeout: float | None, on_output: OnOutput) -> Ended:
+        """Run ``command`` through ``sh -c``. ``on_output`` gets stdout and stderr in chunks as they come."""

@@ -1,0 +1,114 @@
+"""The supervisor of ``address = "local"``: this machine, without SSH."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from upgrade_tui.fleet.local import ChildSampler, local_cores, local_counters, local_facts, local_usage
+from upgrade_tui.fleet.meter import Meter
+from upgrade_tui.fleet.parse import Usage
+from upgrade_tui.fleet.probe import Facts
+from upgrade_tui.fleet.samplers import DETAIL_SECONDS
+from upgrade_tui.fleet.supervise import State
+
+_PROC = "/proc"
+_PAUSE = 5.0  # seconds until a sampler that ended is started again
+
+_log = logging.getLogger(__name__)
+
+
+class LocalSupervisor:
+    """Samples this machine until cancelled."""
+
+    def __init__(self, state: State, *, interval: float) -> None:
+        self.state = state
+        self.attempts = 0
+        self._interval = interval
+        self._usage: asyncio.Future[dict[str, Usage | None]] | None = None
+        self._kicked = asyncio.Event()
+
+    async def run(self) -> None:
+        """Sample; nothing that goes wrong ends this."""
+        self.state.set_link("connecting")
+        while True:
+            try:
+                if self.state.host.proc_root == _PROC:
+                    await self._psutil()
+                else:
+                    await self._child()
+            except Exception as error:  # noqa: BLE001 - the outermost edge of this host: the others go on
+                _log.exception("sampling this machine")
+                self.state.set_link("no sampler", f"sampling this machine failed ({error}): trying again")
+            self.attempts += 1
+            try:
+                await asyncio.wait_for(self._kicked.wait(), _PAUSE)
+            except TimeoutError:
+                continue
+            finally:
+                self._kicked.clear()
+
+    def kick(self) -> None:
+        """Try again now."""
+        self._kicked.set()
+
+    def tick(self) -> None:
+        """Keeps time itself."""
+
+    def slow_tick(self) -> None:
+        """Keeps time itself."""
+
+    def _meter(self, known: Facts, sampler: str, skew: float | None) -> Meter:
+        state = self.state
+        return Meter(
+            state.host, known, sampler, state.clock, skew=skew, on_sample=state.on_sample, on_detail=state.on_detail
+        )
+
+    async def _psutil(self) -> None:
+        known = await asyncio.to_thread(local_facts, self.state.host.disks)
+        meter = self._meter(known, "psutil", 0.0)
+        self.state.on_facts(known, meter.detail)
+        meter.counted(await asyncio.to_thread(local_counters, known.devices))
+        self.state.set_link("up")
+        slow_at = 0.0
+        while True:
+            if self.state.clock.mono() >= slow_at:
+                slow_at = self.state.clock.mono() + DETAIL_SECONDS - 0.5
+                meter.cores(local_cores())
+                await self._use(meter)
+            await asyncio.sleep(self._until_next())
+            meter.counted(await asyncio.to_thread(local_counters, known.devices))
+
+    async def _use(self, meter: Meter) -> None:
+        """Disk use, from a thread that may hang on a dead network file system without holding up the rest."""
+        if self._usage is None or self._usage.done():
+            self._usage = asyncio.get_running_loop().run_in_executor(None, local_usage, self.state.host.disks)
+        await asyncio.wait({self._usage}, timeout=0.2)
+        if self._usage.done():
+            meter.used(self._usage.result())
+
+    def _until_next(self) -> float:
+        """Seconds to the next wall second that is due; one that is nearly there is the one just served."""
+        left = self._interval - self.state.clock.wall() % self._interval
+        return left if left > 0.1 else left + self._interval
+
+    async def _child(self) -> None:
+        host = self.state.host
+        child = ChildSampler(host.proc_root, self._interval, host.disks)
+        known = await child.facts()
+        if known is None or not known.memory:
+            self.state.set_link("no sampler", f"{host.proc_root} is no proc file system")
+            return
+        meter = self._meter(known, "python3", 0.0)
+        told = False
+
+        def on_lines(lines: list[bytes]) -> None:
+            nonlocal told
+            meter.feed(lines)
+            if meter.arrived is not None and not told:
+                told = True
+                self.state.on_facts(known, meter.detail)
+                self.state.set_link("up")
+
+        await child.run(known, on_lines)
+        self.state.set_link("no sampler", "the sampler on this machine ended: starting it again")

@@ -1,0 +1,45 @@
+# upgrade-tui: disk use and systemd units at each line it is sent, changes nothing, ends with its SSH session
+# arguments: units (space separated), mounts...
+units=$1
+shift
+set -f
+LC_ALL=C
+export LC_ALL
+
+usage() {
+    table=$(df -kP -- "$@" 2>/dev/null)
+    out=
+    for mount; do
+        value=null
+        while read -r fs size used free share at; do
+            [ "$at" = "$mount" ] && value="[$size,$used,$free]"
+        done <<.
+$table
+.
+        out="$out,$value"
+    done
+    printf '["D",[%s]]\n' "${out#,}" || exit 0
+}
+
+states() {
+    table=$(systemctl show -p LoadState -p ActiveState -- $units 2>/dev/null)
+    out= load= active=
+    while read -r line; do
+        case $line in
+        LoadState=*) load=${line#*=} ;;
+        ActiveState=*) active=${line#*=} ;;
+        '') [ "$load" = not-found ] && active=not-found; [ -n "$active" ] && out="$out,\"$active\""; load= active= ;;
+        esac
+    done <<.
+$table
+
+.
+    printf '["U",[%s]]\n' "${out#,}" || exit 0
+}
+
+while :; do
+    [ $# = 0 ] || usage "$@"
+    [ -z "$units" ] || states
+    printf '["E"]\n' || exit 0
+    read -r line || exit 0
+done
