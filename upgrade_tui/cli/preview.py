@@ -174,8 +174,8 @@ def _canaries(plan: Plan, wide: bool) -> RenderableType:
 
 
 def _whole(seconds: float) -> str:
-    """A duration that no line break tears apart."""
-    return duration_text(seconds).replace(" ", "\u00a0")
+    """A duration as plans write it, which no line break tears apart: ``5m``."""
+    return duration_text(seconds).replace(" ", "")
 
 
 def _short(seconds: float) -> str:
@@ -197,7 +197,8 @@ def _probe(canary: Canary) -> str:
         "" if canary.max_latency is None else f"under {_short(canary.max_latency)}",
     ]
     said = ", ".join(part for part in wanted if part)
-    return f"{kind} {one_line(target, 60)}{where}" + (f", {said}" if said else "")
+    what = one_line(target, 60) if kind == "http" else f"{kind} {one_line(target, 60)}"
+    return f"{what}{where}" + (f", {said}" if said else "")
 
 
 def _steps(plan: Plan, slots: tuple[Slot, ...], moments: Moments, wide: bool) -> RenderableType:
@@ -240,7 +241,7 @@ def _step_row(plan: Plan, number: int, step: Step, slot: Slot, moments: Moments,
     if not wide:
         name.append(f"\n{one_line(' · '.join(filter(None, (where, step.owner))))}", style="dim")
     late = "bold red" if slot.slack < 0 else ""
-    undo = Text("–" if slot.irreversible and not slot.rollback else duration_text(slot.rollback))
+    undo = Text(duration_text(slot.rollback) if slot.rollback else "–")
     by = Text("forward", style="red") if slot.irreversible else Text(moments.text(slot.rollback_by), style=late)
     until = (Text(moments.text(slot.end)),) if wide else ()
     times = (Text(moments.text(slot.start)), *until, Text(duration_text(step_seconds(plan, step))))
