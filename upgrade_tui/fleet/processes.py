@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import time
+
+import psutil
 
 from upgrade_tui.fleet.ended import Ended, OnOutput
 
@@ -20,49 +23,97 @@ class LocalRunner:
     async def run(self, command: str, *, timeout: float | None, on_output: OnOutput) -> Ended:
         """Run ``command``; see ``Runner``."""
         started = time.monotonic()
+        pipe = _Pipe(on_output)
         try:
             process = await asyncio.create_subprocess_exec(
                 "/bin/sh", "-c", command,
-                stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-                start_new_session=True, limit=CHUNK,
+                stdin=asyncio.subprocess.DEVNULL, stdout=pipe.writing, stderr=pipe.writing, start_new_session=True,
             )  # fmt: skip
         except (OSError, ValueError) as error:  # ValueError: a NUL in the command
+            pipe.close()
             return Ended(proven=False, sent=False, reason=f"cannot start /bin/sh here: {error}")
-        reading = asyncio.create_task(_forward(process, on_output))
-        timed_out = False
         try:
-            try:
-                await asyncio.wait_for(process.wait(), timeout)
-            except TimeoutError:
-                timed_out = True
+            timed_out = not await _finished(process, pipe, timeout)
+            if timed_out or pipe.broken is not None:
                 await end_group(process)
-            await _drained(reading, process)
+            await pipe.drained()
         except BaseException:
             await asyncio.shield(end_group(process))
             raise
         finally:
-            reading.cancel()
-            _close_pipe(process)
-        code = process.returncode
-        seconds = time.monotonic() - started
-        if code is None:
-            return Ended(seconds=seconds, proven=False, timed_out=timed_out, reason="the process could not be ended")
-        if code < 0:
-            return Ended(signal=_signal_name(-code), seconds=seconds, timed_out=timed_out)
-        return Ended(exit=code, seconds=seconds, timed_out=timed_out)
+            pipe.close()
+        return _ended(process.returncode, time.monotonic() - started, timed_out, pipe.broken)
 
 
-async def _forward(process: asyncio.subprocess.Process, on_output: OnOutput) -> None:
-    assert process.stdout is not None
-    while data := await process.stdout.read(CHUNK):
-        on_output(data)
+async def _finished(process: asyncio.subprocess.Process, pipe: _Pipe, timeout: float | None) -> bool:
+    """Wait for the process, or for output that cannot be kept; False after ``timeout`` seconds."""
+    pipe.start()
+    waiting = asyncio.ensure_future(process.wait())
+    try:
+        done, _ = await asyncio.wait({waiting, pipe.failed}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+    return bool(done)
 
 
-async def _drained(reading: asyncio.Task[None], process: asyncio.subprocess.Process) -> None:
-    """Wait for the end of the output, but not for what the command left running in the background."""
-    await asyncio.wait({reading}, timeout=_DRAIN)
-    if reading.done():
-        reading.result()
+def _ended(code: int | None, seconds: float, timed_out: bool, broken: BaseException | None) -> Ended:
+    if broken is not None:
+        return Ended(proven=False, seconds=seconds, reason=f"its output could not be kept: {broken}")
+    if code is None:
+        return Ended(seconds=seconds, proven=False, timed_out=timed_out, reason="the process could not be ended")
+    if code < 0:
+        return Ended(signal=_signal_name(-code), seconds=seconds, timed_out=timed_out)
+    return Ended(exit=code, seconds=seconds, timed_out=timed_out)
+
+
+class _Pipe:
+    """The command's output. A pipe of our own: asyncio's process waits for what was left running to close its pipe."""
+
+    def __init__(self, on_output: OnOutput) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._reading, self.writing = os.pipe()
+        self._on_output = on_output
+        self._ended: asyncio.Future[None] = self._loop.create_future()
+        self.failed: asyncio.Future[None] = self._loop.create_future()
+        self.broken: BaseException | None = None
+        self._open = True
+        os.set_blocking(self._reading, False)
+
+    def start(self) -> None:
+        """Read from now on; the writing end is the child's alone."""
+        os.close(self.writing)
+        self.writing = -1
+        self._loop.add_reader(self._reading, self._read)
+
+    def _read(self) -> None:
+        try:
+            data = os.read(self._reading, CHUNK)
+        except BlockingIOError:
+            return
+        if not data:
+            self._loop.remove_reader(self._reading)
+            self._ended.set_result(None)
+            return
+        try:
+            self._on_output(data)
+        except Exception as error:  # noqa: BLE001 - the edge: it ends the command
+            self.broken = error
+            self._loop.remove_reader(self._reading)
+            self._ended.set_result(None)
+            self.failed.set_result(None)
+
+    async def drained(self) -> None:
+        """Wait for the end of the output, but not for what the command left running in the background."""
+        await asyncio.wait({self._ended}, timeout=_DRAIN)
+
+    def close(self) -> None:
+        """Let go of both ends."""
+        if self._open:
+            self._open = False
+            self._loop.remove_reader(self._reading)
+            os.close(self._reading)
+            if self.writing >= 0:
+                os.close(self.writing)
 
 
 async def end_group(process: asyncio.subprocess.Process) -> None:
@@ -81,19 +132,21 @@ async def end_group(process: asyncio.subprocess.Process) -> None:
 
 async def _group_gone(process: asyncio.subprocess.Process) -> None:
     await process.wait()
-    while True:
-        try:
-            os.killpg(process.pid, 0)
-        except (ProcessLookupError, PermissionError):
-            return
+    while _alive(process.pid):
         await asyncio.sleep(0.05)
 
 
-def _close_pipe(process: asyncio.subprocess.Process) -> None:
-    """asyncio has no public way to let go of a pipe that a background process holds open."""
-    transport = getattr(process, "_transport", None)
-    if transport is not None:
-        transport.close()
+def _alive(group: int) -> bool:
+    """Whether anything still runs in the group; a zombie that init has not collected yet does not."""
+    try:
+        os.killpg(group, 0)
+    except (ProcessLookupError, PermissionError):
+        return False
+    for other in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if os.getpgid(other.pid) == group and other.status() != psutil.STATUS_ZOMBIE:
+                return True
+    return False
 
 
 def _signal_name(number: int) -> str:

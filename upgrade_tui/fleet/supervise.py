@@ -233,8 +233,7 @@ class Supervisor:
         session.close()
         text = b"\n".join(said)[:_PROBE_LONGEST].decode("utf-8", "replace")
         known = facts(text, host.disks)
-        skew = known.clock - (before + after) / 2 if known and known.clock is not None else None
-        return known, skew
+        return known, _skew(before, known.clock if known else None, after)
 
     # -- sampling -----------------------------------------------------------------------------------------------------
 
@@ -243,12 +242,15 @@ class Supervisor:
     ) -> bool:
         """Run one sampler to its end. Whether it worked for a while."""
         state, host = self.state, self.state.host
-        meter = Meter(
-            host, known, sampler.name, state.clock, skew=skew, on_sample=state.on_sample, on_detail=state.on_detail
-        )
         if connection.is_closed():
             return False
         came: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def on_detail(detail: HostDetail) -> None:
+            if self._meter is meter:  # facts come first
+                state.on_detail(detail)
+
+        meter = Meter(host, known, sampler.name, state.clock, skew=skew, on_sample=state.on_sample, on_detail=on_detail)
 
         def on_lines(lines: list[bytes]) -> None:
             meter.feed(lines)
@@ -315,6 +317,13 @@ class Supervisor:
             if silent > max(STALL, 4 * self._interval):
                 _log.warning("%s: its sampler was silent for %.0f s and is started anew", self.state.name, silent)
                 self._stream.close()
+
+
+def _skew(before: float, theirs: float | None, after: float) -> float | None:
+    """By how many seconds a clock read between ``before`` and ``after`` is ahead; 0 where it may well be right."""
+    if theirs is None:
+        return None
+    return 0.0 if before <= theirs <= after else theirs - (before + after) / 2
 
 
 async def _closed_within(connection: asyncssh.SSHClientConnection, seconds: float) -> None:
