@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import subprocess
+from pathlib import Path
 from typing import get_args
 
 import msgspec
@@ -13,6 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.journal.journal_support import lines_of, some_events
+from tests.support import require
 from upgrade_tui.foreign import harmless
 from upgrade_tui.journal.errors import RefusedError
 from upgrade_tui.journal.format import GENESIS, KINDS, MAX_LINE, FormatError, UnknownKindError, decode, encode
@@ -199,3 +202,13 @@ def test_kinds_are_those_of_the_union() -> None:
     assert {"window.opened", "task.finished", "log.fenced"} <= KINDS
     assert len(KINDS) == len(get_args(Event))
     assert issubclass(Record, msgspec.Struct)
+
+
+def test_the_hash_can_be_checked_with_ordinary_tools(tmp_path: Path) -> None:
+    require("sed", "tail", "tr", "sha256sum")
+    lines = lines_of(some_events(3))
+    (tmp_path / "log.jsonl").write_bytes(b"".join(lines))
+    document = (Path(__file__).parents[2] / "docs" / "log-format.md").read_text()
+    command = next(line.strip() for line in document.splitlines() if line.startswith("    tail -n 1"))
+    run = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert run.stdout.split()[0] == json.loads(lines[-1])["h"]

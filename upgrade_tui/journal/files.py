@@ -96,7 +96,8 @@ class SegmentFile:
         except BaseException:
             os.close(self._fd)
             raise
-        self._identity = (found.st_dev, found.st_ino)
+        self._device, self._inode = found.st_dev, found.st_ino
+        self._name = os.fspath(path)
         self.size = found.st_size
 
     def commit(self, data: bytes) -> None:
@@ -107,14 +108,14 @@ class SegmentFile:
         self.size += len(data)
 
     def _check(self, expected: int) -> None:
-        name = self.path.name
         try:
-            found = self.path.lstat()
+            found = os.lstat(self._name)  # on the way of every event: no pathlib
         except FileNotFoundError:
-            raise MovedError(errno.ENOENT, f"{name} was renamed or removed") from None
-        if (found.st_dev, found.st_ino) != self._identity:
-            raise MovedError(errno.ESTALE, f"{name} was replaced by another file")
+            raise MovedError(errno.ENOENT, f"{self.path.name} was renamed or removed") from None
+        if found.st_ino != self._inode or found.st_dev != self._device:
+            raise MovedError(errno.ESTALE, f"{self.path.name} was replaced by another file")
         if found.st_size != expected:
+            name = self.path.name
             what = "truncated" if found.st_size < expected else "written to by somebody else"
             raise MovedError(errno.ESTALE, f"{name} was {what}: {found.st_size} bytes, not {expected}")
 
