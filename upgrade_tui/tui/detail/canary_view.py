@@ -18,7 +18,7 @@ from upgrade_tui.units import duration_text
 
 MEANS = {
     "healthy": "the last answers were as they should be",
-    "degraded": "a failure, or an answer that was too slow; not enough of them yet to call it failing",
+    "degraded": "a failure or a slow answer, not yet enough of them to be failing",
     "failing": "too many failures in a row",
     "no data": "no probe has said anything lately: neither good nor bad, and never taken for good",
 }
@@ -85,7 +85,10 @@ def probe_lines(spec: Canary, width: int) -> list[Line]:
     pairs = [
         ("every", f"{duration_text(spec.interval)}, given up after {duration_text(spec.timeout)}"),
         ("expects", expectation(spec)),
-        ("faster", f"than {millis(spec.max_latency)}; a slower answer is degraded" if spec.max_latency else ""),
+        (
+            "latency",
+            f"under {millis(spec.max_latency)}; slower is degraded" if spec.max_latency else "",
+        ),
         ("headers", ", ".join(spec.headers)),  # names only: values may be secrets
         ("TLS", "certificate is NOT verified" if not spec.verify and spec.probe in ("http", "tls") else ""),
     ]

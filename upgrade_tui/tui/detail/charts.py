@@ -152,25 +152,28 @@ def drawn(chart: Chart, series: Series, since: float, until: float, width: int, 
 
 
 def _title(chart: Chart, series: Series, known: Sequence[Point], until: float, width: int) -> Line:
-    """What it is, its newest value (or that of each part), its peak and when."""
-    out: list[Span] = [(chart.title, "title")]
+    """Name, newest value (or that of each part), peak and when, limit: as much as there is room for."""
+    parts: list[Line] = [((chart.title, "title"),)]
     for word, name in chart.says:
         last = next((p.mean for p in reversed(series_of(series, name)) if p.mean is not None), None)
         if last is not None:
-            out.append((f"  {word} {chart.text(last)}", "strong"))
+            parts.append(((f"  {word} {chart.text(last)}", "strong"),))
     if known:
         newest = known[-1].mean or 0.0
         hot = chart.limit is not None and newest >= chart.limit
         if not chart.says:
-            out.append((f"  {chart.text(newest)}", "bad" if hot else "strong"))
+            parts.append(((f"  {chart.text(newest)}", "bad" if hot else "strong"),))
         peak = max(known, key=lambda p: p.high if p.high is not None else p.mean or 0.0)
         value = peak.high if peak.high is not None else peak.mean or 0.0
         over = chart.limit is not None and value >= chart.limit
         ago = f" {duration_text(max(0.0, until - peak.ts), parts=1)} ago"
-        out.append((f"  peak {chart.text(value)}", "tight" if over else "plain"))
-        out.append((ago, "muted"))
+        parts.append(((f"  peak {chart.text(value)}", "tight" if over else "plain"), (ago, "muted")))
     if chart.limit is not None:
-        out.append((f"  limit {chart.text(chart.limit)}", "muted"))
+        parts.append(((f"  limit {chart.text(chart.limit)}", "muted"),))
+    out: list[Span] = []
+    for part in parts:
+        if length(out) + length(part) <= width:
+            out += part
     return cut(tuple(out), width)
 
 
@@ -197,7 +200,7 @@ def _axis(labels: int, cells: int, seconds: float) -> Line:
     left, right = f"-{duration_text(seconds, parts=1)}", "now"
     middle = f"-{duration_text(seconds / 2, parts=1)}" if cells >= 40 else ""
     text = left + middle.center(cells - len(left) - len(right)) + right
-    return ((" " * labels + "└", "muted"), (text[: max(0, cells)], "muted"))
+    return ((f"{'0':>{labels}}└", "muted"), (text[: max(0, cells)], "muted"))
 
 
 def grid(charts: Sequence[Callable[[int, int], list[Line]]], width: int, height: int) -> list[Line]:

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from upgrade_tui.tui.view import log
 from upgrade_tui.tui.view.scene import Scene
-from upgrade_tui.tui.view.spans import BLANK, Line, fit, wrapped
-from upgrade_tui.window.events import Record
+from upgrade_tui.tui.view.spans import BLANK, Line, Span, fit, wrapped
+from upgrade_tui.window.events import SYSTEM, Record
+from upgrade_tui.window.sentences import sentence
+
+INDENT = 11  # cells before a sentence: its time and its mark
+MOST = 300  # events: more than anybody scrolls through here
 
 
-def events(scene: Scene, records: Iterable[Record], width: int) -> list[Line]:
-    """Records as the log pane says them, the newest first."""
-    lines = [log.line(scene, record, width) for record in records]
-    return lines[::-1] or [(("nothing yet", "muted"),)]
+def events(scene: Scene, records: Sequence[Record], width: int, most: int = MOST) -> list[Line]:
+    """The newest ``most`` records, newest first: as the log pane says them, but long sentences go on below."""
+    out: list[Line] = []
+    for record in reversed(records[-most:]):
+        shade = log.tone(record.event)
+        mark = log.line(scene, record, 40)[1]
+        words: list[Span] = [(sentence(record.event), "plain" if shade == "run" else shade)]
+        if record.actor != SYSTEM:
+            words.insert(0, (f"{record.actor} ", "title"))
+        first, *rest = wrapped(tuple(words), max(16, width - INDENT))
+        out.append(((f"{scene.time(record.ts)} ", "muted"), mark, *first))
+        out += [((" " * INDENT, "muted"), *more) for more in rest]
+    if len(records) > most:
+        out.append(((f"and {len(records) - most} older ones, in the log pane", "muted"),))
+    return out or [(("nothing yet", "muted"),)]
 
 
 def section(out: list[Line], title: str, lines: Iterable[Line]) -> None:

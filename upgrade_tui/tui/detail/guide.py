@@ -16,7 +16,7 @@ from upgrade_tui.tui.view.spans import BLANK, Line
 from upgrade_tui.tui.words import STEPS
 
 SEE: tuple[tuple[str, str], ...] = (
-    ("clock", "until when you can still go back (rollback by), and the slack until then"),
+    ("clock", "until when you can still go back, and the slack until then"),
     ("steps", f"the plan; {STEPS['running'].text}, {STEPS['ready'].text} to start, {STEPS['done'].text}"),
     ("hosts", "real SSH servers on this machine; one of them misbehaves"),
     ("canaries", "is the service healthy? One will turn red and recover"),

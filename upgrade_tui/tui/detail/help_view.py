@@ -26,6 +26,8 @@ class Key(Struct, frozen=True):
 SCOPES = {"step": "On the step", "host": "On the host", "window": "On the window"}
 MOVING = frozenset(
     [
+        "focus_next",
+        "focus_previous",
         "pane",
         "next_pane",
         "move",
@@ -52,6 +54,7 @@ MOVING = frozenset(
         "page_right",
     ]
 )
+TEXTS = {"focus_next": "to the next pane or list", "focus_previous": "to the one before"}
 HIDDEN = {"copy_text", "help_quit", "screen.copy_text", "copy_selected_text"}
 
 WORDS: tuple[tuple[str, str], ...] = (
@@ -87,7 +90,7 @@ def grouped(keys: Iterable[Key]) -> list[tuple[str, list[Key]]]:
         same = name if name == "pane" else key.action
         before = groups[title].get(same)
         if before is None:
-            text = "to that pane" if name == "pane" else key.text
+            text = "to that pane" if name == "pane" else TEXTS.get(name, key.text)
             groups[title][same] = Key(key.shown, key.action, text, key.enabled)
         elif key.shown not in before.shown.split(" "):
             shown = f"{before.shown.split('-')[0]}-{key.shown}" if name == "pane" else f"{before.shown} {key.shown}"

@@ -9,15 +9,17 @@ from upgrade_tui.tui.detail.charts import Chart, meter, percent, plain, rate, ta
 from upgrade_tui.tui.detail.events_view import section
 from upgrade_tui.tui.view.hosts import BAD_UNITS, alert_texts, host_row
 from upgrade_tui.tui.view.scene import STALE, Scene
-from upgrade_tui.tui.view.spans import Line, Span, cut, fit, joined, wrapped
+from upgrade_tui.tui.view.spans import Line, Span, block, cut, fit, joined, wrapped
 from upgrade_tui.tui.view.steps import short
 from upgrade_tui.tui.words import Tone, link_word, step_word
 from upgrade_tui.units import bytes_text, duration_text
 from upgrade_tui.window.telemetry import HostFrame, Sample
 
+FEW_CORES = 8  # of more than these, each is one block
+
 ADVICE: dict[str, str] = {
     "connecting": "being connected; this takes seconds",
-    "lost": "tried again by itself, seconds apart; r tries at once",
+    "lost": "r tries at once",
     "refused": "nothing listens there: is sshd running, is the port right? r tries again",
     "unresolved": "its name has no address: check the plan's address and the name server, then r",
     "host key unknown": "compare its key with one you trust, add it to known_hosts, then r",
@@ -37,8 +39,11 @@ def header(scene: Scene, name: str, width: int) -> list[Line]:
     who = " · ".join(p for p in (spec.address, ", ".join(spec.groups), spec.note) if p)
     first: Line = ((f"{word.glyph} {word.word.upper()}  ", word.tone), (name, "strong"), (f"  {who}", "muted"))
     detail = (seen.detail if seen is not None else "") or state.detail
+    held = max(0.0, scene.now - state.since) if state.since is not None else None
     parts: list[Line | Span | None] = [
-        (f"for {duration_text(max(0.0, scene.now - state.since))}", "plain") if state.since is not None else None,
+        (f"{link} for {duration_text(max(0.0, scene.now - state.since))}", "plain")
+        if state.since is not None
+        else None,
         (detail, word.tone if link != "up" else "muted") if detail else None,
         (ADVICE[link], "strong") if link in ADVICE else None,
     ]
@@ -59,7 +64,7 @@ def _now(sample: Sample | None, age: float | None, width: int) -> Line:
         (f"cpu {percent(sample.cpu)}", tone),
         (f"memory {percent(sample.memory)}", tone),
         (f"load {plain(sample.load1)} on {sample.cores} cores", tone),
-        (f"{sample.tcp} TCP connections", tone),
+        (f"{sample.tcp} TCP", tone),
         (f"up {duration_text(sample.uptime)}", tone),
     ]
     lead: Span | None = (f"STALE, sampled {duration_text(age or 0.0)} ago:", "watch") if stale else None
@@ -117,8 +122,8 @@ def state_lines(scene: Scene, name: str, width: int) -> list[Line]:
 def _disks(out: list[Line], scene: Scene, name: str, sample: Sample, width: int) -> None:
     limits = {**scene.plan.watch.limits, **scene.plan.hosts[name].limits}
     limit = float(limits["disk"]) if "disk" in limits else None
-    mounts = min(max((len(d.mount) for d in sample.disks), default=1), max(8, width // 3))
-    bar = max(6, min(20, width - mounts - 38))
+    mounts = min(max((len(d.mount) for d in sample.disks), default=1), max(8, width * 2 // 5))
+    bar = max(6, min(20, width - mounts - 40))
     lines: list[Line] = []
     for d in sample.disks:
         if d.missing:
@@ -153,6 +158,9 @@ def _cores(out: list[Line], scene: Scene, name: str, width: int) -> None:
     """A bar a core, several in a row."""
     detail = scene.details.get(name)
     cores = detail.cores_busy if detail is not None else ()
+    if len(cores) > FEW_CORES:
+        section(out, f"Busy, core by core: {len(cores)} cores", _many_cores(cores, width))
+        return
     across = max(1, min(4, (width + 2) // 20))
     bar = max(4, min(16, (width + 2) // across - 14))
     lines: list[Line] = []
@@ -162,6 +170,15 @@ def _cores(out: list[Line], scene: Scene, name: str, width: int) -> None:
             row += [(f"{number:>3} ", "muted"), *meter(busy, bar), (table_cell(percent(busy), 6) + "  ", "plain")]
         lines.append(cut(tuple(row), width))
     section(out, "Busy, core by core", lines)
+
+
+def _many_cores(cores: Sequence[float], width: int) -> list[Line]:
+    """A block a core, in groups of eight; the busiest in numbers."""
+    groups = ["".join(block(busy, 100.0) for busy in cores[i : i + 8]) for i in range(0, len(cores), 8)]
+    lines = wrapped(((" ".join(groups), "run"),), width)
+    busiest = sorted(range(len(cores)), key=lambda i: -cores[i])[:3]
+    text = ", ".join(f"core {i} {percent(cores[i])}" for i in busiest)
+    return [*lines, cut(((f"busiest: {text}", "plain"),), width)]
 
 
 def _memory(sample: Sample, width: int) -> list[Line]:

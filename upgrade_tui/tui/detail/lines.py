@@ -41,6 +41,7 @@ class DetailLines(ScrollView, can_focus=True):
     DetailLines {
         background: transparent;
         scrollbar-size-vertical: 1;
+        scrollbar-gutter: stable;
         overflow-x: hidden;
         text-wrap: nowrap;
         text-overflow: ellipsis;
