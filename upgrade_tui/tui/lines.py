@@ -78,6 +78,7 @@ class LinePane(ScrollView, can_focus=True):
         border-subtitle-color: $tone-muted;
         overflow-x: hidden;
         scrollbar-size-vertical: 1;
+        scrollbar-gutter: stable;
         scrollbar-background: $background;
         scrollbar-background-hover: $background;
         scrollbar-background-active: $background;
@@ -217,6 +218,7 @@ class LinePane(ScrollView, can_focus=True):
                 return
             here = min(keys, key=lambda i: abs(i - self._at))
             self.selected = self.rows[here][0]
+            self.post_message(self.Moved(self))
         self._at = here
 
     def select(self, key: str, *, scroll: bool = True) -> None:

@@ -16,7 +16,7 @@ from upgrade_tui.tui.lines import Bar, LinePane
 from upgrade_tui.tui.palette import Verbs
 from upgrade_tui.tui.panes.canaries import CanariesPane
 from upgrade_tui.tui.panes.card import CardPane
-from upgrade_tui.tui.panes.clock import ClockPane
+from upgrade_tui.tui.panes.clock import ClockPane, SumsPane
 from upgrade_tui.tui.panes.hosts import HostsPane
 from upgrade_tui.tui.panes.log import LogPane
 from upgrade_tui.tui.panes.steps import StepsPane
@@ -66,6 +66,7 @@ class MainScreen(Screen[None]):
         self.current = 2
         self.zoomed = False
         self.clock = ClockPane()
+        self.sums = SumsPane()
         self.steps = StepsPane()
         self.hosts = HostsPane(self.history)
         self.card = CardPane()
@@ -85,6 +86,7 @@ class MainScreen(Screen[None]):
         with Container(id="panes"):
             yield self.clock
             yield TabBar(id="tabs")
+            yield self.sums
             yield self.steps
             yield self.hosts
             yield self.card
@@ -109,7 +111,7 @@ class MainScreen(Screen[None]):
         self.query_one(TitleBar).show(scene)
         self.query_one(Banner).show(scene)
         self._fit(len(canaries), len(hosts))
-        for pane in (*self.panes, self.card):
+        for pane in (*self.panes, self.sums, self.card):
             pane.show(scene)
         self._look_at_cursor()
         self._show_bars(scene)
@@ -134,6 +136,8 @@ class MainScreen(Screen[None]):
         found = [(VERBS[n], self.refusal(n) is None) for n in names]
         keys = [(v.shown, v.label, enabled) for v, enabled in found]
         general = [(key, label, True) for key, label in key_view.GENERAL]
+        if scene.state.phase == "closed":
+            general.insert(0, ("e", "write the report", True))
         self.query_one(KeyBar).show([*keys[:3], *general, *keys[3:]])
 
     # -- layout ---------------------------------------------------------------------------------------------------
@@ -144,8 +148,7 @@ class MainScreen(Screen[None]):
 
     def _fit(self, canaries: int, hosts: int) -> None:
         size = self.app.size
-        steps = len(self.ours.session.plan.steps)
-        wanted = layout_for(size.width, size.height, canaries, hosts, steps, self.zoomed, self.ours.guide)
+        wanted = layout_for(size.width, size.height, canaries, hosts, self.zoomed, self.ours.guide)
         if wanted != self.layout_now:
             self.layout_now = wanted
             self._apply(wanted)
@@ -160,9 +163,10 @@ class MainScreen(Screen[None]):
         for pane in self.panes[1:]:
             pane.display = not layout.solo or self.current == pane.NUMBER
             pane.set_class(layout.bare, "-bare")
-        self.clock.set_class(layout.bare, "-bare")
-        alone = layout.solo and self.current == 1
-        self.clock.styles.height = "1fr" if alone else layout.clock if layout.solo else "1fr"
+        for pane in (self.clock, self.sums):
+            pane.set_class(layout.bare, "-bare")
+        self.sums.display = layout.solo and self.current == 1
+        self.clock.styles.height = layout.clock if layout.solo else "1fr"
         if not layout.solo:
             box.styles.grid_rows = layout.rows
             box.styles.grid_columns = layout.widths
@@ -220,7 +224,7 @@ class MainScreen(Screen[None]):
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """The focused pane is the current one, however it got the focus."""
-        if isinstance(event.widget, LinePane) and event.widget in self.panes:
+        if isinstance(event.widget, LinePane) and event.widget is not self.card:
             self.current = event.widget.NUMBER
             if self.is_mounted and self.layout_now is not None:
                 self._apply(self.layout_now)
@@ -230,7 +234,8 @@ class MainScreen(Screen[None]):
     def action_pane(self, number: int) -> None:
         """To a pane; where only one fits it is shown instead."""
         self.current = number
-        pane = self.panes[number - 1]
+        solo = self.layout_now is not None and self.layout_now.solo
+        pane = self.sums if number == 1 and solo else self.panes[number - 1]
         pane.display = True
         pane.focus()
         if self.layout_now is not None:
@@ -249,6 +254,7 @@ class MainScreen(Screen[None]):
         """One pane alone under the clock, and back."""
         self.zoomed = not self.zoomed
         self._fit(len(self.canaries.every), len(self.hosts.every))
+        self.action_pane(self.current)
         self.paint(self.ours.scene())
 
     async def action_back(self) -> None:

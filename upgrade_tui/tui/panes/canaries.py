@@ -24,6 +24,7 @@ class CanariesPane(LinePane):
         self.every: list[view.CanaryRow] = []
         self._rows: dict[str, view.CanaryRow] = {}
         self._names = 10
+        self._two = False
 
     def title(self) -> str:
         """How many are healthy."""
@@ -39,8 +40,12 @@ class CanariesPane(LinePane):
         self._rows = {row.name: row for row in rows}
         self._names = view.name_width(rows, width)
         self.pinned = (view.header(self._names, width),)
-        return [(row.name, 0) for row in rows]
+        self._two = 2 * len(rows) + 1 <= self.scrollable_content_region.height
+        return [(row.name, part) for row in rows for part in ((0, 1) if self._two else (0,))]
 
     def draw(self, key: str, part: int, width: int) -> Line:
-        """A canary."""
-        return view.line(self._rows[key], self._names, width, self.history.canaries.get(key))
+        """A canary; what it found on a line of its own where there is room."""
+        if part:
+            return view.second_line(self._rows[key], width)
+        series = self.history.canaries.get(key)
+        return view.line(self._rows[key], self._names, width, series, two_lines=self._two)

@@ -1,15 +1,19 @@
-"""Pane 1: the four answers, the window as a bar, the big countdown; with room, how the clock comes to its numbers."""
+"""Pane 1: the four answers, the window as a bar, the big countdown; alone, how the clock comes to its numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from upgrade_tui.tui.lines import LinePane
 from upgrade_tui.tui.view import clock as view
 from upgrade_tui.tui.view.bigtext import CELLS, big
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import BLANK, Line, Span, cut, fit, length
+from upgrade_tui.window import clock
+
+if TYPE_CHECKING:
+    from upgrade_tui.tui.app import UpgradeApp
 
 WIDE = 110  # cells from which the big countdown has room beside the answers
 
@@ -20,7 +24,6 @@ class ClockPane(LinePane):
     NAME: ClassVar[str] = "clock"
     NUMBER: ClassVar[int] = 1
     CURSOR: ClassVar[bool] = False
-    big: bool = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,7 +41,8 @@ class ClockPane(LinePane):
         if self.view is None:
             return ()
         room = self.scrollable_content_region.height
-        self._drawn = compose(self.view, scene, width, room, count=self.big and width >= WIDE)
+        plain = cast("UpgradeApp", self.app).ascii
+        self._drawn = compose(self.view, scene, width, room, count=width >= WIDE, plain=plain)
         return [("", i) for i in range(len(self._drawn))]
 
     def draw(self, key: str, part: int, width: int) -> Line:
@@ -46,9 +50,34 @@ class ClockPane(LinePane):
         return self._drawn[part]
 
 
-def compose(shown: view.ClockView, scene: Scene, width: int, room: int, *, count: bool) -> list[Line]:
-    """The pane's lines for ``width`` cells and ``room`` lines: answers first, then the bar, then the arithmetic."""
-    side = countdown(shown) if count else []
+class SumsPane(LinePane):
+    """Pane 1 where it is looked at alone: every summand behind the clock's numbers."""
+
+    NAME: ClassVar[str] = "sums"
+    NUMBER: ClassVar[int] = 1
+    CURSOR: ClassVar[bool] = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._drawn: list[Line] = []
+
+    def title(self) -> str:
+        """What it is."""
+        return "rollback clock · how it comes to its numbers"
+
+    def rows_of(self, scene: Scene, width: int) -> Sequence[tuple[str, int]]:
+        """All lines at once: one a step."""
+        self._drawn = view.arithmetic(scene, clock.read(scene.state, scene.now))
+        return [("", i) for i in range(len(self._drawn))]
+
+    def draw(self, key: str, part: int, width: int) -> Line:
+        """As arranged."""
+        return cut(self._drawn[part], width)
+
+
+def compose(shown: view.ClockView, scene: Scene, width: int, room: int, *, count: bool, plain: bool) -> list[Line]:
+    """The pane's lines for ``width`` cells and ``room`` lines: answers first, then the bar."""
+    side = countdown(shown, plain) if count else []
     side_width = max([length(line) for line in side], default=0)
     left = width - (side_width + 3 if side else 0)
     lines = view.answers(shown, left, spare=max(0, room - 4 - 2))
@@ -60,14 +89,12 @@ def compose(shown: view.ClockView, scene: Scene, width: int, room: int, *, count
         lines += view.timeline(scene, shown.reading, width)
     elif room - len(lines) == 1:
         lines.append(view.timeline(scene, shown.reading, width)[0])
-    if room - len(lines) >= 6:
-        lines += [BLANK, *(cut(line, width) for line in view.arithmetic(scene, shown.reading))]
     return lines
 
 
-def countdown(shown: view.ClockView) -> list[Line]:
-    """The big number and, under it, what it is."""
-    digits = big(shown.countdown)
+def countdown(shown: view.ClockView, plain: bool) -> list[Line]:
+    """The big number and, under it, what it is. ``plain``: where there are no blocks to draw it with."""
+    digits = ("", shown.countdown) if plain else big(shown.countdown)
     wide = max(len(digits[0]), CELLS)
     lines: list[Line] = [((row.center(wide), shown.count_tone),) for row in digits]
     lines.append(((fit(shown.caption.center(wide), wide), shown.count_tone),))

@@ -11,6 +11,8 @@ from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import BLANK, Line
 from upgrade_tui.window.state import OVER
 
+MORE, WARNING, REMARK = 1, 2, 10  # parts of a step under its own line
+
 
 class StepsPane(LinePane):
     """The cursor follows the current step until the operator puts it elsewhere."""
@@ -22,8 +24,9 @@ class StepsPane(LinePane):
         super().__init__()
         self._rows: dict[str, view.StepRow] = {}
         self._phases: list[tuple[str, list[view.StepRow]]] = []
-        self._columns = view.Columns(8, 20, 15, 6, 8)
+        self._columns = view.Columns(8, 20, 11, 6, 8)
         self._current = ""
+        self._remarks: dict[str, list[Line]] = {}
         self._over = (0, 0)
 
     def title(self) -> str:
@@ -47,8 +50,12 @@ class StepsPane(LinePane):
             out.append(("", i))
             for row in rows:
                 out.append((row.id, 0))
-                out += [(row.id, 1)] if row.remark else [(row.id, 3)] if roomy else []
-                out += [(row.id, 2)] if row.irreversible and row.state in ("pending", "ready") else []
+                if row.remark:
+                    self._remarks[row.id] = view.remark_lines(row, width)
+                    out += [(row.id, REMARK + i) for i in range(len(self._remarks[row.id]))]
+                elif roomy:
+                    out.append((row.id, MORE))
+                out += [(row.id, WARNING)] if row.irreversible and row.state in ("pending", "ready") else []
         return out
 
     def _follow(self, scene: Scene) -> None:
@@ -63,8 +70,8 @@ class StepsPane(LinePane):
         if not key:
             return view.phase_line(*self._phases[part], width) if part < len(self._phases) else BLANK
         row = self._rows[key]
-        if part == 1:
-            return view.remark_line(row, self._columns, width)
-        if part == 3:
+        if part >= REMARK:
+            return self._remarks[key][part - REMARK]
+        if part == MORE:
             return view.more_line(row, width)
-        return view.warning_line(row, width) if part == 2 else view.line(row, self._columns, width)
+        return view.warning_line(row, width) if part == WARNING else view.line(row, self._columns, width)

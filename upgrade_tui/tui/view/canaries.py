@@ -9,8 +9,8 @@ from msgspec import Struct
 from upgrade_tui.foreign import one_line
 from upgrade_tui.tui.view.history import Series
 from upgrade_tui.tui.view.scene import Scene
-from upgrade_tui.tui.view.spans import Line, Span, cut, fit, spark
-from upgrade_tui.tui.words import Word, verdict_word, worst_first
+from upgrade_tui.tui.view.spans import Line, Span, cut, fit, fitting, spark
+from upgrade_tui.tui.words import Tone, Word, verdict_word, worst_first
 from upgrade_tui.units import duration_text
 from upgrade_tui.window.telemetry import Verdict
 
@@ -42,12 +42,15 @@ def canary_row(scene: Scene, name: str) -> CanaryRow:
     interval = float(spec.interval) if spec is not None else 5.0
     limit = float(spec.max_latency) if spec is not None and spec.max_latency is not None else 0.5
     latency = seen.latency if seen is not None else None
+    stale, word = age is None or age > 2 * interval + 3.0, verdict_word(verdict)
+    if stale and verdict == "healthy":
+        word = word._replace(glyph="◌", tone="muted")  # it was, when it was last asked
     return CanaryRow(
-        name=name, verdict=verdict, word=verdict_word(verdict), since=state.since,
+        name=name, verdict=verdict, word=word, since=state.since,
         held=max(0.0, scene.now - state.since) if state.since is not None else None,
         latency=latency, value=_value(spec.probe if spec else "", latency, seen.value if seen else None),
         ceiling=limit, detail=(seen.detail if seen is not None else "") or state.detail,
-        stale=age is None or age > 2 * interval + 3.0,
+        stale=stale,
         on_fail=ON_FAIL.get(spec.on_fail if spec is not None else "", ""),
     )  # fmt: skip
 
@@ -77,19 +80,27 @@ def name_width(rows: Iterable[CanaryRow], width: int) -> int:
     return min(max([8, *(len(row.name) for row in rows)]), max(10, width // 3), 24)
 
 
+def second_line(row: CanaryRow, width: int) -> Line:
+    """Where there is room: what the last probe found, and what its failure does."""
+    tone: Tone = row.word.tone if row.verdict in ("degraded", "failing") else "muted"
+    stale = "not probed lately" if row.stale and row.verdict != "no data" else ""
+    then = f"when failing: {row.on_fail}" if row.on_fail else ""
+    return (("    ", "muted"), *fitting([(row.detail, tone), (stale, "watch"), (then, "muted")], width - 4))
+
+
 def header(names: int, width: int) -> Line:
     """The columns' names."""
     text = "  " + fit("canary", names) + " " + fit("verdict", 9) + fit("last", 8, right=True)
     if width >= 60:
         text += "  " + fit("last minute", _spark_width(width))
-    return ((fit(text + "  for   what it found", width), "muted"),)
+    return ((fit(text + "  for   found", width), "muted"),)
 
 
 def _spark_width(width: int) -> int:
     return 20 if width >= 90 else 11
 
 
-def line(row: CanaryRow, names: int, width: int, series: Series | None) -> Line:
+def line(row: CanaryRow, names: int, width: int, series: Series | None, *, two_lines: bool = False) -> Line:
     """A canary's line."""
     tone = row.word.tone
     out: list[Span] = [
@@ -107,5 +118,6 @@ def line(row: CanaryRow, names: int, width: int, series: Series | None) -> Line:
     held = duration_text(row.held, parts=1).replace(" ", "") if row.held is not None else "–"
     out.append(("  " + fit(held, 6), "muted"))
     detail = f"not probed lately; {row.detail}" if row.stale and row.verdict != "no data" else row.detail
-    out.append((one_line(detail), tone if row.verdict in ("degraded", "failing") else "muted"))
+    if not two_lines:
+        out.append((one_line(detail), tone if row.verdict in ("degraded", "failing") else "muted"))
     return cut(tuple(out), width)

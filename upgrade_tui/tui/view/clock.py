@@ -53,7 +53,7 @@ def where(scene: Scene) -> tuple[Line | Span | None, ...]:
     lead: list[Line | Span | None] = []
     if state.phase == "paused":
         by = f" by {state.paused_by}" if state.paused_by else ""
-        lead.append((f"{PHASES['paused'].text.upper()}{by}: {state.reason or 'no reason given'}", "tight"))
+        lead.append((f"{PHASES['paused'].text.upper()}{by}", "tight"))
     if scene.now < state.start and state.phase != "new":
         lead.append((f"starts in {clock_text(state.start - scene.now)}", "strong"))
     spec = scene.plan.step(state.current) if state.current else None
@@ -74,6 +74,7 @@ def where(scene: Scene) -> tuple[Line | Span | None, ...]:
         (progress, "plain") if progress else None,
         (f"{len(more)} more running", "run") if more else None,
         (row.who, "plain") if row.who else None,
+        (f"paused: {state.reason or 'no reason given'}", "tight") if state.phase == "paused" else None,
     )
 
 
@@ -82,21 +83,21 @@ def where(scene: Scene) -> tuple[Line | Span | None, ...]:
 
 def health(scene: Scene, rows: list[host_view.HostRow], canaries: list[canary_view.CanaryRow]) -> tuple[Line, ...]:
     """The worst host and the worst canary in words, or that all is well; then the same, shorter."""
-    if scene.stale and scene.lost is None and scene.state.phase != "closed":
+    if scene.stale and scene.state.phase != "closed":
         age = f" for {duration_text(scene.frame_age)}" if scene.frame_age is not None else " yet"
-        return (((f"◌ no measurements{age}: what follows is old", "watch"),),)
+        return (joined([(f"◌ not known: no measurements{age}", "watch"), _host_health(rows, 1, known=False)]),)
     forms = []
     for brevity in range(3):
         parts = [p for p in (_host_health(rows, brevity), _canary_health(canaries, brevity)) if p is not None]
         parts.sort(key=lambda part: worst_first(part[1]))
-        forms.append(joined([("◌ not live", "watch") if scene.stale else None, *parts]))
+        forms.append(joined(parts))
     return tuple(forms)
 
 
-def _host_health(rows: list[host_view.HostRow], brevity: int) -> Span | None:
-    if not rows:
-        return None
+def _host_health(rows: list[host_view.HostRow], brevity: int, *, known: bool = True) -> Span | None:
     every, need = len(rows), host_view.needy(rows)
+    if not need and not (known and rows):
+        return None
     if not need:
         return (f"● {every} host{'s' if every != 1 else ''} up", "good")
     shown = 3 if brevity < 2 else 1
@@ -114,7 +115,7 @@ def _canary_health(rows: list[canary_view.CanaryRow], brevity: int) -> Span | No
     if not bad:
         return (f"● {len(rows)} {'canary' if len(rows) == 1 else 'canaries'} healthy", "good")
     first = bad[0]
-    more = f", {len(bad) - 1} more not healthy" if len(bad) > 1 else ""
+    more = (f", {len(bad) - 1} more not healthy" if brevity < 2 else f" +{len(bad) - 1}") if len(bad) > 1 else ""
     detail = f": {first.detail}" if first.detail and brevity == 0 else ""
     return (f"{first.word.glyph} {first.name} {first.word.word}{more}{detail}", first.word.tone)
 
@@ -162,7 +163,10 @@ def _no_return_ahead(scene: Scene) -> str:
 
 def _finish(scene: Scene, reading: clock.Reading) -> tuple[Line | Span | None, ...]:
     if scene.state.phase == "closed":
-        return ((f"the window was {scene.time(reading.start)} to {scene.time(reading.end)}", "muted"),)
+        early = reading.end - (scene.state.closed or scene.now)
+        judged = f"{duration_text(early)} before its end" if early >= 0 else f"{duration_text(-early)} AFTER its end"
+        planned = f"window {scene.time(reading.start, seconds=False)} to {scene.time(reading.end, seconds=False)}"
+        return ((f"closed {judged}", "good" if early >= 0 else "bad"), (planned, "plain"))
     word = level_word(reading.forecast_level)
     if reading.forecast_level == "over":
         ended = f"✗ the window ended at {scene.time(reading.end)}"

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from upgrade_tui.tui.view.history import Series
 from upgrade_tui.tui.view.scene import STALE, Scene
-from upgrade_tui.tui.view.spans import Line, Span, clip, cut, fit, joined, spark
+from upgrade_tui.tui.view.spans import Line, Span, clip, cut, fit, fitting, spark
 from upgrade_tui.tui.words import Tone, Word, link_word
 from upgrade_tui.units import duration_text
 from upgrade_tui.window.state import HostState
@@ -20,6 +20,7 @@ _DOWN = frozenset({"lost", "refused", "unresolved", "host key unknown", "host ke
 _STALE_WORD = Word("◌", ".", "stale", "watch")
 _LIMIT_WORD = Word("▲", "!", "over limit", "tight")
 _UNIT_WORD = Word("▲", "!", "unit", "bad")
+_WAS_UP = Word("◌", ".", "was up", "muted")
 _WAITING_WORD = Word("◌", ".", "no sample", "watch")
 
 
@@ -69,7 +70,7 @@ def _trouble(
         text = "no sample yet" if age is None else f"no sample for {duration_text(age)}"
         found.append((3, _WAITING_WORD if age is None else _STALE_WORD, text, text))
     if not found:
-        return link_word(link), 9, (), ""
+        return _WAS_UP if link == "up" and seen is None else link_word(link), 9, (), ""
     found.sort(key=lambda each: each[0])
     return found[0][1], found[0][0], tuple(f[2] for f in found), found[0][3]
 
@@ -195,14 +196,15 @@ def second_line(row: HostRow, scene: Scene, width: int) -> Line:
     if row.sample is None:
         return (indent, (f"address {scene.plan.hosts[row.name].address}", "muted"))
     s = row.sample
-    parts: list[Span] = [
-        (f"load {s.load1:.1f} of {s.cores}", "muted"),
-        (f"in {rate(s.received)} out {rate(s.sent)}", "muted"),
+    old = f"{duration_text(row.age)} ago: " if row.age is not None and row.age >= STALE else ""
+    parts: list[Line | Span | None] = [
+        (f"{old}load {s.load1:.1f} of {s.cores}", "muted"),
         *((f"{d.mount} {d.percent:.0f} %" if not d.missing else f"{d.mount} not mounted", "muted") for d in s.disks),
     ]
     units = scene.details[row.name].units if row.name in scene.details else {}
     parts += [(f"{unit} {word}", "muted" if word not in BAD_UNITS else "bad") for unit, word in units.items()]
-    return cut((indent, *joined(parts)), width)
+    parts.append((f"in {rate(s.received)} out {rate(s.sent)}", "muted"))
+    return (indent, *fitting(parts, width - 4))
 
 
 def _number(value: float, hot: bool, tone: Tone) -> Span:

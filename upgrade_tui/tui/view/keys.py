@@ -8,16 +8,18 @@ from upgrade_tui.window.state import OVER, UNSETTLED
 
 GENERAL: tuple[tuple[str, str], ...] = (
     ("enter", "details"),
-    ("/", "filter"),
-    ("z", "zoom"),
     ("?", "help"),
     (":", "commands"),
+    ("/", "filter"),
     ("q", "leave"),
+    ("z", "zoom"),
 )
 
 
 def verbs_now(scene: Scene, pane: str, step: str) -> list[str]:
     """Names of the verbs that belong to what is under the cursor, most useful first."""
+    if scene.state.phase == "closed":
+        return []
     if pane == "hosts":
         return ["reconnect", "note"]
     state, spec = scene.state.steps.get(step), scene.plan.step(step)
@@ -29,6 +31,8 @@ def verbs_now(scene: Scene, pane: str, step: str) -> list[str]:
         "gate": ["go", "nogo"],
         "bake": ["start"],
     }[spec.what]
+    if state.state == "running":
+        out = [verb for verb in out if verb != "start"]
     if state.state in OVER:
         out = ["untick"] if spec.what == "manual" or state.state == "skipped" else []
     if any(t.state in UNSETTLED for t in state.tasks.values()):

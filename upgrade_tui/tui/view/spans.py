@@ -16,6 +16,7 @@ Span = tuple[str, Tone]
 Line = tuple[Span, ...]
 
 BLANK: Line = ()
+_WORTH_CUTTING = 24  # cells: less than that of a text says nothing
 BLOCKS = "▁▂▃▄▅▆▇█"
 
 
@@ -98,7 +99,7 @@ def joined(parts: Iterable[Line | Span | None], joint: str = " · ") -> Line:
     """Parts with a muted joint between them; None and empty parts are left out."""
     out: list[Span] = []
     for part in parts:
-        if not part:
+        if not part or part[0] == "":
             continue
         if out:
             out.append((joint, "muted"))
@@ -113,8 +114,13 @@ def fitting(parts: Iterable[Line | Span | None], width: int) -> Line:
     """``joined``, leaving out the parts that do not fit; the first is cut rather than left out."""
     kept: list[Line | Span] = []
     for part in parts:
-        if part and (not kept or length(joined([*kept, part])) <= width):
-            kept.append(part)
+        if not part:
+            continue
+        if kept and length(joined([*kept, part])) > width:
+            if width - length(joined(kept)) >= _WORTH_CUTTING and isinstance(part[0], str):
+                return cut(joined([*kept, part]), width)
+            continue
+        kept.append(part)
     return cut(joined(kept), width)
 
 

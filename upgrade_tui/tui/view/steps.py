@@ -9,7 +9,7 @@ from msgspec import Struct
 from upgrade_tui.plan.estimate import step_seconds
 from upgrade_tui.plan.model import Step
 from upgrade_tui.tui.view.scene import Scene
-from upgrade_tui.tui.view.spans import Line, Span, bar, clip, cut, fit, joined
+from upgrade_tui.tui.view.spans import Line, Span, bar, clip, cut, fit, wrapped
 from upgrade_tui.tui.words import Tone, Word, step_word, worst_first
 from upgrade_tui.units import duration_text
 from upgrade_tui.window.state import OVER, StepState
@@ -78,15 +78,15 @@ def progress(step: StepState) -> str:
 
 
 def trouble_text(step: StepState) -> str:
-    """``failed on api3: exit 2; unknown on db1: ...``: what somebody must look at."""
-    parts = []
+    """``unknown on db1, failed on api3: the link broke; exit 2``: what somebody must look at."""
+    where, why = [], []
     for state in _NEEDY:
         tasks = [t for t in step.tasks.values() if t.state == state]
         if tasks:
             names = ", ".join(t.host for t in tasks[:3]) + (f" and {len(tasks) - 3} more" if len(tasks) > 3 else "")
-            why = tasks[0].reason or tasks[0].last_line
-            parts.append(f"{state} on {names}" + (f": {why}" if why else ""))
-    return "; ".join(parts)
+            where.append(f"{state} on {names}")
+            why.append(tasks[0].reason or tasks[0].last_line)
+    return ", ".join(where) + (": " if any(why) else "") + "; ".join(w for w in why if w)
 
 
 def _share(step: StepState, spec: Step, elapsed: float | None, planned: float) -> float | None:
@@ -182,7 +182,7 @@ def columns(rows: list[StepRow], width: int) -> Columns:
     """Id and state always; then time, then the title in what is left, then the person."""
     ident = min(max([4, *(len(r.id) for r in rows)]), 14 if width < 90 else 20)
     who = min(max([3, *(len(r.who) for r in rows)]), 8)
-    time = 15 if width >= 60 else 8
+    time = 11
     state = max([7, *(len(r.word.word) for r in rows)]) + 1
     title = width - 2 - ident - 1 - state - time - 1 - who - 1
     if title < 12:
@@ -202,7 +202,7 @@ def phase_line(phase: str, rows: list[StepRow], width: int) -> Line:
 def header(cols: Columns) -> Line:
     """The columns' names."""
     text = "  " + fit("step", cols.id + 1) + fit("", cols.title) + fit("state", cols.state)
-    text += fit("took / planned" if cols.time >= 15 else "time", cols.time, right=True)
+    text += fit("took/plan", cols.time, right=True)
     return ((text + (" " + fit("who", cols.who) if cols.who else ""), "muted"),)
 
 
@@ -215,39 +215,41 @@ def line(row: StepRow, cols: Columns, width: int) -> Line:
         (fit(row.id, cols.id) + " ", "strong" if row.state in ("running", "ready", "failed", "unknown") else quiet),
         (fit(row.title, cols.title - 1) + " " if cols.title else "", quiet),
         (fit(row.word.word, cols.state), row.word.tone),
-        (fit(_times(row, cols.time), cols.time, right=True), _time_tone(row)),
+        (fit(_times(row), cols.time, right=True), _time_tone(row)),
     ]
     if cols.who:
         out.append((" " + fit(row.who, cols.who), "muted"))
     return cut(tuple(out), width)
 
 
-def _times(row: StepRow, width: int) -> str:
-    planned = short(row.planned)
-    if width < 15:
-        return short(row.elapsed) if row.elapsed is not None else planned
-    return f"{short(row.elapsed)} / {planned}" if row.elapsed is not None else planned
+def _times(row: StepRow) -> str:
+    return f"{short(row.elapsed)}/{short(row.planned)}"
 
 
 def _time_tone(row: StepRow) -> Tone:
     if row.elapsed is None:
         return "muted"
-    if row.state == "running" and row.elapsed > row.planned:
+    if row.elapsed > row.planned * (1.0 if row.state == "running" else 1.5):
         return "tight"
     return "plain" if row.state == "running" else "muted"
 
 
-def remark_line(row: StepRow, cols: Columns, width: int) -> Line:
-    """The second line: progress, votes, what went wrong; and the point of no return ahead."""
-    indent: Span = (" " * 4, "muted")
+def remark_lines(row: StepRow, width: int) -> list[Line]:
+    """Under a step: progress, votes, what went wrong. What went wrong may take three lines."""
     tone: Tone = row.word.tone if row.word.tone in ("bad", "unknown", "tight") else "run"
     if row.state == "skipped":
         tone = "muted"
+    indent: Span = (" " * 4, tone)
     if row.share is None:
-        return cut((indent, (row.remark, tone)), width)
+        pieces = wrapped(((row.remark, tone),), width - 4)
+        if len(pieces) > 3:
+            pieces = [*pieces[:2], cut((*pieces[2], *pieces[3]), width - 4)]
+        return (
+            [(indent, *piece) for piece in pieces] if tone in ("bad", "unknown") else [cut((indent, *pieces[0]), width)]
+        )
     full, empty = bar(row.share, max(6, min(16, width // 6)))
     text = clip(row.remark, width - len(full) - len(empty) - 6)
-    return joined([((indent), (full, tone), (empty, "muted"), (" " + text, tone))])
+    return [(indent, (full, tone), (empty, "muted"), (" " + text, tone))]
 
 
 def more_line(row: StepRow, width: int) -> Line:
@@ -261,12 +263,14 @@ def warning_line(row: StepRow, width: int) -> Line:
 
 
 def short(seconds: float | None) -> str:
-    """A duration in at most seven cells: ``3:12``, ``12m``, ``1h04m``."""
+    """A duration in at most six cells: ``48s``, ``3m12s``, ``24m``, ``1h04m``; seconds only below ten minutes."""
     if seconds is None:
         return "–"
     whole = round(seconds)
     if whole >= 3600:
         return f"{whole // 3600}h{whole % 3600 // 60:02}m"
+    if whole >= 600:
+        return f"{whole // 60}m"
     if whole >= 60:
         return f"{whole // 60}m{whole % 60:02}s" if whole % 60 else f"{whole // 60}m"
     return f"{whole}s"
