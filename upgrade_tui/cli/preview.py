@@ -60,7 +60,10 @@ class Moments:
         if self._first is None:
             sign, seconds = ("-", self.start - moment) if moment < self.start else ("+", moment - self.start)
             return f"{sign}{int(seconds) // 3600}:{int(seconds) % 3600 // 60:02}"
-        at = datetime.fromtimestamp(moment, self._first.tzinfo)
+        try:
+            at = datetime.fromtimestamp(moment, self._first.tzinfo)
+        except (ValueError, OverflowError, OSError):
+            return "never"  # a rollback that would take years
         days = (at.date() - self._first.date()).days
         return f"{at:%H:%M}" + (f" {days:+d}" if days else "")
 

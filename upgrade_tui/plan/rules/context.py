@@ -14,6 +14,7 @@ from upgrade_tui.units import duration_text
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 NAME_HINT = "up to 64 letters, digits, `.`, `_` and `-`, beginning with a letter or digit: files are named after it"
+LONGEST = 31 * 86400.0  # seconds: no window, and nothing in one, takes longer
 
 
 class Context:
@@ -57,10 +58,12 @@ class Context:
                 self.warn((*path, position), f"{shown(name)} is in this list twice", "once is enough")
 
     def positive(self, path: Path, value: float | None) -> bool:
-        """Reports a duration that is not above 0. True if it is fine, or not there."""
-        if value is None or value > 0 or self.broken(path):
+        """Reports a duration that is not above 0, or beyond any window. True if it is fine, or not there."""
+        if value is None or 0 < value <= LONGEST or self.broken(path):
             return True
-        self.error(path, f"`{path[-1]}` must be longer than 0", 'write "30s", "5m" or "1h30m"')
+        what = "longer than 0" if value <= 0 else f"at most {duration_text(LONGEST)}"
+        self.error(path, f"`{path[-1]}` must be {what}", 'write "30s", "5m" or "1h30m"')
+        self.findings.breaks(path)
         return False
 
     def shorter(self, path: Path, value: float | None, estimate: float) -> None:

@@ -138,7 +138,7 @@ def _rollback(context: Context, place: Path, undo: Rollback) -> None:
     context.positive((*place, "estimate"), undo.estimate)
     if context.positive((*place, "timeout"), undo.timeout):
         context.shorter((*place, "timeout"), undo.timeout, undo.estimate)
-    if context.broken(place):
+    if context.broken((*place, "run"), (*place, "manual")):
         return
     ways = [way for way in ("run", "manual") if getattr(undo, way) is not None]
     if len(ways) != 1:

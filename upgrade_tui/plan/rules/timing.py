@@ -5,7 +5,7 @@ from __future__ import annotations
 from upgrade_tui.plan.diagnostics import Path
 from upgrade_tui.plan.estimate import batches_of, rollback_seconds, schedule, window_end, window_start
 from upgrade_tui.plan.model import Plan
-from upgrade_tui.plan.rules.context import Context
+from upgrade_tui.plan.rules.context import LONGEST, Context
 from upgrade_tui.plan.shape import shown
 from upgrade_tui.units import duration_text
 
@@ -49,6 +49,9 @@ def _window(context: Context) -> bool:
             )
         elif window.end.at <= window.start.at and not context.broken(("window", "start")):
             context.error(end, "the window ends before it starts", f"an end after {window.start.at.isoformat()}")
+    for key, moment in (("start", window.start.at), ("end", window.end.at if window.end else None)):
+        if moment is not None and not 2000 <= moment.year <= 9000:
+            context.error(("window", key), f"`{key}` is in the year {moment.year}", "is the year mistyped?")
     context.positive(("window", "duration"), window.duration)
     context.positive(("window", "rto"), window.rto)
     if len(context.findings.found) > found or context.broken(
@@ -56,6 +59,10 @@ def _window(context: Context) -> bool:
     ):
         return False
     length = window_end(context.plan, 0.0) - window_start(context.plan, 0.0)
+    if length > LONGEST:
+        message = f"the window is {duration_text(length)} long, and a window has at most {duration_text(LONGEST)}"
+        context.error(_length_path(context), message, "is a year or a month mistyped?")
+        return False
     if window.margin >= length:
         where: Path = ("window", "margin") if "margin" in given else _length_path(context)
         context.error(
