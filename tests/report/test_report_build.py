@@ -1,0 +1,265 @@
+"""The document: what it says, that it says nothing the log does not prove, and that no log makes it fail."""
+
+from __future__ import annotations
+
+import random
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from tests.golden import MOMENTS, golden
+from tests.report.report_support import OPENED_AT, opened, report_of, small_plan, told
+from upgrade_tui.report import html, markdown, tables
+from upgrade_tui.report.build import Source, build
+from upgrade_tui.report.model import Report
+from upgrade_tui.report.times import moment
+from upgrade_tui.report.write import json_text
+from upgrade_tui.window import events as ev
+
+
+def render_all(report: Report) -> None:
+    for render in (markdown.render, html.render, tables.steps_csv, tables.timeline_csv, json_text):
+        assert render(report)
+
+
+# -- never fails ------------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=60, deadline=None)
+@given(moment=st.sampled_from(MOMENTS), share=st.floats(0, 1), hostile=st.booleans())
+def test_any_beginning_of_a_window_gives_a_report_in_every_format(moment: str, share: float, hostile: bool) -> None:
+    window = golden(moment, hostile=hostile)
+    report = build(window.plan, window.records[: round(share * len(window.records))])
+    render_all(report)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32), other=st.booleans())
+def test_events_in_any_order_of_any_plan_give_a_report(seed: int, other: bool) -> None:
+    rng = random.Random(seed)
+    records = rng.choices(golden("closed").records, k=rng.randint(1, 80))
+    records = [replace(r, seq=i * rng.randint(1, 3)) for i, r in enumerate(records, 1)]
+    render_all(build(small_plan() if other else golden("closed").plan, records))
+
+
+@pytest.mark.parametrize("ts", [-1.0, 0.0, 4e18, float("inf"), float("nan")])
+def test_a_moment_outside_every_calendar_is_moved_to_its_edge(ts: float) -> None:
+    assert moment(ts, ZoneInfo("Pacific/Kiritimati")).utc[:4] in ("1970", "9998", "9999")
+
+
+def test_an_empty_log_says_that_the_window_was_not_opened() -> None:
+    report = build(small_plan(), [])
+    assert report.summary.outcome == "not opened"
+    assert report.as_of is None
+    assert report.integrity.records == 0
+    assert "The window was not opened." in markdown.render(report)
+
+
+# -- what it says -----------------------------------------------------------------------------------------------------
+
+
+def test_the_golden_night_in_numbers() -> None:
+    n = report_of("closed").numbers
+    assert (n.steps, n.steps_done, n.tasks, n.tasks_done) == (14, 14, 21, 21)
+    assert (n.canary_failures, n.alerts, n.overrides, n.pauses, n.takeovers, n.reboots) == (1, 2, 3, 1, 1, 1)
+    assert n.paused_seconds == 700.0
+    assert n.no_return == "drop-15"
+
+
+def test_the_lowest_slack_is_what_the_clock_read_at_its_worst() -> None:
+    records = told(
+        (0, opened()),
+        (1, ev.StepIntent(step="one", attempt=1, batches=(("web1",),))),
+        (1, ev.TaskStarted(step="one", host="web1", attempt=1)),
+        (5, ev.TaskFinished(step="one", host="web1", attempt=1, exit=0, seconds=240)),
+        (5, ev.StepFinished(step="one", attempt=1, outcome="done")),
+        (60, ev.NoteAdded(text="nothing new")),
+    )
+    n = build(small_plan(), records).numbers
+    assert n.lowest_slack == (120 - 10 - 5 - 60) * 60  # window, margin, rollback of one batch, an hour later
+    assert n.lowest_slack_seq == 6
+
+
+def test_a_step_is_measured_from_its_first_start_to_its_last_end() -> None:
+    report = build(small_plan(), told(
+        (0, opened()),
+        (2, ev.StepIntent(step="one", attempt=1, batches=(("web1",),))),
+        (3, ev.TaskStarted(step="one", host="web1", attempt=1)),
+        (6, ev.TaskFinished(step="one", host="web1", attempt=1, exit=7, seconds=180, last_line="no space")),
+        (6, ev.StepFinished(step="one", attempt=1, outcome="failed", reason="1 of 1 failed")),
+        (8, ev.StepIntent(step="one", attempt=2, batches=(("web1",),))),
+        (8, ev.TaskStarted(step="one", host="web1", attempt=2)),
+        (17, ev.TaskFinished(step="one", host="web1", attempt=2, exit=0, seconds=540)),
+        (17, ev.StepFinished(step="one", attempt=2, outcome="done")),
+    ))  # fmt: skip
+    row, task = report.steps[0], report.tasks[0]
+    assert (row.state, row.attempts, row.seconds, row.deviation, row.start_deviation) == ("done", 2, 900, 300, 120)
+    assert [span.state for span in row.spans] == ["failed", "done"]
+    assert (task.sent, task.earlier) == (2, ("exit 7 (no space)",))
+    assert "one ended failed: 1 of 1 failed" in [lesson.text for lesson in report.lessons.badly]
+
+
+def test_a_jump_of_the_wall_clock_is_not_counted_as_time() -> None:
+    records = told(
+        (0, opened()), (1, ev.StepIntent(step="two", attempt=1)), (2, ev.StepTicked(step="two")),
+    )  # fmt: skip
+    records[2] = replace(records[2], ts=records[2].ts + 3600)
+    assert build(small_plan(), records).steps[1].seconds == 60.0
+
+
+def test_a_tick_without_a_start_has_no_length_of_its_own() -> None:
+    row = build(small_plan(), told((0, opened()), (9, ev.StepTicked(step="two")))).steps[1]
+    assert (row.state, row.seconds, row.deviation, row.started) == ("done", None, None, None)
+    assert row.finished is not None
+
+
+def test_a_tick_that_was_taken_back_leaves_the_step_not_begun_and_a_decision_behind() -> None:
+    report = build(small_plan(), told(
+        (0, opened()), (9, ev.StepTicked(step="two")), (10, ev.StepUnticked(step="two", reason="wrong one")),
+    ))  # fmt: skip
+    assert (report.steps[1].state, report.steps[1].finished) == ("pending", None)
+    assert [(d.who, d.why) for d in report.decisions] == [("mei", "wrong one")]
+
+
+def test_a_new_conductor_connecting_to_its_hosts_is_no_lost_host() -> None:
+    hosts = {row.host: row for row in report_of("closed").hosts}
+    assert hosts["db1"].times_lost == 0
+    assert (hosts["api3"].times_lost, hosts["api3"].lost_seconds) == (1, 530.0)
+    assert (hosts["lb2"].times_lost, hosts["lb2"].reboots) == (1, 1)
+
+
+def test_an_alert_lasts_until_it_clears_or_the_log_ends() -> None:
+    crossed = ev.LimitCrossed(host="web1", metric="memory", value=91, limit=90)
+    cleared = ev.LimitCleared(host="web1", metric="memory", value=80, limit=90)
+    worse = ev.LimitCrossed(host="web1", metric="memory", value=99, limit=90)
+    report = build(small_plan(), told((0, opened()), (1, crossed), (2, worse), (4, cleared), (5, crossed),
+                                      (8, ev.NoteAdded(text="x"))))  # fmt: skip
+    assert [(a.seconds, a.worst, a.ended is None) for a in report.alerts] == [(180, 99, False), (180, 91, True)]
+    assert "Still open: web1, memory is over its limit" in [lesson.text for lesson in report.lessons.actions]
+
+
+def test_canary_time_by_verdict_and_the_risk_it_watches() -> None:
+    report = build(small_plan(), told(
+        (0, opened()),
+        (1, ev.CanaryVerdict(canary="web", verdict="healthy", before="no data")),
+        (4, ev.CanaryVerdict(canary="web", verdict="degraded", before="healthy", latency=0.4)),
+        (5, ev.CanaryVerdict(canary="web", verdict="failing", before="degraded", failures=3)),
+        (9, ev.CanaryVerdict(canary="web", verdict="healthy", before="failing", latency=0.05)),
+        (20, ev.WindowClosed(outcome="abandoned", reason="late")),
+    ))  # fmt: skip
+    canary, risk = report.canaries[0], report.risks[0]
+    assert (canary.healthy_seconds, canary.degraded_seconds, canary.failing_seconds) == (840, 60, 240)
+    assert (canary.failures, canary.worst_latency) == (1, 0.4)
+    assert (risk.outcome, risk.fired, risk.evidence) == ("showed", ("web",), (3, 4))
+
+
+def test_one_hand_settling_many_hosts_is_one_decision() -> None:
+    window = golden("trouble")
+    hosts = ("api1", "api3", "api4")
+    settled = [ev.TaskSettled(step="api", host=h, outcome="done", reason="looked at them") for h in hosts]
+    last = window.records[-1]
+    more = [replace(last, seq=last.seq + i, event=e, actor="tom") for i, e in enumerate(settled, 1)]
+    decision = build(window.plan, [*window.records, *more]).decisions[-1]
+    assert decision.what == "settled api on api1, api3, api4 as done"
+    assert decision.evidence == tuple(r.seq for r in more)
+
+
+def test_overrides_and_the_point_of_no_return_are_decisions_with_their_reasons() -> None:
+    made = [(d.who, d.what, d.why) for d in report_of("closed").decisions]
+    assert ("tom", "passed the point of no return: started drop-15", "") in made
+    assert any("overrode the rollback clock: started traffic" in what and "way out" in why for _, what, why in made)
+    assert any(who == "upgrade-tui" and what == "paused the window" for who, what, _ in made)
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_every_statement_points_at_lines_that_are_in_the_log(moment: str) -> None:
+    report = report_of(moment)
+    seqs = {entry.seq for entry in report.timeline}
+    lessons = report.lessons
+    said = (*lessons.well, *lessons.badly, *lessons.lucky, *lessons.actions)
+    assert all(lesson.evidence for lesson in said)
+    proofs = (*said, *report.steps, *report.alerts, *report.hosts, *report.canaries, *report.decisions, *report.risks)
+    assert {seq for proof in proofs for seq in proof.evidence} <= seqs
+
+
+def test_marked_notes_stand_first_in_their_list_with_their_author() -> None:
+    lessons = report_of("closed").lessons
+    assert lessons.actions[0].text == "move backups off the shared volume before the next window"
+    assert (lessons.actions[0].source, lessons.actions[0].who) == ("note", "mei")
+    assert lessons.lucky[0].source == "note"
+    assert lessons.well[-1].text == "Completed inside the window, 5 m before its end"
+
+
+def test_a_quiet_window_has_nothing_bad_to_tell() -> None:
+    report = build(small_plan(), told(
+        (0, opened()),
+        (0, ev.StepIntent(step="one", attempt=1, batches=(("web1",),))),
+        (0, ev.TaskStarted(step="one", host="web1", attempt=1)),
+        (10, ev.TaskFinished(step="one", host="web1", attempt=1, exit=0, seconds=600)),
+        (10, ev.StepFinished(step="one", attempt=1, outcome="done")),
+        (10, ev.StepIntent(step="two", attempt=1)),
+        (15, ev.StepTicked(step="two")),
+        (16, ev.WindowClosed(outcome="completed")),
+    ))  # fmt: skip
+    assert report.lessons.badly == report.lessons.lucky == report.lessons.actions == ()
+    assert [lesson.text for lesson in report.lessons.well] == [
+        "Every step that was started was done at the first attempt (2 of 2)",
+        "Completed inside the window, 1 h 44 m before its end",
+        "There was always time to go back: slack was never below 1 h 29 m",
+    ]
+
+
+def test_work_after_the_end_of_the_window_is_said() -> None:
+    report = build(small_plan(), told(
+        (0, opened()), (110, ev.StepIntent(step="two", attempt=1)), (130, ev.StepTicked(step="two")),
+        (131, ev.WindowClosed(outcome="abandoned", reason="late")),
+    ))  # fmt: skip
+    assert report.summary.before_end == -600
+    assert "Work went on 10 m past the end of the window" in [lesson.text for lesson in report.lessons.badly]
+
+
+def test_an_interim_report_says_so_and_calls_no_work_finished() -> None:
+    report = report_of("rollout")
+    assert report.interim
+    assert report.summary.work_finished is None
+    assert report.summary.actual_seconds is not None
+    assert markdown.render(report).count("Interim report: the window is running") == 1
+
+
+def test_people_of_the_plan_who_did_not_come_are_told_apart() -> None:
+    people = {p.login: p for p in report_of("opened").people}
+    assert people["mei"].took_part
+    assert not people["tom"].took_part
+    assert {p.login: p.role for p in report_of("closed").people} == {
+        "mei": "lead",
+        "tom": "engineer",
+        "ana": "engineer",
+    }
+
+
+# -- times ------------------------------------------------------------------------------------------------------------
+
+
+def test_local_times_are_in_the_plans_own_offset_wherever_the_report_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "America/Lima")
+    report = build(small_plan(), told((0, opened())))
+    assert (report.zone, report.zone_from) == ("UTC+01:00", "plan")
+    assert report.summary.window_start == moment(OPENED_AT, ZoneInfo("Europe/Berlin"))
+
+
+def test_another_zone_can_be_asked_for() -> None:
+    report = build(small_plan(), told((0, opened())), zone=ZoneInfo("Asia/Shanghai"))
+    assert (report.zone, report.zone_from) == ("Asia/Shanghai", "asked for")
+    assert report.summary.opened is not None
+    assert report.summary.opened.local == "2026-03-02T03:00:00+08:00"
+
+
+def test_what_the_caller_knows_of_the_log_is_in_the_document() -> None:
+    report = build(small_plan(), told((0, opened())), source=Source(head="ab12", damage="line 2 is wrong"))
+    assert (report.integrity.head, report.integrity.damage) == ("ab12", "line 2 is wrong")
+    text = markdown.render(report)
+    assert "ab12" in text
+    assert "line 2 is wrong" in text
