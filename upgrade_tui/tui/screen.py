@@ -125,7 +125,13 @@ class MainScreen(Screen[None]):
                 3: any(row.rank < 9 for row in self.hosts.every),
                 4: any(row.verdict != "healthy" for row in self.canaries.every),
             }
-            tabs.show([(p.NUMBER, p.NAME, needy.get(p.NUMBER, False)) for p in self.panes], self.current)
+            tabs.show(
+                [
+                    (p.NUMBER, p.NAME + (f" /{p.needle}" if p.needle else ""), needy.get(p.NUMBER, False))
+                    for p in self.panes
+                ],
+                self.current,
+            )
         self._show_keys(scene)
         if self.ours.guide:
             self.query_one("#guide", Bar).set_lines([key_view.guide(scene)])
