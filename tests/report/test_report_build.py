@@ -28,7 +28,7 @@ def render_all(report: Report) -> None:
 # -- never fails ------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(moment=st.sampled_from(MOMENTS), share=st.floats(0, 1), hostile=st.booleans())
 def test_any_beginning_of_a_window_gives_a_report_in_every_format(moment: str, share: float, hostile: bool) -> None:
     window = golden(moment, hostile=hostile)
@@ -36,7 +36,7 @@ def test_any_beginning_of_a_window_gives_a_report_in_every_format(moment: str, s
     render_all(report)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**32), other=st.booleans())
 def test_events_in_any_order_of_any_plan_give_a_report(seed: int, other: bool) -> None:
     rng = random.Random(seed)
