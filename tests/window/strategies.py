@@ -14,7 +14,7 @@ from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.commands import Actor
 
-calmly = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+calmly = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """For property tests here: quick on the whole, and never against the clock of a busy machine."""
 
 EVENTS: tuple[type, ...] = get_args(ev.Event)
@@ -100,7 +100,7 @@ def record_lists(draw: st.DrawFn, most: int = 25) -> list[ev.Record]:
 
 
 @st.composite
-def windows(draw: st.DrawFn, most: int = 50) -> Log:
+def windows(draw: st.DrawFn, most: int = 40) -> Log:
     """A window as it can really be: operators ask for anything, the conductor runs what was started."""
     log = Log()
     log.does("tom", cmd.Tick(step="prep"))

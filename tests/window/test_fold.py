@@ -46,7 +46,7 @@ def test_any_events_fold_to_a_state_that_can_be_read(records: list[ev.Record]) -
 
 
 @pytest.mark.parametrize("kind", EVENTS, ids=lambda kind: kind.__name__)
-@settings(calmly, max_examples=10)
+@settings(calmly, max_examples=6)
 @given(data=st.data())
 def test_every_kind_of_event_folds_at_any_time(kind: type, data: st.DataObject) -> None:
     state = data.draw(windows(most=8)).state
