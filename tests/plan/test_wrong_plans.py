@@ -6,6 +6,7 @@ To record anew after a change of words: UPGRADE_TUI_RECORD=1 pytest tests/plan/t
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from upgrade_tui.plan.reader import PlanError, check_plan, decode_file, read_pla
 
 WRONG = Path(__file__).parent / "wrong"
 PLANS = sorted(WRONG.glob("*.toml"))
-ONLY_WARNED = {"no-way-back"}
+ONLY_WARNED = {"no-way-back", "no-lead"}
 
 
 @pytest.mark.parametrize("path", PLANS, ids=lambda path: path.stem)
@@ -68,3 +69,12 @@ def test_text_that_is_not_utf8_is_refused_with_its_place(tmp_path: Path) -> None
     path.write_bytes(b'[window]\nid = "\xc3\xa9\xff"\n')
     with pytest.raises(PlanError, match=r"p\.toml:2:8: this is not UTF-8 text \(byte 0xff\)"):
         read_plan(path)
+
+
+def test_without_the_parser_for_positions_everything_is_still_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = WRONG / "names.toml"
+    monkeypatch.setitem(sys.modules, "tree_sitter_toml", None)
+    plan, found = check_plan(decode_file(path), path.name)
+    assert plan is None
+    assert len(found) == len((WRONG / "names.txt").read_text(encoding="utf-8").splitlines())
+    assert 'names.toml: steps[0].on[1]: no host or group is called "frnt"; did you mean `front`?' in map(str, found)

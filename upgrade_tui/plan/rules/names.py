@@ -89,6 +89,10 @@ def _people(context: Context) -> None:
     plan = context.plan
     if not plan.people:
         return  # owners may be free text then: nobody attaches under a name the plan knows
+    if all(person.role != "lead" for person in plan.people.values()) and not context.broken(("people",)):
+        context.warn(
+            ("people",), "there is no lead in [people]", 'give somebody role = "lead": only a lead may override'
+        )
     owners: list[tuple[Path, str]] = [(("steps", i, "owner"), step.owner) for i, step in enumerate(plan.steps)]
     owners += [(("risks", i, "owner"), risk.owner) for i, risk in enumerate(plan.risks)]
     for path, owner in owners:
