@@ -36,7 +36,8 @@ async def test_batches_run_in_order_and_each_task_is_checked(rig: Rig) -> None:
 
 
 async def test_a_failed_first_batch_stops_the_step_with_its_arithmetic(rig: Rig) -> None:
-    rig.hosts.script["a", "upgrade"] = Ended(exit=3, output=b"no space left\n")
+    rig.hosts.printed["a", "upgrade"] = b"no space left\n"
+    rig.hosts.script["a", "upgrade"] = Ended(exit=3)
     await rig.start("roll")
     step = rig.book.state.steps["roll"]
     assert (step.state, step.reason) == ("failed", "1 failed of 4, 0 allowed")
@@ -59,7 +60,8 @@ async def test_a_lost_link_leaves_the_step_unknown(rig: Rig) -> None:
 
 
 async def test_a_passed_command_with_a_failed_check_is_failed(rig: Rig) -> None:
-    rig.hosts.script["a", "is-new"] = Ended(exit=1, output=b"still 15\n")
+    rig.hosts.printed["a", "is-new"] = b"still 15\n"
+    rig.hosts.script["a", "is-new"] = Ended(exit=1)
     await rig.start("roll")
     assert rig.book.state.steps["roll"].tasks["a"].reason == "check failed (exit 1): still 15"
     assert rig.book.state.steps["roll"].state == "failed"
@@ -71,13 +73,13 @@ async def test_a_check_without_an_answer_is_unknown(rig: Rig) -> None:
     assert states(rig)["a"] == "unknown"
 
 
-async def test_an_unreachable_host_counts_and_nothing_is_sent(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner_module, "REACH_WAIT", 0.0)
-    rig.hosts.down = {"a"}
+async def test_an_unreachable_host_counts_and_would_not_have_to_be_rolled_back(rig: Rig) -> None:
+    rig.hosts.script["a", "upgrade"] = Ended(exit=None, proven=False, sent=False, reason="refused")
     await rig.start("roll")
     assert states(rig)["a"] == "unreachable"
     assert rig.book.state.steps["roll"].reason == "1 unreachable of 4, 0 allowed"
-    assert rig.hosts.ran == []
+    assert rig.book.state.steps["roll"].tasks["a"].reason == "refused"
+    assert rig.book.state.steps["roll"].touched() == 0
 
 
 async def test_a_new_attempt_runs_only_what_is_not_done(rig: Rig) -> None:
@@ -120,7 +122,7 @@ async def test_a_pause_lets_running_tasks_finish_and_starts_no_batch(rig: Rig) -
 
 
 async def test_the_output_is_kept_with_size_and_hash(rig: Rig, tmp_path: Path) -> None:
-    rig.hosts.script["a", "upgrade"] = Ended(output=b"hello\n\xff\x1b[31mred\n")
+    rig.hosts.printed["a", "upgrade"] = b"hello\n\xff\x1b[31mred\n"
     seen: list[ev.Record] = []
     rig.book.on_commit = seen.extend
     await rig.start("roll")

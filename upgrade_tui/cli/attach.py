@@ -34,6 +34,26 @@ def show(directory: Path, *, ascii_only: bool = False, plain: bool = False, guid
         click.echo(f"{directory.name}: following its log; ctrl+c leaves, the window goes on", err=True)
         talk(directory, lambda client: follow(client, as_json=False), attach=True)
         return
+    from upgrade_tui.conductor.client import Lost, NotRunning
+    from upgrade_tui.conductor.session import Session
     from upgrade_tui.tui.run import run_dashboard
 
-    sys.exit(run_dashboard(directory, ascii=ascii_only, guide=guide))
+    try:
+        sys.exit(
+            run_dashboard(lambda: Session.attach(directory), ascii=ascii_only, guide=guide, exporter=export_report)
+        )
+    except (NotRunning, Lost) as error:
+        fail(str(error), Exit.UNAVAILABLE)
+
+
+def export_report(directory: Path) -> str:
+    """Write the report of the window in ``directory``; one line saying where, or why not. The dashboard's ``e``."""
+    from upgrade_tui.journal import JournalError
+    from upgrade_tui.plan.diagnostics import PlanError
+    from upgrade_tui.report.write import write
+
+    try:
+        files = write(directory)
+    except (JournalError, PlanError, OSError) as error:
+        return f"no report: {error}"
+    return f"report written to {files[0].parent}"

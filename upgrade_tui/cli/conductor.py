@@ -28,6 +28,8 @@ def conductor(directory: Path, ready_fd: int, origin: Path | None) -> None:
     async def serve() -> None:
         window = Conductor(directory, opener=own_login(), origin=origin)
         await window.open()
+        with contextlib.suppress(OSError):  # local commands run in the plan's folder, as long as there is one
+            os.chdir(window.origin or "/")
         ready, task = asyncio.Event(), asyncio.current_task()
         assert task is not None
         for number in (signal.SIGTERM, signal.SIGINT):

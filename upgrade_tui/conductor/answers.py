@@ -80,10 +80,12 @@ class Answers:
     async def _top(self, request: p.GetTop) -> p.Answer:
         if request.host not in self._c.plan.hosts:
             return p.Failed(id=request.id, error=f'there is no host "{request.host}"')
-        processes = await self._c.fleet.top(request.host)
-        if isinstance(processes, str):
-            return p.Failed(id=request.id, error=processes)
-        return p.Top(id=request.id, processes=tuple(p.Process(*row) for row in processes))
+        found = await self._c.fleet.top(request.host)
+        if not found:
+            return p.Failed(id=request.id, error=f"{request.host} cannot be asked now, or has no /proc")
+        return p.Top(
+            id=request.id, processes=tuple(p.Process(x.pid, x.user, x.cpu, x.memory, x.command) for x in found)
+        )
 
     async def _reconnect(self, request: p.Reconnect) -> p.Answer:
         if request.host not in self._c.plan.hosts:

@@ -52,7 +52,7 @@ class Conductor:
         self.plan = parse_plan(self.plan_text, PLAN)
         self.clock = WindowClock(time.time, time.monotonic)
         self.book = Book(self.plan, self.clock.now)
-        self._opener, self._origin = opener, origin
+        self._opener, self.origin = opener, origin
         self._queue: asyncio.Queue[ev.Event] = asyncio.Queue()
         self._troubles: dict[str, str] = {}
         self._advance, self._closing = asyncio.Event(), asyncio.Event()
@@ -68,7 +68,7 @@ class Conductor:
         await self.book.open(self.directory)
         taken_over = self.book.state.phase != "new"
         if self.book.state.origin:
-            self._origin = Path(self.book.state.origin)
+            self.origin = Path(self.book.state.origin)
         self._wire()
         self.book.on_commit = self._committed
         if not taken_over:
@@ -83,7 +83,7 @@ class Conductor:
             window=self.directory.name, plan_id=self.plan.window.id,
             plan_sha256=hashlib.sha256(self.plan_text.encode()).hexdigest(),
             start=window_start(self.plan, now), end=window_end(self.plan, now),
-            version=__version__, host=socket.gethostname(), pid=os.getpid(), origin=str(self._origin or ""),
+            version=__version__, host=socket.gethostname(), pid=os.getpid(), origin=str(self.origin or ""),
         )  # fmt: skip
 
     def _wire(self) -> None:
@@ -94,12 +94,10 @@ class Conductor:
         for name, host in state.hosts.items():
             for alert in host.alerts.values():
                 limits.adopt(name, alert.metric, alert.what)
-        self.facts = Facts(
-            state=lambda: self.book.state, note=self._queue.put_nowait, store=self.store, limits=limits
-        )
+        self.facts = Facts(state=lambda: self.book.state, note=self._queue.put_nowait, store=self.store, limits=limits)
         self.fleet = Fleet(
             self.plan, on_link=self.facts.link, on_sample=self.facts.sample, on_facts=self.facts.facts,
-            on_detail=self.facts.detail, base_dir=self._origin,
+            on_detail=self.facts.detail, base_dir=self.origin,
         )  # fmt: skip
         self.canaries = Canaries(
             self.plan, execute=self._probe_command, on_verdict=self.facts.verdict, on_result=self.facts.result,

@@ -16,40 +16,19 @@ from msgspec import Struct
 
 from upgrade_tui.conductor.output import OutputFile
 from upgrade_tui.conductor.paths import output_file
+from upgrade_tui.fleet.ended import Ended
 from upgrade_tui.foreign import one_line
-from upgrade_tui.plan.model import LOCAL, Step
+from upgrade_tui.plan.model import Step
 from upgrade_tui.units import duration_text
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.state import OVER, StepState, WindowState
 from upgrade_tui.window.telemetry import TaskFrame
 
-REACH_WAIT = 10.0  # seconds a task waits for its host's connection before it is unreachable
 SETTLE_LIMIT = 60.0  # seconds over the bake that degraded canaries get to become healthy
-
-
-class Ended(Protocol):
-    """How a command ended on a host. ``proven`` False: no result came back. ``sent`` False: it was never sent."""
-
-    @property
-    def exit(self) -> int | None: ...
-    @property
-    def signal(self) -> str: ...
-    @property
-    def seconds(self) -> float: ...
-    @property
-    def timed_out(self) -> bool: ...
-    @property
-    def proven(self) -> bool: ...
-    @property
-    def sent(self) -> bool: ...
-    @property
-    def reason(self) -> str: ...
 
 
 class Hosts(Protocol):
     """What the runner needs of the fleet."""
-
-    def reachable(self, host: str) -> bool: ...
 
     async def execute(
         self, host: str, command: str, *, timeout: float | None, on_output: Callable[[bytes], None]
@@ -156,11 +135,6 @@ class Runner:
         return _outcome(step), arithmetic(spec, step)
 
     async def _task(self, spec: Step, host: str, attempt: int, batch: int) -> None:
-        if not await self._reached(host):
-            detail = self._state().hosts[host].detail if host in self._state().hosts else ""
-            reason = detail or "not connected"
-            await self._record(ev.TaskUnreachable(step=spec.id, host=host, attempt=attempt, reason=reason))
-            return
         name = output_file(spec.id, host, attempt)
         file = await asyncio.to_thread(OutputFile, self._output / name)
         await self._record(ev.TaskStarted(step=spec.id, host=host, attempt=attempt, batch=batch))
@@ -210,16 +184,6 @@ class Runner:
             code = 124 if ended.timed_out else 128  # as timeout(1) and shells give them
         last = file.last_line or ("the check took over 60 s" if ended.timed_out else one_line(ended.reason, 200))
         await self._record(ev.TaskChecked(step=spec.id, host=host, attempt=attempt, exit=code, last_line=last))
-
-    async def _reached(self, host: str) -> bool:
-        if host == LOCAL:
-            return True
-        deadline = self._mono() + REACH_WAIT
-        while not self._hosts.reachable(host):
-            if self._mono() > deadline:
-                return False
-            await asyncio.sleep(0.1)
-        return True
 
     # -- waiting --------------------------------------------------------------------------------------------------
 
