@@ -1,0 +1,132 @@
+"""``upgrade-tui demo``: eight embedded hosts, a plan for them, and then what ``run`` does with any plan."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from upgrade_tui.cli.common import fail
+from upgrade_tui.cli.exits import Exit
+
+if TYPE_CHECKING:
+    from upgrade_tui.demo.start import Hosts
+
+
+@click.command(short_help="Eight embedded hosts and a window to try everything on.")
+@click.option("--auto", is_flag=True, help="Play it through by itself (about five minutes); exit 0 if it completed.")
+@click.option("--speed", type=click.FloatRange(0.2, 20), default=1.0, show_default=True, metavar="N",
+              help="How fast its hosts and its tour are.")  # fmt: skip
+@click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
+@click.option("--plain", is_flag=True, help="Lines instead of the dashboard.")
+@click.option("--keep", is_flag=True, help="Keep the hosts' directories (they are printed) when the demo ends.")
+def demo(auto: bool, speed: float, ascii_only: bool, plain: bool, keep: bool) -> None:
+    """Try everything on eight hosts of this machine: SSH servers on loopback, each with a small service to upgrade.
+
+    Needs no root, no sshd and nothing that is not Python. The window is a window like any other: from a second
+    terminal, `upgrade-tui attach`, `status`, `tick STEP` and all the others work on it. Leaving the dashboard ends the
+    demo: its window is closed as abandoned, unless you have closed it yourself, and its hosts are gone.
+    """
+    from upgrade_tui.cli.run import launch
+
+    hosts = _hosts(1 / speed, keep)
+    window: Path | None = None
+    code = 0
+    try:
+        window = _launched(hosts, launch)
+        code = _shown(window, auto, 1 / speed, ascii_only, plain)
+    finally:
+        outcome = _left(hosts, window, keep)
+    sys.exit((Exit.OK if outcome == "completed" else Exit.FAILED) if auto else code)
+
+
+def _hosts(pace: float, keep: bool) -> Hosts:
+    """The hosts, up. Ends the command where that fails."""
+    from upgrade_tui.conductor.windows import all_windows
+    from upgrade_tui.demo.leave import leave
+    from upgrade_tui.demo.start import CannotStart, Hosts, cut_off, free_id, remove_leftovers
+
+    try:
+        for window in cut_off(all_windows()):
+            click.echo(f"{window.name}: an earlier demo that was cut off; closing it", err=True)
+            asyncio.run(leave(window.directory, "the demo was cut off"))
+        remove_leftovers()
+        hosts = Hosts(free_id(all_windows()), pace=pace, keep=keep)
+    except OSError as error:
+        fail(f"cannot make the demo's directory: {error}", Exit.CANNOT_WRITE, "is the disk full or read-only?")
+    click.echo("Starting eight hosts on this machine …", err=True)
+    try:
+        hosts.wait()
+    except CannotStart as error:
+        fail(f"the demo's hosts did not come up: {error}", Exit.UNAVAILABLE)
+    except BaseException:
+        hosts.leave()
+        raise
+    return hosts
+
+
+def _launched(hosts: Hosts, launch: object) -> Path:
+    assert callable(launch)
+    directory: Path = launch(hosts.plan)
+    hosts.opened(directory)
+    click.echo(f"The window is {directory.name}. From another terminal: upgrade-tui attach {directory.name}", err=True)
+    return directory
+
+
+def _shown(window: Path, auto: bool, pace: float, ascii_only: bool, plain: bool) -> int:
+    """The dashboard, with the tour beside it if asked for; the exit code of the dashboard."""
+    from upgrade_tui.cli.attach import show
+    from upgrade_tui.demo.tour import tour
+
+    if auto:
+        say = click.echo if plain or not sys.stdout.isatty() else _nothing
+        player = threading.Thread(target=lambda: asyncio.run(tour(window, pace, say)), name="tour", daemon=True)
+        player.start()
+    try:
+        show(window, ascii_only=ascii_only, plain=plain, guide=not auto)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
+    return 0
+
+
+def _nothing(_text: str) -> None:
+    """The dashboard has the screen: what the tour does is in its log."""
+
+
+def _left(hosts: Hosts, window: Path | None, keep: bool) -> str:
+    """End the demo, write the report; the window's outcome."""
+    from upgrade_tui.conductor.windows import look
+    from upgrade_tui.demo.leave import leave
+
+    click.echo("Ending the demo: closing its window, stopping its hosts …", err=True)
+    hosts.leave()
+    if keep:
+        click.echo(f"hosts:  {hosts.directory}")
+    if window is None:
+        return ""
+    with contextlib.suppress(OSError):
+        asyncio.run(leave(window, "the demo was left"))  # nothing to do, unless its hosts died before
+    info = look(window)
+    outcome = info.state.outcome if info.state is not None else ""
+    click.echo(f"window: {window.name}, {outcome or 'not closed'}")
+    _report(window)
+    return outcome
+
+
+def _report(window: Path) -> None:
+    from upgrade_tui.journal import JournalError
+    from upgrade_tui.report.write import write
+
+    try:
+        paths = write(window)
+    except (OSError, JournalError) as error:
+        click.echo(f"upgrade-tui: the report cannot be written: {error}", err=True)
+        return
+    shown = next((path for path in paths if path.suffix == ".html"), paths[0])
+    click.echo(f"report: {shown}")
+    click.echo(f"look at it again: upgrade-tui report {window.name} · upgrade-tui log --window {window.name}")
