@@ -7,6 +7,7 @@ import os
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from upgrade_tui.journal import Journal, read, verify
@@ -116,35 +117,37 @@ async def _producers(journal: Journal) -> float:
 
 
 def _reading(directory: Path) -> list[Row]:
+    """The best of three: these are all processor, and another process on the machine only ever adds."""
     checked = min(_timed(lambda: verify(directory).records) for _ in range(3))
     streamed = min(_timed(lambda: sum(1 for _ in read(directory))) for _ in range(3))
-    opened = min(asyncio.run(_opening(directory)) for _ in range(3))
+    opened = min(_timed(lambda: asyncio.run(_open(directory))) for _ in range(3))
     return [
-        (f"log: verify {RECORDS:,} events", f"{checked:.2f} s", "1 s", _word(checked <= 1)),
-        (f"log: open (recover, decode all) {RECORDS:,} events", f"{opened:.2f} s", "1 s", _word(opened <= 1)),
-        (f"log: read {RECORDS:,} events", f"{streamed:.2f} s", "", ""),
+        (f"log: verify {RECORDS:,} events", _seconds(checked), "1 s", _word(checked[0] <= 1)),
+        (f"log: open and decode {RECORDS:,} events", _seconds(opened), "1 s", _word(opened[0] <= 1)),
+        (f"log: read {RECORDS:,} events", _seconds(streamed), "", ""),
     ]
 
 
-def _timed(call: object) -> float:
-    started = time.perf_counter()
-    found = call()  # type: ignore[operator]
+def _seconds(taken: tuple[float, float]) -> str:
+    return f"{taken[0]:.2f} s ({taken[1]:.2f} s of CPU)"
+
+
+def _timed(call: Callable[[], int]) -> tuple[float, float]:
+    """Seconds by the clock on the wall, and of processor."""
+    started, used = time.perf_counter(), time.process_time()
+    found = call()
+    taken = time.perf_counter() - started, time.process_time() - used
     if found != RECORDS:
         raise RuntimeError(f"{found} records instead of {RECORDS}")
-    return time.perf_counter() - started
+    return taken
 
 
-async def _opening(directory: Path) -> float:
+async def _open(directory: Path) -> int:
     seen = 0
 
     def count(_: object) -> None:
         nonlocal seen
         seen += 1
 
-    started = time.perf_counter()
-    journal = await Journal.open(directory, replay=count)
-    elapsed = time.perf_counter() - started
-    await journal.close()
-    if seen != RECORDS:
-        raise RuntimeError(f"{seen} records instead of {RECORDS}")
-    return elapsed
+    async with await Journal.open(directory, replay=count):
+        return seen
