@@ -52,6 +52,11 @@ def rate(value: float) -> str:
     return f"{bytes_text(value)}/s"
 
 
+def brief(chart: Chart, value: float) -> str:
+    """A value in a title, where room is short: ``4.2M/s``."""
+    return f"{bytes_text(value).replace(' ', '').replace('iB', '')}/s" if chart.text is rate else chart.text(value)
+
+
 def millis(value: float) -> str:
     """``41 ms``, ``1.2 s``: a latency in seconds."""
     return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.1f} s"
@@ -157,7 +162,7 @@ def _title(chart: Chart, series: Series, known: Sequence[Point], until: float, w
     for word, name in chart.says:
         last = next((p.mean for p in reversed(series_of(series, name)) if p.mean is not None), None)
         if last is not None:
-            parts.append(((f"  {word} {chart.text(last)}", "strong"),))
+            parts.append(((f"  {word} {brief(chart, last)}", "strong"),))
     if known:
         newest = known[-1].mean or 0.0
         hot = chart.limit is not None and newest >= chart.limit
@@ -167,13 +172,14 @@ def _title(chart: Chart, series: Series, known: Sequence[Point], until: float, w
         value = peak.high if peak.high is not None else peak.mean or 0.0
         over = chart.limit is not None and value >= chart.limit
         ago = f" {duration_text(max(0.0, until - peak.ts), parts=1)} ago"
-        parts.append(((f"  peak {chart.text(value)}", "tight" if over else "plain"), (ago, "muted")))
+        parts += [((f"  peak {brief(chart, value)}", "tight" if over else "plain"),), ((ago, "muted"),)]
     if chart.limit is not None:
         parts.append(((f"  limit {chart.text(chart.limit)}", "muted"),))
     out: list[Span] = []
     for part in parts:
-        if length(out) + length(part) <= width:
-            out += part
+        if length(out) + length(part) > width:
+            break
+        out += part
     return cut(tuple(out), width)
 
 

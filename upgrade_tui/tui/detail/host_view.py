@@ -41,9 +41,7 @@ def header(scene: Scene, name: str, width: int) -> list[Line]:
     detail = (seen.detail if seen is not None else "") or state.detail
     held = max(0.0, scene.now - state.since) if state.since is not None else None
     parts: list[Line | Span | None] = [
-        (f"{link} for {duration_text(max(0.0, scene.now - state.since))}", "plain")
-        if state.since is not None
-        else None,
+        (f"{link} for {duration_text(held)}", "plain") if held is not None else None,
         (detail, word.tone if link != "up" else "muted") if detail else None,
         (ADVICE[link], "strong") if link in ADVICE else None,
     ]
@@ -123,14 +121,14 @@ def _disks(out: list[Line], scene: Scene, name: str, sample: Sample, width: int)
     limits = {**scene.plan.watch.limits, **scene.plan.hosts[name].limits}
     limit = float(limits["disk"]) if "disk" in limits else None
     mounts = min(max((len(d.mount) for d in sample.disks), default=1), max(8, width * 2 // 5))
-    bar = max(6, min(20, width - mounts - 40))
+    bar = max(6, min(20, width - mounts - 38))
     lines: list[Line] = []
     for d in sample.disks:
         if d.missing:
             lines.append(cut(((fit(d.mount, mounts) + "  ", "strong"), ("✗ not mounted on this host", "bad")), width))
             continue
         tone: Tone = "bad" if limit is not None and d.percent >= limit else "strong"
-        sizes = f"  {bytes_text(d.used)} of {bytes_text(d.total)}"
+        sizes = f"  {of_text(d.used, d.total)}"
         line: Line = (
             (fit(d.mount, mounts) + " ", "strong"),
             *meter(d.percent, bar, limit=limit),
@@ -141,6 +139,13 @@ def _disks(out: list[Line], scene: Scene, name: str, sample: Sample, width: int)
         lines.append(cut(line, width))
     title = "File systems" + (f" (limit {limit:.0f} %)" if limit is not None else "")
     section(out, title, lines)
+
+
+def of_text(used: float, total: float) -> str:
+    """``27.3 of 60.0 GiB``: the unit once where it is the same."""
+    some, whole = bytes_text(used), bytes_text(total)
+    same = some.split(" ")[-1] == whole.split(" ")[-1]
+    return f"{some.split(' ')[0] if same else some} of {whole}"
 
 
 def _units(out: list[Line], scene: Scene, name: str, width: int) -> None:
@@ -183,8 +188,8 @@ def _many_cores(cores: Sequence[float], width: int) -> list[Line]:
 
 def _memory(sample: Sample, width: int) -> list[Line]:
     used = sample.memory_total - sample.memory_available
-    text = f"{bytes_text(used)} of {bytes_text(sample.memory_total)} used"
-    swap = f"swap {bytes_text(sample.swap_used)} of {bytes_text(sample.swap_total)}" if sample.swap_total else "no swap"
+    text = f"{of_text(used, sample.memory_total)} used"
+    swap = f"swap {of_text(sample.swap_used, sample.swap_total)}" if sample.swap_total else "no swap"
     lines = wrapped(((f"{text} · {swap}", "plain"),), width)
     pressure = [
         f"{what} {percent(value)}"
