@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -17,7 +18,10 @@ from upgrade_tui.report.build import Source, build
 from upgrade_tui.report.model import Report
 from upgrade_tui.report.times import moment
 from upgrade_tui.report.write import json_text
+from upgrade_tui.window import clock
 from upgrade_tui.window import events as ev
+from upgrade_tui.window.fold import fold
+from upgrade_tui.window.state import initial
 
 
 def render_all(report: Report) -> None:
@@ -81,6 +85,16 @@ def test_the_lowest_slack_is_what_the_clock_read_at_its_worst() -> None:
     n = build(small_plan(), records).numbers
     assert n.lowest_slack == (120 - 10 - 5 - 60) * 60  # window, margin, rollback of one batch, an hour later
     assert n.lowest_slack_seq == 6
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_the_lowest_slack_is_the_lowest_reading_of_the_clock_itself(moment: str) -> None:
+    window, readings = golden(moment), []
+    state = initial(window.plan)
+    for record in window.records:
+        before, state = state, fold(state, record)
+        readings += [clock.read(s, record.ts).slack for s in (before, state) if s.phase in ("open", "paused")]
+    assert report_of(moment).numbers.lowest_slack == min(slack for slack in readings if slack is not None)
 
 
 def test_a_step_is_measured_from_its_first_start_to_its_last_end() -> None:
@@ -181,7 +195,15 @@ def test_every_statement_points_at_lines_that_are_in_the_log(moment: str) -> Non
     lessons = report.lessons
     said = (*lessons.well, *lessons.badly, *lessons.lucky, *lessons.actions)
     assert all(lesson.evidence for lesson in said)
-    proofs = (*said, *report.steps, *report.alerts, *report.hosts, *report.canaries, *report.decisions, *report.risks)
+    proofs: tuple[Any, ...] = (
+        *said,
+        *report.steps,
+        *report.alerts,
+        *report.hosts,
+        *report.canaries,
+        *report.decisions,
+        *report.risks,
+    )
     assert {seq for proof in proofs for seq in proof.evidence} <= seqs
 
 

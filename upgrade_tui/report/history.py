@@ -76,12 +76,14 @@ class History:
         self.pauses: list[Stretch] = []
         self.rollbacks: list[Run] = []
         self.slack: list[SlackPoint] = []
+        self.reboots: dict[str, list[ev.Record]] = {name: [] for name in plan.hosts}
         self.kernels: dict[str, list[str]] = {name: [] for name in plan.hosts}
         self.sent: dict[tuple[str, str], int] = {}  # (step, host) -> times the command was sent
         self.bad_ends: dict[tuple[str, str], list[str]] = {}  # (step, host) -> how tries ended that did not succeed
         self._up: set[str] = set()
         self._open_runs: dict[str, Run] = {}
         self._open_alerts: dict[tuple[str, str], Stretch] = {}
+        self._costs: dict[str, float] = {}  # step -> rollback cost of what is done of it
         self._by: float | None = None  # "rollback by" since the last event that moved it
         for record in records:
             self.add(record)
@@ -114,18 +116,22 @@ class History:
         self.state = fold(self.state, record)
         self.records.append(record)
         if isinstance(record.event, _MOVES_THE_CLOCK):
-            self._read_clock(record)
+            self._read_clock(record, getattr(record.event, "step", ""))
 
     def _measure(self, record: ev.Record) -> None:
         """Slack shrinks between events, so its lowest values stand right before the next one."""
         if self._by is not None and self.state.phase in ("open", "paused"):
             self.slack.append(SlackPoint(record.ts, self._by - record.ts, record.seq))
 
-    def _read_clock(self, record: ev.Record) -> None:
+    def _read_clock(self, record: ev.Record, step: str) -> None:
+        """The clock after an event about ``step``; what the other steps would cost to undo is as it was."""
+        for spec in self.plan.steps:
+            if spec.id == step or spec.id not in self._costs:
+                self._costs[spec.id] = clock.step_rollback_cost(spec, self.state.steps[spec.id])
         if self.state.phase not in ("open", "paused"):
             return
-        cost = clock.rollback_cost(self.state)
-        self._by = None if self.state.no_return else self.state.end - float(self.plan.window.margin) - cost
+        deadline = self.state.end - float(self.plan.window.margin)
+        self._by = None if self.state.no_return else deadline - sum(self._costs.values())
         self._measure(record)
 
     # -- the handlers see the state from before their record -----------------------------------------------------
@@ -158,6 +164,10 @@ class History:
     def facts(self, r: ev.Record, e: ev.HostFacts) -> None:
         if e.host in self.kernels:
             self.kernels[e.host].append(e.kernel)
+
+    def rebooted(self, r: ev.Record, e: ev.HostRebooted) -> None:
+        if e.host in self.reboots:
+            self.reboots[e.host].append(r)
 
     def limit_crossed(self, r: ev.Record, e: ev.LimitCrossed) -> None:
         standing = self._open_alerts.get((e.host, alert_key(e)))
@@ -265,6 +275,7 @@ _HANDLERS: dict[type, Callable[[History, ev.Record, Any], None]] = {
     ev.WindowClosed: History.closed,
     ev.HostLink: History.link,
     ev.HostFacts: History.facts,
+    ev.HostRebooted: History.rebooted,
     ev.LimitCrossed: History.limit_crossed,
     ev.LimitCleared: History.limit_cleared,
     ev.CanaryVerdict: History.verdict,

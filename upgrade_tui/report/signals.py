@@ -43,7 +43,7 @@ def _host(plan: Plan, history: History, name: str, told: HostTelemetry | None) -
     state, lost, kernels = history.state.hosts[name], history.lost[name], history.kernels[name]
     told = told or HostTelemetry()
     lengths = [history.seconds(stretch) for stretch in lost]
-    reboots = [r.seq for r in history.records if isinstance(r.event, ev.HostRebooted) and r.event.host == name]
+    reboots = [r.seq for r in history.reboots[name]]
     tasks = [step.tasks[name] for step in history.state.steps.values() if name in step.tasks]
     return HostRow(
         host=name, address=plan.hosts[name].address, link=state.link,
