@@ -75,12 +75,15 @@ class Facts:
         self._store.put_probe(canary, result, self._verdicts.get(canary, "no data"))
 
     def verdict(self, event: ev.CanaryVerdict) -> None:
-        """A canary's verdict changed. Where the plan says so, failing pauses the window."""
+        """A canary's verdict changed. Where the plan says so, failing pauses a window that has changed something."""
         self._note(event)
         self._verdicts[event.canary] = event.verdict
-        canary = self._state().plan.canary(event.canary)
-        if event.verdict != "failing" or canary is None or canary.on_fail == "warn" or self._state().phase != "open":
+        state = self._state()
+        canary = state.plan.canary(event.canary)
+        if event.verdict != "failing" or canary is None or canary.on_fail == "warn" or state.phase != "open":
             return
+        if not any(step.touched() for step in state.steps.values()):
+            return  # nothing was done on a host yet that could have caused it, and there is nothing to hold back
         reason = f"canary {event.canary} is failing: {event.detail}"
         if canary.on_fail == "rollback":
             reason += " (the plan asks for a rollback)"
