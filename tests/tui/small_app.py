@@ -44,6 +44,8 @@ def shown(app: App[Any]) -> str:
     """What the screen reads, line by line."""
     width, height = app.size
     screen = app.screen
+    if not screen.is_mounted or screen.size != app.size:
+        return ""  # it is only coming up
     lines = screen._compositor.render_strips()
     assert len(lines) == height
     return "\n".join(strip.text[:width].rstrip() for strip in lines)

@@ -90,6 +90,9 @@ class DetailScreen(Screen[None]):
         """``HEAD`` lines."""
         raise NotImplementedError
 
+    def begin(self) -> None:
+        """Everything is mounted: where the focus goes, what is asked for."""
+
     def paint(self, scene: Scene) -> None:
         """Bring the panes up to date."""
         raise NotImplementedError
@@ -114,6 +117,7 @@ class DetailScreen(Screen[None]):
         for number, pane in enumerate(self.panes, 1):
             pane.border_title = Content(f"{number} {pane.title}" if len(self.panes) > 1 else pane.title)
         self.show_pane(0, focus=False)
+        self.begin()
         self.set_interval(TICK, self.tick)
         self.call_after_refresh(self.tick)
 

@@ -53,9 +53,8 @@ class CanaryScreen(DetailScreen):
             classes="column",
         )
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """The history is asked for again and again while this screen is on top."""
-        super().on_mount()
         self.query_one("#chart").focus()
         self.run_worker(self.past.follow(lambda: self.is_current, self.repaint), group="history")
 

@@ -56,9 +56,8 @@ class HostScreen(DetailScreen):
             classes="column",
         )
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """Charts first; they are asked for again and again while this screen is on top."""
-        super().on_mount()
         self.query_one("#charts").focus()
         self.run_worker(self.past.follow(lambda: self.is_current, self.repaint), group="history")
 

@@ -88,9 +88,8 @@ class StepScreen(DetailScreen):
         yield Container(output, classes="column -main")
         yield Container(about, happened, classes="column")
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """Begin with the task that most needs a look."""
-        super().on_mount()
         if self.runs:
             rank = {"unknown": 0, "failed": 1, "unreachable": 2, "running": 3}
             hosts = list(self.step.tasks)

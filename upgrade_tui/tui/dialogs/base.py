@@ -61,7 +61,7 @@ class Dialog(ModalScreen[T]):
     ROWS: ClassVar[int] = 10  # of the box, all but the body: what a long body must leave room for
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel", show=False)]
     CSS_PATH = "dialogs.tcss"
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-low"), (18, "-high")]
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (18, "-high")]  # noqa: RUF012
 
     def __init__(self, title: str, body: str) -> None:
         super().__init__()
@@ -79,8 +79,12 @@ class Dialog(ModalScreen[T]):
 
     def on_resize(self, event: events.Resize) -> None:
         """A long body scrolls rather than push what asks off the screen."""
+        self.fit(event.size.height)
+
+    def fit(self, height: int) -> None:
+        """For a screen of so many rows."""
         for body in self.query(Body):
-            body.styles.max_height = max(2, int(event.size.height * 0.9) - self.ROWS)
+            body.styles.max_height = max(2, int(height * 0.9) - self.ROWS)
 
     def question(self) -> list[Widget]:
         """What asks."""

@@ -37,12 +37,12 @@ class ChoiceDialog(Dialog[str]):
         super().__init__(title, body)
         self.choices = tuple(choices)
 
-    def on_resize(self, event: events.Resize) -> None:
+    def fit(self, height: int) -> None:
         """The list goes before the body where there is little room, up to half the screen."""
-        rows = min(len(self.choices), event.size.height // 2)
+        rows = min(len(self.choices), height // 2)
         self.query_one(OptionList).styles.max_height = rows
         for body in self.query(Body):
-            body.styles.max_height = max(2, int(event.size.height * 0.9) - self.ROWS - rows)
+            body.styles.max_height = max(2, int(height * 0.9) - self.ROWS - rows)
 
     def question(self) -> list[Widget]:
         """The list."""
