@@ -19,12 +19,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
+from msgspec.structs import replace
 from syrupy.assertion import SnapshotAssertion
 
 from tests.golden import MOMENTS
 from tests.report.report_support import opened, report_of, small_plan, told
 from upgrade_tui.foreign import one_line
-from upgrade_tui.report import html, markdown, tables
+from upgrade_tui.report import html, markdown, tables, words
 from upgrade_tui.report.build import build
 from upgrade_tui.report.model import Report
 from upgrade_tui.report.telemetry import CanaryTelemetry, HostTelemetry, Telemetry, thinned
@@ -113,8 +114,17 @@ def test_markdown_of_a_hostile_window_has_no_link_image_or_html(report: Report) 
 def test_a_long_markdown_timeline_leaves_out_routine_events_and_says_how_many() -> None:
     text = markdown.render(report_of("closed"))
     routine = sum(entry.weight == "routine" for entry in report_of("closed").timeline)
-    assert f"{routine} routine events left out" in text
+    assert f"{routine} events left out" in text
     assert "runs on db1" not in text
+
+
+def test_an_endless_log_gives_a_report_of_bearable_length_that_says_what_is_missing() -> None:
+    entry = report_of("closed").timeline[-1]
+    flapping = tuple(replace(entry, seq=i, weight="bad" if i % 2 else "normal") for i in range(1, 50_001))
+    shown, left_out = words.timeline_for(flapping, 1_000)
+    assert (len(shown), left_out) == (10_000, 40_000)
+    assert {e.weight for e in shown} == {"bad"}
+    assert shown[-1].seq == 49_999
 
 
 # -- HTML ---------------------------------------------------------------------------------------------------------

@@ -96,11 +96,13 @@ def build(
 
 def _clean(value: T) -> T:
     """``value`` with every string in it on one line and harmless, wherever it came from."""
+    if value is None or isinstance(value, int | float | Moment):
+        return value
     if isinstance(value, str):
         return cast(T, one_line(value.replace("\r\n", " ").replace("\n", " ").strip()))
     if isinstance(value, tuple):
         return cast(T, tuple(_clean(item) for item in value))
-    if isinstance(value, Struct) and not isinstance(value, Series | Moment):
+    if isinstance(value, Struct) and not isinstance(value, Series):
         return cast(T, type(value)(**{name: _clean(getattr(value, name)) for name in value.__struct_fields__}))
     return replace(value, name=_clean(value.name)) if isinstance(value, Series) else value
 

@@ -21,8 +21,8 @@ from upgrade_tui.report.picture import offset_of, picture
 if TYPE_CHECKING:
     from jinja2 import Template
 
-TIMELINE_LIMIT = 5_000
-"""Entries of the timeline; a longer one leaves its routine entries out, and says so."""
+TIMELINE_LIMIT = 1_000
+"""Entries of the timeline; a longer one leaves entries out, and says so."""
 
 
 def render(report: Report) -> str:

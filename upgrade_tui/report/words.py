@@ -19,7 +19,7 @@ GLYPHS = {
 """A glyph for every state: never colour alone, and never a glyph without its word."""
 
 TIMELINE_LIMIT = 100
-"""Entries of a Markdown timeline; a longer one leaves its routine entries out, and says so."""
+"""Entries of a Markdown timeline; a longer one leaves entries out, and says so."""
 
 
 def counted(number: int, one: str, many: str = "") -> str:
@@ -116,10 +116,14 @@ def why(row: StepRow) -> str:
 
 
 def timeline_for(entries: tuple[Entry, ...], limit: int) -> tuple[tuple[Entry, ...], int]:
-    """The entries to show and how many routine ones were left out for want of room."""
-    if len(entries) <= limit:
-        return entries, 0
-    kept = tuple(entry for entry in entries if entry.weight != "routine")
+    """The entries to show and how many were left out: with more than ``limit`` the routine ones go. Where a log is so
+    long that even the rest are more than ten times as many, what is normal and good goes too, then the oldest.
+    """
+    kept = entries
+    for lightest, most in (("routine", limit), ("normal", 10 * limit), ("good", 10 * limit)):
+        if len(kept) > most:
+            kept = tuple(entry for entry in kept if entry.weight != lightest)
+    kept = kept[-10 * limit :]
     return kept, len(entries) - len(kept)
 
 
