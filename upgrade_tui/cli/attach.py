@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from upgrade_tui.cli.common import fail, find_window, talk
+from upgrade_tui.cli.common import fail, find_window, not_running, talk
 from upgrade_tui.cli.exits import Exit
 
 
@@ -26,8 +26,7 @@ def show(directory: Path, *, ascii_only: bool = False, plain: bool = False, guid
     from upgrade_tui.conductor.windows import is_running
 
     if not is_running(directory):
-        hint = f"start it again, it goes on where it was: upgrade-tui run {directory}"
-        fail(f"no conductor is running for {directory.name}", Exit.UNAVAILABLE, hint)
+        not_running(directory)
     if plain or not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM", "dumb") == "dumb":
         from upgrade_tui.cli.log import follow
 

@@ -68,6 +68,20 @@ def _only_open() -> Path:
     return directory
 
 
+def not_running(directory: Path) -> NoReturn:
+    """Why nobody answers for a window, and what to do: a closed one has a report, an open one can go on."""
+    from upgrade_tui.conductor.windows import look
+
+    info = look(directory)
+    if info.state is not None and info.state.phase == "closed":
+        fail(f"{info.name} is closed ({info.state.outcome})", Exit.UNAVAILABLE, f"upgrade-tui report {info.name}")
+    fail(
+        f"no conductor is running for {info.name}",
+        Exit.UNAVAILABLE,
+        f"start it again, it goes on where it was: upgrade-tui run {info.name}",
+    )
+
+
 def talk(directory: Path, job: Callable[[Any], Awaitable[T]], **options: Any) -> T:
     """Connect to the window's conductor, do ``job(client)``. Ends the command where nobody answers."""
     from upgrade_tui.conductor.client import Client, Lost, NotRunning
@@ -82,11 +96,7 @@ def talk(directory: Path, job: Callable[[Any], Awaitable[T]], **options: Any) ->
     try:
         return asyncio.run(go())
     except NotRunning:
-        fail(
-            f"no conductor is running for {directory.name}",
-            Exit.UNAVAILABLE,
-            f"start it again, it goes on where it was: upgrade-tui run {directory}",
-        )
+        not_running(directory)
     except Lost as lost:
         fail(str(lost), Exit.UNAVAILABLE)
     except KeyboardInterrupt:

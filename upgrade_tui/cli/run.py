@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from upgrade_tui.cli.common import fail, find_window
+from upgrade_tui.cli.common import fail, find_window, not_running
 from upgrade_tui.cli.exits import Exit
 
 
@@ -85,7 +85,7 @@ def ensure(info: object) -> Path:
     if info.state is None:
         fail(f"{info.name}: {info.problem}", Exit.LOG_DAMAGED)
     if info.state.phase == "closed":
-        fail(f"{info.name} is closed ({info.state.outcome})", Exit.UNAVAILABLE, f"upgrade-tui report {info.name}")
+        not_running(info.directory)
     return _start(info.directory, None)
 
 

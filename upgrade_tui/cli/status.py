@@ -24,12 +24,12 @@ def status(window: str | None, named: str | None, as_json: bool) -> None:
     directory = find_window(window or named)
     if is_running(directory):
         state, frame, now = talk(directory, _live, frames=True)
-        running = True
+        running, problem = True, ""
     else:
         info = look(directory)
         if info.state is None:
             fail(f"{info.name}: {info.problem}", Exit.LOG_DAMAGED)
-        state, frame, running = info.state, None, False
+        state, frame, running, problem = info.state, None, False, info.problem
         now = state.closed or time.time()
     if as_json:
         import msgspec
@@ -39,6 +39,8 @@ def status(window: str | None, named: str | None, as_json: bool) -> None:
     else:
         for text in as_lines(state, frame, now, running):
             click.echo(text)
+    if problem:
+        fail(f"this ends early: {problem}", Exit.LOG_DAMAGED)
 
 
 async def _live(client: Any) -> tuple[Any, Any, float]:
