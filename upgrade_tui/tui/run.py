@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
@@ -50,7 +51,7 @@ async def _dashboard(
 
 
 def _load() -> None:
-    import upgrade_tui.tui.app
+    importlib.import_module("upgrade_tui.tui.app")
 
 
 def farewell(session: Session) -> str:

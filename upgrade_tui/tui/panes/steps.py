@@ -40,7 +40,7 @@ class StepsPane(LinePane):
         shown = [r for r in every if not self.needle or view.matches(r, self.needle)]
         self._rows = {r.id: r for r in shown}
         self._columns = view.columns(shown, width)
-        self.pinned = (view.header(self._columns),)
+        self.pinned = (view.header(self._columns, width),)
         self._phases = list(view.phases(shown))
         self._follow(scene)
         ahead = sum(1 for r in shown if r.irreversible)

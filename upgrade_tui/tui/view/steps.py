@@ -199,11 +199,11 @@ def phase_line(phase: str, rows: list[StepRow], width: int) -> Line:
     return cut(((phase.upper(), tone), ("  " + text, "muted")), width)
 
 
-def header(cols: Columns) -> Line:
+def header(cols: Columns, width: int) -> Line:
     """The columns' names."""
     text = "  " + fit("step", cols.id + 1) + fit("", cols.title) + fit("state", cols.state)
     text += fit("took/plan", cols.time, right=True)
-    return ((text + (" " + fit("who", cols.who) if cols.who else ""), "muted"),)
+    return cut(((text + (" " + fit("who", cols.who) if cols.who else ""), "muted"),), width)
 
 
 def line(row: StepRow, cols: Columns, width: int) -> Line:
