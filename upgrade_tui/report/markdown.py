@@ -222,9 +222,7 @@ def _timeline(report: Report) -> str:
     ]  # fmt: skip
     body = _table(("log", f"local ({escaped(report.zone)})", "UTC", "who", "what"), rows) if rows else ""
     if left_out:
-        body += (
-            f"\n\n{words.counted(left_out, 'event')} left out for want of room; `timeline.csv` has all."
-        )
+        body += f"\n\n{words.counted(left_out, 'event')} left out for want of room; `timeline.csv` has all."
     return _section("Timeline", body, "The log is empty.")
 
 
