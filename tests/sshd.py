@@ -44,7 +44,8 @@ class Sshd:
         self.host_key = directory / "host_key"
         self._options, self._key_type = options, key_type
         self._process: subprocess.Popen[bytes] | None = None
-        directory.mkdir(parents=True, exist_ok=True)
+        self.home = directory / "home"  # of sessions: nobody's login scripts run
+        self.home.mkdir(parents=True, exist_ok=True)
         directory.chmod(0o700)
         _keygen(self.identity, "ed25519")
         shutil.copy(f"{self.identity}.pub", directory / "authorized_keys")
@@ -87,7 +88,7 @@ class Sshd:
             f"Port {self.port}", f"ListenAddress {self.address}", f"HostKey {self.host_key}", "PidFile none",
             f"AuthorizedKeysFile {self.directory}/authorized_keys", "UsePAM no", "StrictModes no",
             "PasswordAuthentication no", "KbdInteractiveAuthentication no", "PermitRootLogin yes", "UseDNS no",
-            "LogLevel VERBOSE", "PrintMotd no", *self._options,
+            "LogLevel VERBOSE", "PrintMotd no", f"SetEnv HOME={self.home}", *self._options,
         ]  # fmt: skip
         names = {line.split()[0].lower() for line in self._options}
         lines = [line for line in lines if line in self._options or line.split()[0].lower() not in names]

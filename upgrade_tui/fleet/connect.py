@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncssh
+from asyncssh.public_key import get_default_public_key_algs
 from msgspec import Struct
 
 from upgrade_tui.fleet.failures import Unreachable, network_failure
@@ -273,6 +274,7 @@ class Dialer:
                 tunnel=tunnel,
                 client_factory=lambda: client,
                 known_hosts=target.known.match,
+                server_host_key_algs=_algorithms(target),
                 client_keys=[copy.copy(k) for k in keys] or (),  # a signature algorithm is chosen in place
             )
         except asyncssh.HostKeyNotVerifiable as error:
@@ -344,6 +346,19 @@ class Dialer:
         return Unreachable("lost", f"{target.place} and this machine have no algorithms in common: {error}", slow=True)
 
 
+def _algorithms(target: Target) -> list[str] | tuple[()]:
+    """Kinds of host keys: those that known_hosts has first, then all others, so that another key is seen as such.
+
+    With asyncssh's own choice, only the former, the host would hang up without a word. Empty: asyncssh's own choice.
+    """
+    port = target.port if target.port != _DEFAULT_PORT else None
+    trusted, authorities, *_ = target.known.match(target.lookup, "", port)
+    if not trusted or authorities or target.options.config.get("HostKeyAlgorithms"):
+        return ()
+    known = [algorithm for key in trusted for algorithm in key.sig_algorithms]
+    return [a.decode("ascii") for a in dict.fromkeys([*known, *get_default_public_key_algs()])]
+
+
 def _unknown_key(target: Target, shown: str) -> Unreachable:
     option = "" if target.port == _DEFAULT_PORT else f"-p {target.port} "
     damaged = f" ({target.known.problems[0]})" if target.known.problems else ""
@@ -378,7 +393,7 @@ def _login_failure(target: Target, client: Client) -> Unreachable:
 def _key_name(pair: asyncssh.SSHKeyPair) -> str:
     name = getattr(pair, "get_filename", lambda: None)() or getattr(getattr(pair, "_key", None), "get_filename", str)()
     shown = name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name or "")
-    return one_line(shown or pair.get_comment() or pair.get_algorithm(), 80)
+    return one_line(shown or pair.get_comment() or pair.get_algorithm(), 160)
 
 
 def _hop(text: str) -> tuple[str | None, str, int | None]:

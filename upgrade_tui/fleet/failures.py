@@ -11,7 +11,7 @@ import asyncssh
 from upgrade_tui.foreign import one_line
 from upgrade_tui.window.telemetry import Link
 
-_LONGEST = 400
+_LONGEST = 600
 
 
 class Unreachable(Exception):

@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import time
+from typing import Any
 
 import psutil
 
@@ -49,8 +50,9 @@ async def _finished(process: asyncio.subprocess.Process, pipe: _Pipe, timeout: f
     """Wait for the process, or for output that cannot be kept; False after ``timeout`` seconds."""
     pipe.start()
     waiting = asyncio.ensure_future(process.wait())
+    either: tuple[asyncio.Future[Any], ...] = (waiting, pipe.failed)
     try:
-        done, _ = await asyncio.wait({waiting, pipe.failed}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait(either, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
     finally:
         waiting.cancel()
     return bool(done)
@@ -132,7 +134,7 @@ async def end_group(process: asyncio.subprocess.Process) -> None:
 
 async def _group_gone(process: asyncio.subprocess.Process) -> None:
     await process.wait()
-    while _alive(process.pid):
+    while _alive(process.pid):  # noqa: ASYNC110 - the kernel tells nobody when a group is empty
         await asyncio.sleep(0.05)
 
 

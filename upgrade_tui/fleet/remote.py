@@ -90,22 +90,23 @@ class _Session(asyncssh.SSHClientSession[bytes]):
         """Output. What ``on_output`` raises ends the command, not the connection."""
         self.last = self._loop.time()
         try:
-            if self._head is None or datatype is not None:
-                self._on_output(data)
-            else:
+            if self._head is not None:
                 self._opening(data)
+            elif datatype is None or self.pid is None:  # the command's own stderr comes merged
+                self._on_output(data)
         except Exception as error:  # noqa: BLE001 - the edge
             self.broken = error
             self._done(self.exited)
 
     def _opening(self, data: bytes) -> None:
+        """Login scripts may print before the command starts: that is none of its output, if it starts at all."""
         head = (self._head or b"") + data
         start = head.find(self._mark)
         end = head.find(b"\n", start)
         if start >= 0 and end >= 0:
             number = head[start + len(self._mark) : end]
             self.pid = int(number) if number.isdigit() else None
-            head, self._head = head[:start] + head[end + 1 :], None
+            head, self._head = head[end + 1 :], None
         elif len(head) <= _BANNER:
             self._head = head
             return

@@ -254,7 +254,7 @@ class Supervisor:
 
         def on_lines(lines: list[bytes]) -> None:
             meter.feed(lines)
-            if meter.arrived is not None and not came.done():
+            if (meter.arrived is not None or meter.garbage) and not came.done():
                 came.set_result(None)
 
         command = samplers.sampler_command(
@@ -263,7 +263,7 @@ class Supervisor:
         )  # fmt: skip
         self._stream = stream = await open_lines(connection, command, on_lines)
         await asyncio.wait({came, stream.ended}, timeout=ANSWER, return_when=asyncio.FIRST_COMPLETED)
-        if not came.done():
+        if meter.arrived is None:
             stream.close()
             return False
         self._meter, self._ticked = meter, sampler.ticked
