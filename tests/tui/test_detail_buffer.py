@@ -67,9 +67,7 @@ def test_an_unfinished_line_grows_in_place() -> None:
 
 
 PIECES = st.lists(
-    st.sampled_from(
-        [b"abc", b"\r", b"\n", b"\r\n", "延".encode(), b"\xe5", b"\x1b[32m", b"\x1b", b"[0m", b"\t"]
-    ),
+    st.sampled_from([b"abc", b"\r", b"\n", b"\r\n", "延".encode(), b"\xe5", b"\x1b[32m", b"\x1b", b"[0m", b"\t"]),
     max_size=30,
 )
 

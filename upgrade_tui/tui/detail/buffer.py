@@ -17,6 +17,7 @@ MAX_CHARACTERS = 5_000_000
 LINE_LIMIT = 8_192  # characters of a line that are kept; of longer ones the number left out is said
 _SLACK = 1.05  # trimmed in one go when this much over, so that lines are not moved at every one
 
+_PLAIN = re.compile(r"[\x20-\x7e\n]*")
 _STYLE = re.compile("\x1b\\[[0-9;:]*[mK]")
 
 
@@ -48,7 +49,7 @@ class OutputBuffer:
         first = self.finished
         del self.lines[self.finished :]
         text = self._decoder.decode(data, final)
-        start = 0
+        start = self._plain(text) if _PLAIN.fullmatch(text) else 0
         while (end := text.find("\n", start)) >= 0:
             self._hold(text[start:end])
             self._close()
@@ -57,6 +58,19 @@ class OutputBuffer:
         if self._tail or self._left_out:
             self.lines.append(_readable(self._tail, self._left_out))
         return first
+
+    def _plain(self, text: str) -> int:
+        """Takes whole lines of plain text in one go, as a flood needs it. Gives where what is left of it begins."""
+        if self._tail or self._left_out:
+            return 0
+        end = text.rfind("\n") + 1
+        lines = text[: end - 1].split("\n") if end else []
+        if not lines or max(map(len, lines)) > LINE_LIMIT:
+            return 0
+        self.lines += lines
+        self.finished += len(lines)
+        self._characters += end - len(lines)
+        return end
 
     def trim(self) -> int:
         """Let the oldest lines go where there are too many. Gives how many went."""

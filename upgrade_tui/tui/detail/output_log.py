@@ -68,7 +68,8 @@ class OutputLog(ScrollView, can_focus=True):
         """More of the output."""
         first = self.buffer.feed(data, final=final)
         lines = self.buffer.lines
-        self._widest = max(self._widest, max((cell_len(line) for line in lines[first:]), default=0))
+        new = (len(line) if line.isascii() else cell_len(line) for line in lines[first:])
+        self._widest = max(self._widest, max(new, default=0))
         self._search_from(first)
         gone = self.buffer.trim()
         if gone and not self.follow:  # what is being read stays where it is

@@ -163,7 +163,7 @@ class StepScreen(DetailScreen):
 
     # -- output ---------------------------------------------------------------------------------------------------
 
-    def on_line_pane_chosen(self, event: DetailLines.Chosen) -> None:
+    def on_detail_lines_chosen(self, event: DetailLines.Chosen) -> None:
         """Another host's output."""
         hosts = list(self.step.tasks)
         if event.pane.id == "tasks" and event.index < len(hosts):
