@@ -124,9 +124,9 @@ def test_a_jump_of_the_wall_clock_is_not_counted_as_time() -> None:
     assert build(small_plan(), records).steps[1].seconds == 60.0
 
 
-def test_a_tick_without_a_start_has_no_length_of_its_own() -> None:
+def test_a_tick_without_a_start_has_neither_a_start_nor_a_length_of_its_own() -> None:
     row = build(small_plan(), told((0, opened()), (9, ev.StepTicked(step="two")))).steps[1]
-    assert (row.state, row.seconds, row.deviation, row.started) == ("done", None, None, None)
+    assert (row.state, row.seconds, row.deviation, row.started, row.start_deviation) == ("done", None, None, None, None)
     assert row.finished is not None
 
 

@@ -40,7 +40,6 @@ def _row(plan: Plan, history: History, zone: tzinfo, number: int, spec: Step, sl
     if state.state in _NOT_OVER:
         ended = None
     seconds = elapsed(began, ended) if began is not None and ended is not None else None
-    begun = began or (ended if state.state != "skipped" else None)
     length = step_seconds(plan, spec)
     override = next((run.override for run in reversed(runs) if run.override), "")
     return StepRow(
@@ -52,7 +51,7 @@ def _row(plan: Plan, history: History, zone: tzinfo, number: int, spec: Step, sl
         started=moment(began.ts, zone) if began else None,
         finished=moment(ended.ts, zone) if ended else None,
         seconds=seconds,
-        start_deviation=round(begun.ts - slot.start, 3) if begun and slot else None,
+        start_deviation=round(began.ts - slot.start, 3) if began and slot else None,
         deviation=round(seconds - length, 3) if seconds is not None else None,
         attempts=sum(1 for run in runs if run.began is not None), by=state.by, claimed_by=state.claimed_by,
         hosts=len(state.tasks), hosts_done=sum(1 for t in state.tasks.values() if t.state == "done"),
