@@ -15,6 +15,7 @@ import random
 import shutil
 import signal
 import sys
+import threading
 import time
 import uuid
 from pathlib import Path
@@ -38,6 +39,7 @@ class Embedded:
         self.servers = {box.name: Server(self.site, box, key, self._leash) for box in self.site.boxes}
         self._loads = {box.name: _load(box) for box in self.site.boxes}
         self.window: Path | None = None
+        self._turning, self._ended = threading.Lock(), False
 
     async def start(self) -> None:
         """Listen, serve, be ready for the plan to be run. Raises OSError."""
@@ -71,11 +73,16 @@ class Embedded:
                 print(f"the window could not be closed: {error}", file=sys.stderr, flush=True)  # noqa: T201
         await asyncio.gather(*(server.close() for server in self.servers.values()))
         os.close(self._leash_held)
-        await asyncio.to_thread(end_leftovers, str(self.site.directory))
+        await asyncio.to_thread(self._clear_away, keep)
+
+    def _clear_away(self, keep: bool) -> None:
+        with self._turning:
+            self._ended = True
+        end_leftovers(str(self.site.directory))
         if keep:
             (self.site.directory / KEEP).touch()
         else:
-            await asyncio.to_thread(shutil.rmtree, self.site.directory, ignore_errors=True)
+            shutil.rmtree(self.site.directory, ignore_errors=True)
 
     def _stop_work(self) -> None:
         for server in self.servers.values():
@@ -91,11 +98,15 @@ class Embedded:
             before = now
 
     def _turn(self, dt: float) -> None:
-        now = time.time()
-        for box in self.site.boxes:
-            load = self._loads[box.name]
-            load.step(dt, _daytime(now), working=_working(box), warming=(box.directory / "run/warming").exists())
-            procfs.write(box.proc, procfs.changing(load, now))
+        """In a thread, which no cancelling stops: it must not write into what is being removed."""
+        with self._turning:
+            if self._ended:
+                return
+            now = time.time()
+            for box in self.site.boxes:
+                load = self._loads[box.name]
+                load.step(dt, _daytime(now), working=_working(box), warming=(box.directory / "run/warming").exists())
+                procfs.write(box.proc, procfs.changing(load, now))
 
     async def _shake(self) -> None:
         """One host's link drops once, some time after somebody came, while nothing is at work there."""
@@ -156,9 +167,10 @@ def _say(text: str) -> None:
 
 async def _serve(window_id: str, directory: Path, pace: float, keep: bool) -> None:
     over = asyncio.Event()
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)  # not SIG_IGN: what is started here would inherit that
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, over.set)
+        loop.add_signal_handler(number, over.set)
     hosts = await asyncio.to_thread(Embedded, window_id, directory, pace)
     listening = asyncio.create_task(_listen_to_the_demo(hosts, over), name="the demo's pipe")
     try:

@@ -22,7 +22,7 @@ from upgrade_tui.window.state import WindowState
 
 ATTEMPTS = 4  # of one step before the tour gives up
 LIMIT = 900.0  # seconds of the script, five minutes of which are expected
-READING = 7.0  # seconds before a move: somebody looks on
+READING = 10.0  # seconds before a move: somebody looks on
 
 
 class Move(Struct, frozen=True):
@@ -51,6 +51,7 @@ _NOTES = {
 def remarks(records: Iterable[Record]) -> set[str]:
     """Names of the notes that what has happened so far gives reason for."""
     found: set[str] = set()
+    was_lost = False
     for record in records:
         event = record.event
         if isinstance(event, CanaryVerdict) and event.canary == f"{SLOW_HOST} health":
@@ -58,8 +59,10 @@ def remarks(records: Iterable[Record]) -> set[str]:
                 found |= {"cold", "action"}
             elif event.verdict == "healthy" and event.before == "failing":
                 found.add("warm")
-        elif isinstance(event, HostLink) and event.host == SHAKY_HOST and event.link == "lost":
-            found.add("shaky")
+        elif isinstance(event, HostLink) and event.host == SHAKY_HOST:
+            was_lost = was_lost or event.link == "lost"
+            if was_lost and event.link == "up":
+                found.add("shaky")
     return found
 
 
