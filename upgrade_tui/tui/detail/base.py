@@ -127,13 +127,19 @@ class DetailScreen(Screen[None]):
         return list(self.query(Pane))
 
     @property
+    def on_top(self) -> bool:
+        """Whether this screen can be seen: nothing lies over it but dialogs."""
+        stack = self.app.screen_stack
+        return self in stack and all(screen.is_modal for screen in stack[stack.index(self) + 1 :])
+
+    @property
     def one_at_a_time(self) -> bool:
         """Whether only one pane is on the screen."""
         return self.has_class("-narrow") or self.has_class("-zoomed")
 
     def tick(self) -> None:
         """Paint if anything changed; never while another screen is on top."""
-        if not self.is_current or not self.is_mounted or not self.size.width:
+        if not self.on_top or not self.is_mounted or not self.size.width:
             return
         session = self.session
         stamp = (id(session.state), id(session.frame), int(session.now()), session.trouble, self.size, self._shown)

@@ -56,7 +56,7 @@ class CanaryScreen(DetailScreen):
     def begin(self) -> None:
         """The history is asked for again and again while this screen is on top."""
         self.query_one("#chart").focus()
-        self.run_worker(self.past.follow(lambda: self.is_current, self.repaint), group="history")
+        self.run_worker(self.past.follow(lambda: self.on_top, self.repaint), group="history")
 
     def head(self, scene: Scene, width: int) -> list[Line]:
         """Verdict, its meaning, the last probe."""

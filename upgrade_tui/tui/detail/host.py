@@ -59,7 +59,7 @@ class HostScreen(DetailScreen):
     def begin(self) -> None:
         """Charts first; they are asked for again and again while this screen is on top."""
         self.query_one("#charts").focus()
-        self.run_worker(self.past.follow(lambda: self.is_current, self.repaint), group="history")
+        self.run_worker(self.past.follow(lambda: self.on_top, self.repaint), group="history")
 
     def head(self, scene: Scene, width: int) -> list[Line]:
         """Link, what to do, numbers."""

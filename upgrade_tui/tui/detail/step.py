@@ -189,7 +189,7 @@ class StepScreen(DetailScreen):
                 attempt, offset, whole = task.attempt, 0, False
                 self._total = self._fetched = 0
                 log.clear()
-            if whole or not attempt or not self.is_current:
+            if whole or not attempt or not self.on_top:
                 await asyncio.sleep(TICK)
                 continue
             request = GetOutput(id=0, step=self.spec.id, host=host, attempt=attempt, offset=offset, limit=CHUNK)
