@@ -108,6 +108,7 @@ class Ssh(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     known_hosts: str | None = None
     config: str | None = None  # an ssh_config file instead of ~/.ssh/config
     jump: str | None = None  # ProxyJump: [user@]host[:port][,...]
+    job_dir: str = ""  # where jobs keep their output on the host; left out, the first place that can be written
     connect_timeout: Duration = field(default_factory=lambda: _seconds("5s"))
     keepalive: Duration = field(default_factory=lambda: _seconds("1s"))
 
@@ -194,6 +195,25 @@ class Rollback(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     timeout: Duration | None = None
 
 
+class Check(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A ready-made check of a host, without shell: one of the preflight kit. Each says what it found."""
+
+    free: str | None = None  # mount point: at least `min`
+    memory: str | None = None  # at least so much available, "2GiB"
+    load: Percent | None = None  # one-minute load at most so much of the CPUs
+    port: str | None = None  # host:port that must answer from there
+    package: str | None = None  # installed; with `version`, that version
+    program: str | None = None  # on the PATH; with `version`, what its --version says
+    version: str = ""
+    unit: str | None = None  # systemd unit that must be active
+    clock: Duration | None = None  # clock at most so far from the conductor's
+    no_reboot_pending: bool = False
+    backup: str | None = None  # file: exists, not empty, not older than `max_age`, checksum of `sha256` file verifies
+    max_age: Duration | None = None
+    sha256: str | None = None  # checksum file beside the backup
+    min: str = ""  # a size such as "5GiB" (free, backup) or a share such as "10%" (free)
+
+
 class Step(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """``[[steps]]``: in file order, grouped by ``phase``.
 
@@ -218,6 +238,18 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     timeout: Duration | None = None
     canaries: tuple[str, ...] = ()
     bake: Duration | None = None  # a command's pause between batches; a bake step's length
+    parallel: int | None = None  # at most so many hosts of a batch at a time
+    stop: Literal["batch", "now"] = "batch"  # too many failed: end the batch first, or start nothing more at once
+    once: bool = False  # run once, for the first of its hosts
+    run_on: str = ""  # run there instead, once for each host of `on`, which $UPGRADE_HOST names
+    check_first: bool = True  # where `check` passes before, there is nothing to run
+    checks: tuple[Check, ...] = ()  # ready-made checks instead of `run`: the preflight kit
+    evidence: bool = False  # manual: ticking it needs a word on what was seen
+    secret_env: tuple[str, ...] = ()  # variables from the conductor's environment, given to the command over stdin
+    secret_command: str | None = None  # run beside the conductor; prints NAME=VALUE lines for those of secret_env
+    confirm_within: Duration | None = None  # dead-man: the host undoes the step by itself unless confirmed in time
+    confirm: Literal["person", "auto"] = "person"  # who confirms; auto: a passed check and healthy canaries
+    failure_changes_nothing: bool = False  # a failed attempt left nothing to undo: it disarms the dead-man rollback
     rollback: Rollback | None = None
     irreversible: bool = False
     changes: bool = True  # false: the step only looks (a check before or after), there is nothing to undo
@@ -227,7 +259,7 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     @property
     def what(self) -> StepKind:
         """The kind, worked out where the plan leaves it out."""
-        return self.kind or ("command" if self.run is not None else "manual")
+        return self.kind or ("command" if self.run is not None or self.checks else "manual")
 
     @property
     def places(self) -> tuple[str, ...]:
