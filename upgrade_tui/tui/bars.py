@@ -8,7 +8,7 @@ from typing import ClassVar
 from textual import events
 from textual.message import Message
 
-from upgrade_tui.tui.lines import TONE_CSS, Bar
+from upgrade_tui.tui.lines import Bar
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import Line, Span, clip, cut, fit, length
 from upgrade_tui.tui.words import PHASES
@@ -18,7 +18,7 @@ from upgrade_tui.units import duration_text
 class TitleBar(Bar):
     """Which window, what it is for; who looks on, and what time it is for the conductor."""
 
-    DEFAULT_CSS = f"TitleBar {{ height: 1; background: $panel; {TONE_CSS} }}"
+    DEFAULT_CSS = "TitleBar { height: 1; background: $panel; }"
 
     def show(self, scene: Scene) -> None:
         """One line: left the window, right the people and the time."""
@@ -49,7 +49,7 @@ def title_line(scene: Scene, width: int) -> Line:
 class Banner(Bar):
     """What must not be overlooked: no conductor, a fenced log, a paused window. Not there when all is well."""
 
-    DEFAULT_CSS = f"Banner {{ height: auto; display: none; background: $tone-alarm; {TONE_CSS} }}"
+    DEFAULT_CSS = "Banner { height: auto; display: none; background: $tone-alarm; }"
 
     def show(self, scene: Scene) -> None:
         """Appears and goes by itself."""
@@ -74,7 +74,7 @@ def troubles(scene: Scene) -> list[str]:
 class TabBar(Bar):
     """The panes' names, where only one fits; the one on show is marked."""
 
-    DEFAULT_CSS = f"TabBar {{ height: 1; display: none; background: $surface; {TONE_CSS} }}"
+    DEFAULT_CSS = "TabBar { height: 1; display: none; background: $surface; }"
 
     class Picked(Message):
         """A tab was clicked."""
@@ -108,7 +108,7 @@ class TabBar(Bar):
 class KeyBar(Bar):
     """The keys that matter now; what is not possible now is muted and in brackets."""
 
-    DEFAULT_CSS = f"KeyBar {{ height: 1; background: $panel; {TONE_CSS} }}"
+    DEFAULT_CSS = "KeyBar { height: 1; background: $panel; }"
     SHOWN: ClassVar[dict[str, str]] = {"space": "space", "question_mark": "?", "colon": ":", "slash": "/"}
 
     def show(self, keys: Iterable[tuple[str, str, bool]]) -> None:

@@ -11,6 +11,7 @@ from typing import ClassVar
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
+from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.geometry import Region, Size
@@ -20,22 +21,36 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from upgrade_tui.foreign import one_line
+from upgrade_tui.tui.theme import FALLBACKS
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import BLANK, Line
 from upgrade_tui.tui.words import TONES, Tone
 
-TONE_CLASSES = frozenset(f"tone--{tone}" for tone in TONES)
 _BOLD = {"bad", "unknown", "tight", "strong", "title", "key"}
-TONE_CSS = "\n".join(
-    f"& > .tone--{tone} {{ color: $tone-{tone}; {'text-style: bold;' if tone in _BOLD else ''} }}" for tone in TONES
-)
+_tones: dict[str, dict[str, Style]] = {}  # by the name of the theme
+
+
+def tones_of(app: App[object]) -> dict[str, Style]:
+    """The style of every tone, and of the cursor, in the app's theme.
+
+    Straight from the theme: as component classes they would be some hundred style nodes for the stylesheet to work
+    out before the first frame, and again at every change of focus.
+    """
+    found = _tones.get(app.theme)
+    if found is None:
+        colours = FALLBACKS | app.current_theme.variables
+        found = {tone: Style(color=colours[f"tone-{tone}"], bold=tone in _BOLD or None) for tone in TONES}
+        found["cursor"] = Style(bgcolor=colours["tone-cursor"])
+        _tones[app.theme] = found
+    return found
 
 
 def strip_of(widget: Widget, line: Line, width: int, base: Style, *, over: Style | None = None) -> Strip:
     """A line of spans as a strip of ``width`` cells on the widget's background; ``over`` lies on top (the cursor)."""
     segments = []
+    tones = tones_of(widget.app)
     for text, tone in line:
-        style = base + widget.get_component_rich_style(f"tone--{tone}", partial=True)
+        style = base + tones[tone]
         segments.append(Segment(one_line(text), style + over if over is not None else style))
     filler = base + over if over is not None else base
     return Strip(segments).adjust_cell_length(width, filler)
@@ -44,8 +59,7 @@ def strip_of(widget: Widget, line: Line, width: int, base: Style, *, over: Style
 class Bar(Widget):
     """A few lines without focus: title, banner, tabs, keys. Subclasses say what with ``set_lines``."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = set(TONE_CLASSES)
-    DEFAULT_CSS = f"Bar {{ height: 1; {TONE_CSS} }}"
+    DEFAULT_CSS = "Bar { height: 1; }"
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -70,9 +84,8 @@ class LinePane(ScrollView, can_focus=True):
     rows in ``rows_of`` and lines in ``draw``: only visible lines are ever drawn.
     """
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = set(TONE_CLASSES) | {"tone--cursor"}
-    DEFAULT_CSS = f"""
-    LinePane {{
+    DEFAULT_CSS = """
+    LinePane {
         border: round $border-blurred;
         border-title-color: $tone-title;
         border-subtitle-color: $tone-muted;
@@ -84,10 +97,8 @@ class LinePane(ScrollView, can_focus=True):
         scrollbar-background-active: $background;
         scrollbar-color: $border;
         background: $background;
-        {TONE_CSS}
-        & > .tone--cursor {{ background: $tone-cursor; }}
-        &:focus {{ border: heavy $primary; border-title-color: $tone-strong; border-title-style: bold; }}
-    }}
+        &:focus { border: heavy $primary; border-title-color: $tone-strong; border-title-style: bold; }
+    }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", "Up", show=False),
@@ -202,7 +213,7 @@ class LinePane(ScrollView, can_focus=True):
         line = self._line(index)
         if not self.CURSOR or index >= len(self.rows) or not self.selected or self.rows[index][0] != self.selected:
             return strip_of(self, (*gutter, *line), width, base)
-        over = self.get_component_rich_style("tone--cursor", partial=True) if self.has_focus else None
+        over = tones_of(self.app)["cursor"] if self.has_focus else None
         return strip_of(self, (("▌", "key" if self.has_focus else "muted"), *line), width, base, over=over)
 
     # -- the cursor -----------------------------------------------------------------------------------------------
