@@ -17,7 +17,7 @@ import pytest
 
 from upgrade_tui.conductor.windows import WindowInfo
 from upgrade_tui.demo.site import SHAKY_HOST, USER
-from upgrade_tui.demo.start import Hosts, free_id
+from upgrade_tui.demo.start import Hosts, claim
 from upgrade_tui.plan.model import Plan
 from upgrade_tui.plan.reader import parse_plan
 
@@ -50,7 +50,7 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
     state = tmp_path_factory.mktemp("state")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(state))
-        made = Hosts("demo", pace=PACE, keep=False)
+        made = Hosts(claim([]), pace=PACE, keep=False)
         try:
             made.wait()
             yield made
@@ -172,19 +172,30 @@ async def test_one_hosts_link_drops_once_and_comes_back(hosts: Hosts, plan: Plan
                 await asyncio.sleep(0.1)
 
 
-def test_a_second_demo_gets_a_name_of_its_own(hosts: Hosts, plan: Plan, tmp_path: Path) -> None:
+def test_every_demo_gets_a_name_of_its_own(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from upgrade_tui.window.state import initial
 
-    opened = WindowInfo(tmp_path, running=True, state=initial(plan))
-    assert free_id([]) == "demo"
-    assert free_id([opened]) == "demo-2"
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    opened = WindowInfo(tmp_path, running=True, state=initial(plan))  # a window called demo
+    assert [claim([]).name, claim([]).name] == ["demo", "demo-2"]
+    assert [claim([opened]).name, claim([]).name] == ["demo-3", "demo-4"]
+
+
+def test_kept_hosts_free_their_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    made = Hosts(claim([]), pace=PACE, keep=True)
+    made.wait()
+    assert made.leave()
+    assert made.kept is not None
+    assert (made.kept / "hosts/db1/data/shop.db").is_file()
+    assert claim([]).name == "demo"
 
 
 def test_hosts_end_with_the_process_that_started_them_however_it_ends(tmp_path: Path) -> None:
     """Killed without a chance to say so: the end of a pipe tells."""
     starter = (
-        "import os, signal, sys; from upgrade_tui.demo.start import Hosts\n"
-        f"hosts = Hosts('demo', pace={PACE}, keep=False); hosts.wait(); print('up', flush=True)\n"
+        "import os, signal, sys; from upgrade_tui.demo.start import Hosts, claim\n"
+        f"hosts = Hosts(claim([]), pace={PACE}, keep=False); hosts.wait(); print('up', flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
     environment = os.environ | {"XDG_STATE_HOME": str(tmp_path)}

@@ -41,7 +41,7 @@ def demo(auto: bool, speed: float, ascii_only: bool, plain: bool, keep: bool) ->
         window = _launched(hosts, launch)
         code = _shown(window, auto, 1 / speed, ascii_only, plain)
     finally:
-        outcome = _left(hosts, window, keep)
+        outcome = _left(hosts, window)
     sys.exit((Exit.OK if outcome == "completed" else Exit.FAILED) if auto else code)
 
 
@@ -49,14 +49,14 @@ def _hosts(pace: float, keep: bool) -> Hosts:
     """The hosts, up. Ends the command where that fails."""
     from upgrade_tui.conductor.windows import all_windows
     from upgrade_tui.demo.leave import leave
-    from upgrade_tui.demo.start import CannotStart, Hosts, cut_off, free_id, remove_leftovers
+    from upgrade_tui.demo.start import CannotStart, Hosts, claim, cut_off, remove_leftovers
 
     try:
+        remove_leftovers()
         for window in cut_off(all_windows()):
             click.echo(f"{window.name}: an earlier demo that was cut off; closing it", err=True)
             asyncio.run(leave(window.directory, "the demo was cut off"))
-        remove_leftovers()
-        hosts = Hosts(free_id(all_windows()), pace=pace, keep=keep)
+        hosts = Hosts(claim(all_windows()), pace=pace, keep=keep)
     except OSError as error:
         fail(f"cannot make the demo's directory: {error}", Exit.CANNOT_WRITE, "is the disk full or read-only?")
     click.echo("Starting eight hosts on this machine …", err=True)
@@ -98,15 +98,15 @@ def _nothing(_text: str) -> None:
     """The dashboard has the screen: what the tour does is in its log."""
 
 
-def _left(hosts: Hosts, window: Path | None, keep: bool) -> str:
+def _left(hosts: Hosts, window: Path | None) -> str:
     """End the demo, write the report; the window's outcome."""
     from upgrade_tui.conductor.windows import look
     from upgrade_tui.demo.leave import leave
 
     click.echo("Ending the demo: closing its window, stopping its hosts …", err=True)
     hosts.leave()
-    if keep:
-        click.echo(f"hosts:  {hosts.directory}")
+    if hosts.kept:
+        click.echo(f"hosts:  {hosts.kept}")
     if window is None:
         return ""
     with contextlib.suppress(OSError):

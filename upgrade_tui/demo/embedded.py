@@ -1,4 +1,4 @@
-"""The process of the demo's hosts: ``python -m upgrade_tui.demo.embedded DIRECTORY --id ID --pace PACE``.
+"""The process of the demo's hosts: ``python -m upgrade_tui.demo.embedded DIRECTORY --pace PACE``.
 
 It has a session of its own and reads one pipe, its standard input: a line ``window PATH`` tells it which window is run
 on its hosts; the end of the pipe means that the demo is over, whether it said so or died. Then it closes that window
@@ -33,9 +33,9 @@ _TURN_AT = 0.5  # of a second: samplers fire on the second
 class Embedded:
     """The hosts of one run."""
 
-    def __init__(self, window_id: str, directory: Path, pace: float) -> None:
+    def __init__(self, directory: Path, pace: float) -> None:
         self._leash, self._leash_held = os.pipe()  # whoever inherits the first ends when this process is gone
-        self.site, key = build(window_id, directory, pace)
+        self.site, key = build(directory.name, directory, pace)
         self.servers = {box.name: Server(self.site, box, key, self._leash) for box in self.site.boxes}
         self._loads = {box.name: _load(box) for box in self.site.boxes}
         self.window: Path | None = None
@@ -64,7 +64,7 @@ class Embedded:
             for task in tasks:
                 task.cancel()
 
-    async def end(self, keep: bool) -> None:
+    async def end(self, keep: Path | None) -> None:
         """Close the window if nobody did, then end every process and remove what was made."""
         if self.window is not None:
             try:
@@ -75,12 +75,13 @@ class Embedded:
         os.close(self._leash_held)
         await asyncio.to_thread(self._clear_away, keep)
 
-    def _clear_away(self, keep: bool) -> None:
+    def _clear_away(self, keep: Path | None) -> None:
         with self._turning:
             self._ended = True
         end_leftovers(str(self.site.directory))
         if keep:
             (self.site.directory / KEEP).touch()
+            self.site.directory.rename(keep)  # its name is free for the next demo
         else:
             shutil.rmtree(self.site.directory, ignore_errors=True)
 
@@ -165,13 +166,13 @@ def _say(text: str) -> None:
         os.close(1)  # they are gone: the end of the other pipe says so, too
 
 
-async def _serve(window_id: str, directory: Path, pace: float, keep: bool) -> None:
+async def _serve(directory: Path, pace: float, keep: Path | None) -> None:
     over = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGHUP, lambda: None)  # not SIG_IGN: what is started here would inherit that
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, over.set)
-    hosts = await asyncio.to_thread(Embedded, window_id, directory, pace)
+    hosts = await asyncio.to_thread(Embedded, directory, pace)
     listening = asyncio.create_task(_listen_to_the_demo(hosts, over), name="the demo's pipe")
     try:
         await hosts.start()
@@ -186,12 +187,11 @@ def main() -> None:
     """The process."""
     parser = argparse.ArgumentParser(prog="upgrade_tui.demo.embedded")
     parser.add_argument("directory", type=Path)
-    parser.add_argument("--id", required=True)
     parser.add_argument("--pace", type=float, default=1.0)
-    parser.add_argument("--keep", action="store_true")
+    parser.add_argument("--keep", type=Path)
     given = parser.parse_args()
     try:
-        asyncio.run(_serve(given.id, given.directory, given.pace, given.keep))
+        asyncio.run(_serve(given.directory, given.pace, given.keep))
     except OSError as error:
         _say(f"the demo's hosts cannot be made: {error}")
         sys.exit(1)

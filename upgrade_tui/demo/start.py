@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import select
 import shutil
@@ -11,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from upgrade_tui.conductor.paths import make_private, state_directory
+from upgrade_tui.conductor.paths import state_directory
 from upgrade_tui.conductor.windows import WindowInfo
 from upgrade_tui.demo.site import FLEET_LOG, KEEP, PLAN
 
@@ -28,10 +29,20 @@ def demos_directory() -> Path:
     return state_directory() / "demo"
 
 
-def free_id(windows: list[WindowInfo]) -> str:
-    """``demo``, or ``demo-2``, ... where a demo's window of that id is open."""
+def claim(windows: list[WindowInfo]) -> Path:
+    """The directory of a new run, named as its window will be: ``demo``, or ``demo-2``, ... where that is taken.
+
+    Made here (0700), which no two demos can do for the same name. Raises OSError.
+    """
     taken = {w.plan_id for w in windows if w.open}
-    return next(name for n in range(1, len(taken) + 2) if (name := "demo" if n == 1 else f"demo-{n}") not in taken)
+    demos_directory().mkdir(parents=True, exist_ok=True, mode=0o700)
+    for n in itertools.count(1):
+        place = demos_directory() / ("demo" if n == 1 else f"demo-{n}")
+        if place.name not in taken:
+            with contextlib.suppress(FileExistsError):
+                place.mkdir(mode=0o700)
+                return place
+    raise AssertionError("unreachable")
 
 
 def cut_off(windows: list[WindowInfo]) -> list[WindowInfo]:
@@ -47,12 +58,12 @@ def cut_off(windows: list[WindowInfo]) -> list[WindowInfo]:
 class Hosts:
     """The eight hosts of one run. They end when ``leave`` is called, or when this process is gone."""
 
-    def __init__(self, window_id: str, *, pace: float, keep: bool) -> None:
-        """``pace``: seconds that a second of the demo takes. Raises OSError."""
-        self.directory = demos_directory() / f"{window_id}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
-        make_private(self.directory)
-        command = [sys.executable, "-m", "upgrade_tui.demo.embedded", str(self.directory), "--id", window_id]
-        command += ["--pace", str(pace), *(["--keep"] if keep else [])]
+    def __init__(self, directory: Path, *, pace: float, keep: bool) -> None:
+        """``directory``: as ``claim`` made it. ``pace``: seconds that a second of the demo takes. Raises OSError."""
+        self.directory = directory
+        self.kept = directory.with_name(f"{directory.name}-{time.strftime('%Y%m%d-%H%M%S')}") if keep else None
+        command = [sys.executable, "-m", "upgrade_tui.demo.embedded", str(directory), "--pace", str(pace)]
+        command += ["--keep", str(self.kept)] if self.kept else []
         with (self.directory / FLEET_LOG).open("ab") as errors:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, start_new_session=True, cwd="/"
