@@ -35,7 +35,7 @@ def test_a_title_drops_whole_parts_where_there_is_little_room() -> None:
 
 def test_a_full_value_fills_its_column_and_half_fills_half() -> None:
     rows = text(drawn(CPU, {"cpu": points(100, 50)}, 0.0, 2.0, 6 + 4, 6))[1:5]
-    assert [row[-4:] for row in rows] == ["██╌╌", "██  ", "████", "████"]
+    assert [row[-4:] for row in rows] == ["██──", "██  ", "████", "████"]
 
 
 def test_where_nothing_was_measured_there_is_a_dot_and_no_bar() -> None:

@@ -72,7 +72,7 @@ async def test_commands_are_shown_letter_by_letter() -> None:
         assert spec.rollback is not None
         assert spec.rollback.run is not None
         lines = step_view.about(scene_of(session), spec, 60)
-        text = "".join(line[1][0] for line in lines if line and line[0][0] in ("│ ", "↳ "))
+        text = "".join(line[1][0] for line in lines if line and line[0][0] in ("│ ", "… "))
         assert text == spec.run + spec.check + spec.rollback.run
         assert spec.check in shown(app)
 

@@ -186,6 +186,11 @@ class DetailScreen(Screen[None]):
         self.repaint()
         self.call_after_refresh(self.tick)
 
+    def on_detail_lines_fitted(self) -> None:
+        """A pane has another size, for whatever reason."""
+        self.repaint()
+        self.call_later(self.tick)
+
     def on_screen_resume(self) -> None:
         """Nothing was painted while something lay on top."""
         self.repaint()

@@ -195,7 +195,7 @@ def _row(chart: Chart, cols: Sequence[Column], top: float, rows: int, row: int, 
         block = _EIGHTHS[max(0, min(8, eighths))]
         hot = chart.limit is not None and col.high is not None and col.high >= chart.limit
         if block == " " and limit:
-            cells.append(("╌", "tight"))
+            cells.append(("─", "tight"))
         else:
             cells.append((block, "bad" if hot else "run"))
     return [("".join(text for text, _ in group), tone) for tone, group in groupby(cells, key=lambda cell: cell[1])]

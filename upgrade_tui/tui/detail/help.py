@@ -51,11 +51,8 @@ class HelpScreen(Screen[None]):
         """The arrows scroll it."""
         self.query_one("#page").focus()
 
-    def on_resize(self) -> None:
+    def on_detail_lines_fitted(self) -> None:
         """Lines are made for their width."""
-        self.call_after_refresh(self._fill)
-
-    def _fill(self) -> None:
         page = self.query_one("#page", DetailLines)
         page.show(help_view.page(self.keys_there, max(20, page.scrollable_content_region.width)))
 

@@ -121,7 +121,7 @@ def _disks(out: list[Line], scene: Scene, name: str, sample: Sample, width: int)
     limits = {**scene.plan.watch.limits, **scene.plan.hosts[name].limits}
     limit = float(limits["disk"]) if "disk" in limits else None
     mounts = min(max((len(d.mount) for d in sample.disks), default=1), max(8, width * 2 // 5))
-    bar = max(6, min(20, width - mounts - 38))
+    bar = max(4, min(20, width - mounts - 38))
     lines: list[Line] = []
     for d in sample.disks:
         if d.missing:

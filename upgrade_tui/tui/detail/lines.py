@@ -79,6 +79,13 @@ class DetailLines(ScrollView, can_focus=True):
         self.lines: tuple[Line, ...] = ()
         self._strips: LRUCache[tuple[Line, int, bool], Strip] = LRUCache(512)
 
+    class Fitted(Message):
+        """It has another size now: lines are made for their width."""
+
+    def on_resize(self) -> None:
+        """Tell whoever makes the lines."""
+        self.post_message(self.Fitted())
+
     def show(self, lines: Sequence[Line]) -> None:
         """These lines from now on. What did not change is not painted again."""
         new = tuple(lines)

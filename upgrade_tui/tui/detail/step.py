@@ -115,12 +115,13 @@ class StepScreen(DetailScreen):
         self._paint_output()
 
     def _paint_tasks(self, scene: Scene) -> None:
-        width = self.query_one("#tasks-head").size.width
-        if width:
+        tasks = self.query_one("#tasks", DetailLines)
+        width = tasks.scrollable_content_region.width
+        if width > 0:
             self.query_one("#tasks-head", Static).update(
                 content(step_view.tasks_header(self.step, width)), layout=False
             )
-            self.query_one("#tasks", DetailLines).show(step_view.tasks(scene, self.step, width))
+            tasks.show(step_view.tasks(scene, self.step, width))
 
     def _paint_output(self) -> None:
         if not self.runs:

@@ -74,7 +74,7 @@ def _times(scene: Scene, spec: Step, step: StepState) -> Line:
         parts.append((f"running {duration_text(spent)}", "run"))
         parts.append((f"{duration_text(left)} left", "plain"))
         if abs(over) >= 30:
-            parts.append((f"{duration_text(abs(over))} {'over' if over > 0 else 'under'} plan", tone))
+            parts.append((f"{duration_text(abs(over))} {'over' if over > 0 else 'under'}", tone))
         parts.append((f"since {scene.time(step.started)}", "muted"))
     elif step.started is not None and step.finished is not None:
         took = step.finished - step.started
@@ -185,7 +185,7 @@ def exact(out: list[Line], title: str, text: str | None, width: int) -> None:
     for each in harmless(text).strip("\n").splitlines():
         first, *rest = folded(each.expandtabs(4), max(8, width - 2))
         lines.append((("│ ", "muted"), (first, "strong")))
-        lines += [(("↳ ", "muted"), (more, "strong")) for more in rest]
+        lines += [(("… ", "muted"), (more, "strong")) for more in rest]
     section(out, title, lines)
 
 
