@@ -85,7 +85,10 @@ class Session:
         self._offset = client.welcome.now - self._clock()
 
     async def run(self) -> None:
-        """Follow the window until cancelled, reconnecting (0.2 s to 2 s apart) when the conductor is gone."""
+        """Follow the window until cancelled, reconnecting (0.2 s to 2 s apart) when the conductor is gone.
+
+        Returns when the window was closed: its conductor has ended, as it should.
+        """
         pause = 0.2
         while True:
             if self._client is not None:
@@ -94,6 +97,8 @@ class Session:
                         self._take(message)
                         pause = 0.2
                 except Lost as lost:
+                    if self.state.phase == "closed":
+                        return
                     self._gone(str(lost))
                 finally:
                     client, self._client = self._client, None
@@ -137,6 +142,8 @@ class Session:
     async def do(self, command: AnyCommand) -> Refusal | None:
         """Carry out a command: None, or why not. Its events arrive like all others."""
         if self._client is None:
+            if self.state.phase == "closed":
+                return Refusal(f"the window is closed ({self.state.outcome})", "its report: upgrade-tui report")
             return Refusal(
                 self.trouble or "there is no conductor: this is a replay", "start it again: upgrade-tui run PLAN"
             )

@@ -42,11 +42,10 @@ async def leave(directory: Path, reason: str, stop_work: Callable[[], None] = la
                 await _close(directory, reason)
         except (TimeoutError, NotRunning, Lost):
             pass
-    if not await _gone(directory):
-        pid = await asyncio.to_thread(conductor_pid, directory)
-        if pid:
-            os.kill(pid, signal.SIGTERM)
-            await _gone(directory)
+    pid = await asyncio.to_thread(conductor_pid, directory)
+    if not await _gone(directory, pid) and pid:
+        os.kill(pid, signal.SIGTERM)
+        await _gone(directory, pid)
 
 
 async def states(client: Client) -> AsyncIterator[WindowState]:
@@ -82,13 +81,24 @@ async def _close(directory: Path, reason: str) -> None:
         await client.close()
 
 
-async def _gone(directory: Path) -> bool:
+async def _gone(directory: Path, pid: int | None) -> bool:
+    """Wait for the conductor to end, first to answer, then to be there."""
     until = time.monotonic() + _AFTER
-    while is_running(directory):
+    while is_running(directory) or (pid is not None and _alive(pid)):
         if time.monotonic() > until:
             return False
         await asyncio.sleep(0.1)
     return True
+
+
+def _alive(pid: int) -> bool:
+    """Whether that process runs a conductor. One that ended and that nobody has waited for does not."""
+    import psutil
+
+    try:
+        return "conductor" in psutil.Process(pid).cmdline()
+    except psutil.Error:
+        return False
 
 
 def conductor_pid(directory: Path) -> int | None:
