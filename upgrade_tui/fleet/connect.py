@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import Awaitable, Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -346,6 +347,11 @@ class Dialer:
         return Unreachable("lost", f"{target.place} and this machine have no algorithms in common: {error}", slow=True)
 
 
+@cache
+def _ordered(known: tuple[bytes, ...]) -> tuple[str, ...]:
+    return tuple(a.decode("ascii") for a in dict.fromkeys([*known, *get_default_public_key_algs()]))
+
+
 def _algorithms(target: Target) -> list[str] | tuple[()]:
     """Kinds of host keys: those that known_hosts has first, then all others, so that another key is seen as such.
 
@@ -356,7 +362,7 @@ def _algorithms(target: Target) -> list[str] | tuple[()]:
     if not trusted or authorities or target.options.config.get("HostKeyAlgorithms"):
         return ()
     known = [algorithm for key in trusted for algorithm in key.sig_algorithms]
-    return [a.decode("ascii") for a in dict.fromkeys([*known, *get_default_public_key_algs()])]
+    return list(_ordered(tuple(known)))
 
 
 def _unknown_key(target: Target, shown: str) -> Unreachable:

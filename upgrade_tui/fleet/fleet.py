@@ -10,6 +10,7 @@ import socket
 import struct
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ParamSpec
 
@@ -28,6 +29,7 @@ from upgrade_tui.window.telemetry import HostDetail, HostFrame, Link, Sample
 
 CONNECTS = 50  # at a time
 PHASE_HOSTS, PHASE_SECONDS = 100, 0.02  # samplers fire in groups, so that one burst does not hold up the loop
+THREADS = 64  # at most; made as needed
 TOP_TIMEOUT = 10.0  # seconds
 _TCP_INFO_RTT = 68  # offset of tcpi_rtt (microseconds, u32) in Linux' struct tcp_info
 
@@ -76,6 +78,8 @@ class Fleet:
 
     async def run(self) -> None:
         """Supervise all hosts until cancelled."""
+        # Name resolution blocks a thread for as long as DNS likes: slow names must not keep the other hosts waiting.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="fleet"))
         try:
             async with asyncio.TaskGroup() as group:
                 for name, supervisor in self._supervisors.items():
@@ -133,7 +137,7 @@ class Fleet:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(2 * float(self.plan.ssh.connect_timeout) + 1):
                 while supervisor.commands is None and supervisor.attempts == attempts:
-                    await state.changed.wait()
+                    await state.changed()
         if supervisor.commands is not None:
             return supervisor.commands
         return (

@@ -5,6 +5,7 @@ Parsing and matching are asyncssh's; this adds a memory, tolerance for a damaged
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,18 @@ class KnownHosts:
     def __init__(self, files: Sequence[Path]) -> None:
         self.files = tuple(files)
         self.problems: list[str] = []  # "file:line: what is wrong"
+        self._lock = threading.Lock()  # many hosts ask at once, from threads
         self._hosts = SSHKnownHosts()
         self._found: dict[tuple[str, str, int | None], Any] = {}
         self._stamp: tuple[object, ...] = ()
 
     def load(self) -> KnownHosts:
         """Read the files if they are new or changed since the last time."""
+        with self._lock:
+            self._load()
+        return self
+
+    def _load(self) -> None:
         stamp = tuple(_stamp(path) for path in self.files)
         if stamp != self._stamp or not stamp:
             hosts, problems = SSHKnownHosts(), []
@@ -35,7 +42,6 @@ class KnownHosts:
                     except ValueError as error:
                         problems.append(f"{path}:{number}: {error}")
             self._hosts, self.problems, self._found, self._stamp = hosts, problems, {}, stamp
-        return self
 
     def match(self, host: str, address: str, port: int | None) -> Any:
         """As asyncssh asks: keys trusted, CA keys, revoked keys, X.509. Remembered: hashed lines are slow."""

@@ -60,8 +60,8 @@ class Link(Struct):
 
     connection: asyncssh.SSHClientConnection
     channels: asyncio.Semaphore
-    free: asyncio.Event  # set whenever a command's channel closed
     running: int = 0
+    waiting: list[asyncio.Future[None]] = []  # for a command's channel to close
 
 
 class _Session(asyncssh.SSHClientSession[bytes]):
@@ -166,8 +166,7 @@ class RemoteRunner:
                     ended = await _run(link, command, timeout, on_output)
                 finally:
                     link.running -= 1
-                    link.free.set()
-                    link.free.clear()
+                    _tell(link)
             if ended is not None:
                 return ended
             await _place_free(link)
@@ -175,10 +174,16 @@ class RemoteRunner:
 
 async def _place_free(link: Link) -> None:
     """The host allows fewer sessions than we thought: wait for one of ours to end."""
-    try:
-        await asyncio.wait_for(link.free.wait(), 1.0)
-    except TimeoutError:
-        return
+    future = asyncio.get_running_loop().create_future()
+    link.waiting.append(future)
+    await asyncio.wait({future}, timeout=1.0)
+
+
+def _tell(link: Link) -> None:
+    waiting, link.waiting = link.waiting, []
+    for future in waiting:
+        if not future.done():
+            future.set_result(None)
 
 
 async def _run(link: Link, command: str, timeout: float | None, on_output: OnOutput) -> Ended | None:

@@ -49,6 +49,7 @@ def source(name: str) -> str:
     return (files(__package__) / name).read_text(encoding="utf-8")
 
 
+@cache  # hosts alike share it: it is 5 KB, and a channel keeps it
 def sampler_command(
     sampler: Sampler,
     *,
@@ -77,11 +78,13 @@ def sampler_command(
     return "exec " + shlex.join((*start, *own, *(mounts if sampler.disks else ())))
 
 
+@cache
 def slow_command(*, mounts: tuple[str, ...], units: tuple[str, ...]) -> str:
     """The command line of the companion: disk use (where the sampler does not do it) and units, at each line sent."""
     return "exec " + shlex.join(("sh", "-c", source("slow.sh"), "sh", " ".join(units), *mounts))
 
 
+@cache
 def probe_command(*, proc_root: str, mounts: tuple[str, ...]) -> str:
     """The command line that asks a host what it is. ``upgrade_tui.fleet.probe`` reads the answer."""
     return "exec " + shlex.join(("sh", "-c", source("probe.sh"), "sh", proc_root, *map(escaped, mounts)))
