@@ -107,9 +107,14 @@ class UpgradeApp(App[None]):
             self.bell()
             self.notify(found.text, title=found.title, severity=found.severity, timeout=10, markup=False)
         second = int(self.session.now())
-        if (self._dirty or second != self._second) and self.screen is self._main:
-            self._dirty, self._second = False, second
-            self._main.paint(self.scene())
+        if (not self._dirty and second == self._second) or self.screen is not self._main:
+            return
+        scene = self.scene()
+        if self._dirty or scene.stale:
+            self._main.paint(scene)
+        else:
+            self._main.paint_time(scene)
+        self._dirty, self._second = False, second
 
     # -- actions of the app ---------------------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ class TitleBar(Bar):
 
     def show(self, scene: Scene) -> None:
         """One line: left the window, right the people and the time."""
-        self.set_lines([title_line(scene, self.size.width)])
+        self.set_lines([title_line(scene, self.app.size.width)])
 
 
 def title_line(scene: Scene, width: int) -> Line:
@@ -113,7 +113,7 @@ class KeyBar(Bar):
 
     def show(self, keys: Iterable[tuple[str, str, bool]]) -> None:
         """``keys``: key, what it does, whether it can be done now."""
-        self.set_lines([key_line(keys, self.size.width)])
+        self.set_lines([key_line(keys, self.app.size.width)])
 
 
 def key_line(keys: Iterable[tuple[str, str, bool]], width: int) -> Line:

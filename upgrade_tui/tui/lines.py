@@ -136,6 +136,9 @@ class LinePane(ScrollView, can_focus=True):
         self._at = 0  # row the cursor was on, for when its item is gone
         self._lines: dict[int, Line] = {}
         self._title = ""
+        self._laid = Size(0, 0)
+        self.inner = 1  # cells for a line: without scrollbar and cursor mark
+        self._base: Style | None = None
 
     # -- for subclasses -------------------------------------------------------------------------------------------
 
@@ -153,11 +156,6 @@ class LinePane(ScrollView, can_focus=True):
 
     # -- showing --------------------------------------------------------------------------------------------------
 
-    @property
-    def inner(self) -> int:
-        """Cells for a line: without scrollbar and cursor mark."""
-        return max(1, self.scrollable_content_region.width - (1 if self.CURSOR else 0))
-
     def show(self, scene: Scene) -> None:
         """Takes over the scene and repaints the lines that changed."""
         self.scene = scene
@@ -169,15 +167,27 @@ class LinePane(ScrollView, can_focus=True):
         if self.scene is None:
             return
         pinned = self.pinned
-        self.rows = self.rows_of(self.scene, self.inner)
+        self._arrange()
         height = len(self.rows) + len(self.pinned)
         if self.virtual_size.height != height or self.virtual_size.width != self.inner:
             self.virtual_size = Size(self.inner, height)
-        self._keep_cursor()
         self._set_title()
         if pinned != self.pinned:
             self.refresh()
         self._repaint()
+
+    def _arrange(self) -> None:
+        """Rows for the size there is now."""
+        self._laid = self.scrollable_content_region.size
+        self.inner = max(1, self._laid.width - (1 if self.CURSOR else 0))
+        if self.scene is not None:
+            self.rows = self.rows_of(self.scene, self.inner)
+            self._keep_cursor()
+
+    def notify_style_update(self) -> None:
+        """Another theme, another class: another background."""
+        self._base = None
+        super().notify_style_update()
 
     def _set_title(self) -> None:
         found = f" · filter “{self.needle}”" if self.needle else ""
@@ -203,7 +213,11 @@ class LinePane(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Line API: pinned headings, then rows from the scroll offset on, the cursor's item marked."""
-        width, base = self.scrollable_content_region.width, self.rich_style
+        if self._laid != self.scrollable_content_region.size:
+            self._arrange()  # the first frame is painted before anybody hears of a size
+        if self._base is None:
+            self._base = self.rich_style  # worked out over all ancestors: too dear for every line
+        width, base = self._laid.width, self._base
         gutter: tuple[tuple[str, Tone], ...] = ((" ", "muted"),) if self.CURSOR else ()
         if self.scene is None:
             return Strip.blank(width, base)

@@ -20,13 +20,16 @@ def run_dashboard(
     theme: str | None = None,
     guide: bool = False,
     exporter: Exporter | None = None,
+    silent: bool = False,
 ) -> int:
     """Attaches with ``session()`` and shows the dashboard until the operator leaves it; the window goes on.
+
+    What became of it is then said in a line on stderr, unless ``silent``: who called has more to say.
 
     Returns the exit code: 0, or 1 where the dashboard itself failed (Textual has said why). Raises what ``session``
     raises: NotRunning, Lost.
     """
-    return asyncio.run(_dashboard(session, ascii, theme, guide, exporter))
+    return asyncio.run(_dashboard(session, ascii, theme, guide, exporter, silent))
 
 
 async def _dashboard(
@@ -35,6 +38,7 @@ async def _dashboard(
     theme: str | None,
     guide: bool,
     exporter: Exporter | None,
+    silent: bool,
 ) -> int:
     loading = asyncio.create_task(asyncio.to_thread(_load), name="load-textual")  # while the conductor answers
     try:
@@ -45,7 +49,7 @@ async def _dashboard(
 
     app = UpgradeApp(session, ascii=ascii_only, theme=theme, guide=guide, exporter=exporter)
     await app.run_async()
-    if not app.return_code:
+    if not app.return_code and not silent:
         sys.stderr.write(farewell(session) + "\n")
     return app.return_code or 0
 

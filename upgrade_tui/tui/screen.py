@@ -73,6 +73,12 @@ class MainScreen(Screen[None]):
         self.canaries = CanariesPane(self.history)
         self.log_pane = LogPane()
         self.panes: tuple[LinePane, ...] = (self.clock, self.steps, self.hosts, self.canaries, self.log_pane)
+        self.title_bar, self.banner, self.tabs = TitleBar(id="title"), Banner(id="banner"), TabBar(id="tabs")
+        self.guide_bar, self.key_bar = Bar(id="guide"), KeyBar(id="keys")
+        self.box = Container(
+            self.clock, self.tabs, self.sums, self.steps, self.hosts, self.card, self.canaries, self.log_pane,
+            id="panes",
+        )  # fmt: skip
 
     @property
     def ours(self) -> UpgradeApp:
@@ -81,26 +87,23 @@ class MainScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Everything there is; the layout says what is shown."""
-        yield TitleBar(id="title")
-        yield Banner(id="banner")
-        with Container(id="panes"):
-            yield self.clock
-            yield TabBar(id="tabs")
-            yield self.sums
-            yield self.steps
-            yield self.hosts
-            yield self.card
-            yield self.canaries
-            yield self.log_pane
+        self.paint(self.ours.scene())  # before the first styling and the first frame: a second of each costs 30 ms
+        yield self.title_bar
+        yield self.banner
+        yield self.box
         if self.ours.guide:
-            yield Bar(id="guide")
-        yield KeyBar(id="keys")
-
-    def on_mount(self) -> None:
-        """The first paint comes with the first layout."""
-        self.paint(self.ours.scene())
+            yield self.guide_bar
+        yield self.key_bar
 
     # -- painting -------------------------------------------------------------------------------------------------
+
+    def paint_time(self, scene: Scene) -> None:
+        """Only the time went on: title, clock and steps. What is old or gone is a change of its own."""
+        self.clock.view = clock_view.clock_view(scene, self.hosts.every, self.canaries.every)
+        self.title_bar.show(scene)
+        self.banner.show(scene)
+        for pane in (self.clock, self.sums, self.steps):
+            pane.show(scene)
 
     def paint(self, scene: Scene) -> None:
         """Shows a scene: view models first, then every pane repaints the lines that changed."""
@@ -108,8 +111,8 @@ class MainScreen(Screen[None]):
         canaries = [canary_view.canary_row(scene, name) for name in scene.state.canaries]
         self.clock.view = clock_view.clock_view(scene, hosts, canaries)
         self.hosts.every, self.canaries.every = hosts, canaries
-        self.query_one(TitleBar).show(scene)
-        self.query_one(Banner).show(scene)
+        self.title_bar.show(scene)
+        self.banner.show(scene)
         self._fit(len(canaries), len(hosts))
         for pane in (*self.panes, self.sums, self.card):
             pane.show(scene)
@@ -117,15 +120,14 @@ class MainScreen(Screen[None]):
         self._show_bars(scene)
 
     def _show_bars(self, scene: Scene) -> None:
-        tabs = self.query_one(TabBar)
-        if tabs.display:
+        if self.tabs.display:
             needy = {
                 1: self.clock.view is not None and self.clock.view.tone in ("bad", "tight"),
                 2: any(s.state in ("failed", "unknown") for s in scene.state.steps.values()),
                 3: any(row.rank < 9 for row in self.hosts.every),
                 4: any(row.verdict != "healthy" for row in self.canaries.every),
             }
-            tabs.show(
+            self.tabs.show(
                 [
                     (p.NUMBER, p.NAME + (f" /{p.needle}" if p.needle else ""), needy.get(p.NUMBER, False))
                     for p in self.panes
@@ -134,7 +136,7 @@ class MainScreen(Screen[None]):
             )
         self._show_keys(scene)
         if self.ours.guide:
-            self.query_one("#guide", Bar).set_lines([key_view.guide(scene)])
+            self.guide_bar.set_lines([key_view.guide(scene)])
 
     def _show_keys(self, scene: Scene) -> None:
         pane = self.panes[self.current - 1].NAME
@@ -144,7 +146,7 @@ class MainScreen(Screen[None]):
         general = [(key, label, True) for key, label in key_view.GENERAL]
         if scene.state.phase == "closed":
             general.insert(0, ("e", "write the report", True))
-        self.query_one(KeyBar).show([*keys[:3], *general, *keys[3:]])
+        self.key_bar.show([*keys[:3], *general, *keys[3:]])
 
     # -- layout ---------------------------------------------------------------------------------------------------
 
@@ -160,11 +162,11 @@ class MainScreen(Screen[None]):
             self._apply(wanted)
 
     def _apply(self, layout: Layout) -> None:
-        box = self.query_one("#panes", Container)
+        box = self.box
         box.set_class(layout.solo, "-solo")
         box.set_class(not layout.solo, "-grid")
         box.set_class(layout.columns == 3, "-wide")
-        self.query_one(TabBar).display = layout.tabs
+        self.tabs.display = layout.tabs
         self.card.display = layout.columns == 3 and not layout.solo
         for pane in self.panes[1:]:
             pane.display = not layout.solo or self.current == pane.NUMBER

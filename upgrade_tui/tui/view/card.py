@@ -8,12 +8,13 @@ from upgrade_tui.tui.view import hosts as host_view
 from upgrade_tui.tui.view import steps as step_view
 from upgrade_tui.tui.view.scene import STALE, Scene
 from upgrade_tui.tui.view.spans import BLANK, Line, bar, cut, fit, wrapped
-from upgrade_tui.tui.words import Tone, step_word
+from upgrade_tui.tui.words import Tone, step_word, worst_first
 from upgrade_tui.units import bytes_text, duration_text
 from upgrade_tui.window import clock
 from upgrade_tui.window.state import OVER
 
 LABEL = 11
+_MANY = 12  # hosts of a batch
 
 
 def card(scene: Scene, kind: str, name: str, width: int) -> list[Line]:
@@ -76,7 +77,7 @@ def step_card(scene: Scene, spec: Step, width: int) -> list[Line]:
 
 
 def _tasks(scene: Scene, step_id: str, width: int) -> list[Line]:
-    """Hosts by batch, each with its state and its last line."""
+    """Hosts by batch, each with its state and its last line; of a long batch those that are not just done."""
     step = scene.state.steps[step_id]
     running = {t.host: t for t in scene.frame.tasks if t.step == step_id} if scene.frame is not None else {}
     out: list[Line] = []
@@ -84,7 +85,8 @@ def _tasks(scene: Scene, step_id: str, width: int) -> list[Line]:
         tasks = [step.tasks[host] for host in batch]
         over = sum(1 for t in tasks if t.state in OVER)
         out += [BLANK, ((f"BATCH {i + 1}", "title"), (f"  {over}/{len(batch)} hosts done", "muted"))]
-        for task in tasks:
+        shown = tasks if len(tasks) <= _MANY else sorted(tasks, key=lambda t: worst_first(step_word(t.state).tone))
+        for task in shown[:_MANY]:
             word = step_word(task.state)
             seconds = task.seconds if task.seconds is not None else (
                 scene.now - task.started if task.state == "running" and task.started is not None else None
@@ -93,6 +95,8 @@ def _tasks(scene: Scene, step_id: str, width: int) -> list[Line]:
             said = task.reason or (live.last_line if live is not None else task.last_line)
             start = fit(task.host, 12) + " " + fit(word.word, 9) + fit(step_view.short(seconds), 8, right=True) + "  "
             out.append(cut(((f"{word.glyph} ", word.tone), (start, word.tone), (said, "muted")), width))
+        if len(tasks) > _MANY:
+            out.append(cut(((f"  and {len(tasks) - _MANY} more; enter on the step shows them all", "muted"),), width))
     return out
 
 

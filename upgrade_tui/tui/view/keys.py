@@ -48,7 +48,9 @@ def guide(scene: Scene) -> Line:
     if state.phase == "closed":
         return (lead, ("The window is closed. ", "strong"), ("e exports its report, q leaves", "plain"))
     if state.phase == "paused":
-        return (lead, ("The window is paused. ", "strong"), ("p resumes it", "plain"))
+        failing = [c.name for c in state.canaries.values() if c.verdict == "failing"]
+        wait = f"Wait until {', '.join(failing)} is healthy again, then " if failing else ""
+        return (lead, ("The window is paused. ", "strong"), (f"{wait}p resumes it", "plain"))
     spec = scene.plan.step(state.current) if state.current else None
     if spec is None:
         return (lead, ("All steps are over. ", "strong"), ("C closes the window, e exports the report", "plain"))
