@@ -21,8 +21,13 @@ def attach(window: str | None, ascii_only: bool, plain: bool) -> None:
     show(find_window(window), ascii_only=ascii_only, plain=plain)
 
 
-def show(directory: Path, *, ascii_only: bool = False, plain: bool = False, guide: bool = False) -> None:
-    """The dashboard where there is a terminal for it, else the log as lines until the window is closed."""
+def show(
+    directory: Path, *, ascii_only: bool = False, plain: bool = False, demo: bool = False, guide: bool = False
+) -> None:
+    """The dashboard where there is a terminal for it, else the log as lines until the window is closed.
+
+    ``demo``: leaving it ends the window. ``guide``: it says what to press.
+    """
     from upgrade_tui.conductor.windows import is_running
 
     if not is_running(directory):
@@ -30,7 +35,8 @@ def show(directory: Path, *, ascii_only: bool = False, plain: bool = False, guid
     if plain or not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM", "dumb") == "dumb":
         from upgrade_tui.cli.log import follow
 
-        click.echo(f"{directory.name}: following its log; ctrl+c leaves, the window goes on", err=True)
+        then = "and ends the demo" if demo else "the window goes on"
+        click.echo(f"{directory.name}: following its log; ctrl+c leaves, {then}", err=True)
         talk(directory, lambda client: follow(client, as_json=False), attach=True)
         return
     from upgrade_tui.conductor.client import Lost, NotRunning
@@ -38,9 +44,10 @@ def show(directory: Path, *, ascii_only: bool = False, plain: bool = False, guid
     from upgrade_tui.tui.run import run_dashboard
 
     try:
-        sys.exit(
-            run_dashboard(lambda: Session.attach(directory), ascii=ascii_only, guide=guide, exporter=export_report)
+        code = run_dashboard(
+            lambda: Session.attach(directory), ascii=ascii_only, guide=guide, exporter=export_report, silent=demo
         )
+        sys.exit(code)
     except (NotRunning, Lost) as error:
         fail(str(error), Exit.UNAVAILABLE)
 

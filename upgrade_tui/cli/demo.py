@@ -88,7 +88,7 @@ def _shown(window: Path, auto: bool, pace: float, ascii_only: bool, plain: bool)
         player = threading.Thread(target=lambda: asyncio.run(tour(window, pace, say)), name="tour", daemon=True)
         player.start()
     try:
-        show(window, ascii_only=ascii_only, plain=plain, guide=not auto)
+        show(window, ascii_only=ascii_only, plain=plain, demo=True, guide=not auto)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
     return 0

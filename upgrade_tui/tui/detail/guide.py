@@ -25,7 +25,7 @@ PRESS: tuple[tuple[str, str], ...] = (
     ("↑ ↓ enter", "choose a step, see exactly what it runs"),
     ("space", "tick a manual step;  g votes go at a gate"),
     ("s", "start a step; a preview comes first"),
-    ("?", "all keys and words, any time;  q leaves, the window goes on"),
+    ("?", "all keys and words, any time;  q leaves, and ends the demo"),
 )
 
 

@@ -63,8 +63,8 @@ def guide(scene: Scene) -> Line:
         return (lead, (f"{spec.id} runs. ", "strong"), (said, "plain"))
     press = {
         "manual": "do it, then press space to tick it",
-        "command": "press s: a preview says what runs where, enter starts it",
+        "command": "press s: a preview comes first",
         "gate": "press g to vote go, G for no-go",
         "bake": "press s to start the waiting",
     }[spec.what]
-    return (lead, (f"{spec.id}: {spec.title}. ", "strong"), (f"With the cursor on it, {press}", "plain"))
+    return (lead, (f"{spec.id}. ", "strong"), (f"With the cursor on it, {press}", "plain"))
