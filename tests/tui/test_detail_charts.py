@@ -34,7 +34,7 @@ def test_a_title_drops_whole_parts_where_there_is_little_room() -> None:
 
 
 def test_a_full_value_fills_its_column_and_half_fills_half() -> None:
-    rows = text(drawn(CPU, {"cpu": points(100, 50)}, 0.0, 2.0, 6 + 4, 6))[1:5]
+    rows = text(drawn(CPU, {"cpu": points(100, 100, 50, 50)}, 0.0, 4.0, 6 + 4, 6))[1:5]
     assert [row[-4:] for row in rows] == ["██──", "██  ", "████", "████"]
 
 
@@ -74,6 +74,12 @@ def test_rates_are_added_over_mounts_and_said_one_by_one() -> None:
 def test_fewer_points_than_cells_make_no_false_gaps() -> None:
     cols = columns(points(*[50.0] * 10, step=6.0), 0.0, 60.0, 40)
     assert all(c.mean == 50.0 for c in cols)
+
+
+def test_rare_probes_stand_side_by_side_but_one_that_failed_to_come_is_a_gap() -> None:
+    values = [None if i % 4 or i == 32 else 0.1 for i in range(60)]  # a probe every 4 s, the ninth never came
+    cols = columns(points(*values), 0.0, 60.0, 30)
+    assert [i for i, c in enumerate(cols) if c.mean is None] == [15, 16, 17]
 
 
 @pytest.mark.parametrize(

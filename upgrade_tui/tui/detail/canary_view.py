@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from upgrade_tui.conductor.protocol import Point
 from upgrade_tui.foreign import harmless
@@ -131,6 +132,9 @@ def result_lines(scene: Scene, spec: Canary, series: Mapping[str, Sequence[Point
     if not oks:
         return [(("nothing probed in this time", "muted"),)]
     lines: list[Line] = []
+    stretch = min((b.ts - a.ts for a, b in pairwise(series["ok"])), default=0.0)
+    if stretch > 1.5 * spec.interval:
+        lines.append(((f"each line sums up {duration_text(stretch)}; w for less", "muted"),))
     for p in reversed(oks):
         share = p.mean or 0.0
         word: Span = ("✓ good", "good") if share >= 1 else ("✗ bad ", "bad") if share <= 0 else ("▲ mixed", "watch")

@@ -104,18 +104,23 @@ def columns(points: Sequence[Point], since: float, until: float, count: int) -> 
         before = highs[i]
         highs[i] = high if before is None else max(before, high)
     out = [Column(sum(m) / len(m) if m else None, h) for m, h in zip(means, highs, strict=True)]
-    return _bridged(out) if 0 < len(points) < count else out
+    return _bridged(out, _reach(points, width))
 
 
-def _bridged(out: list[Column]) -> list[Column]:
-    """Fewer points than cells: a cell between two points that stand as near as usual takes the earlier one's value."""
-    known = [i for i, c in enumerate(out) if c.mean is not None]
+def _reach(points: Sequence[Point], width: float) -> int:
+    """How many cells apart two neighbours may be that still count as measured one after the other."""
+    known = [p.ts for p in points if p.mean is not None]
     steps = sorted(b - a for a, b in pairwise(known))
-    if not steps:
-        return out
-    usual = steps[len(steps) // 2] + 1
-    for a, b in zip(known, [*known[1:], len(out)], strict=True):
-        if b - a <= usual:
+    if len(steps) < 3 or width <= 0:
+        return 1
+    return max(1, int(1.6 * steps[len(steps) // 2] / width))
+
+
+def _bridged(out: list[Column], reach: int) -> list[Column]:
+    """What is measured more rarely than a cell is wide: cells between two neighbours take the earlier one's value."""
+    known = [i for i, c in enumerate(out) if c.mean is not None]
+    for a, b in pairwise([*known, len(out)]):
+        if 1 < b - a <= reach:
             out[a + 1 : b] = [out[a]] * (b - a - 1)
     return out
 
