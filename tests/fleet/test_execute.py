@@ -61,6 +61,25 @@ async def test_output_comes_while_the_command_runs(shared_sshd: Sshd, place: str
 
 
 @pytest.mark.ssh
+async def test_what_login_scripts_print_is_no_output_and_does_no_harm(own_sshd: Sshd) -> None:
+    (own_sshd.home / ".bashrc").write_text("echo 'Welcome! [1, 2]'; printf '\\033[31mred\\n' >&2\n")
+    async with watched(plan_of({"h": Host(address=HERE)}, own_sshd.ssh_table())) as fleet:
+        await fleet.sampled("h")
+        ended, out = await run(fleet, "echo mine; echo err >&2")
+        assert (ended.exit, out) == (0, b"mine\nerr\n")
+
+
+@pytest.mark.ssh
+async def test_a_command_that_never_starts_is_not_proven_and_shows_what_was_said_instead(tmp_path: Path) -> None:
+    with Sshd(tmp_path, options=("ForceCommand echo This account is closed; exit 0",)) as sshd:
+        async with watched(plan_of({"h": Host(address=HERE)}, sshd.ssh_table())) as fleet:
+            assert "no answer to the probe" in await fleet.link("h", "no sampler")
+            ended, out = await run(fleet, "true")
+            assert (ended.exit, ended.proven, out) == (None, False, b"This account is closed\n")
+            assert "something else" in ended.reason
+
+
+@pytest.mark.ssh
 async def test_a_command_ended_by_a_signal_says_which(shared_sshd: Sshd, place: str) -> None:
     async with watched(plan_of({"h": Host(address=HERE)}, shared_sshd.ssh_table())) as fleet:
         ended, _out = await run(fleet, "kill -9 $$", place)

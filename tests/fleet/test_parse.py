@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from upgrade_tui.fleet import parse
@@ -79,6 +79,7 @@ _json = st.recursive(
 )
 
 
+@settings(max_examples=40)
 @given(st.sampled_from("SCDUE"), st.lists(_json, max_size=8))
 def test_any_line_that_is_taken_gives_samples_with_sane_shares(tag: str, rest: list[object]) -> None:
     line = parse.line(msgspec.json.encode([tag, *rest]))

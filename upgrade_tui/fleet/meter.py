@@ -31,7 +31,8 @@ class Meter:
         on_sample: Callable[[Sample], None],
         on_detail: Callable[[HostDetail], None],
     ) -> None:
-        self.garbage = 0  # lines that made no sense
+        self.garbage = 0  # lines that made no sense, such as what a login script prints
+        self.empty = False  # a line of counters without the counters: there is no /proc where it looks
         self.arrived: float | None = None  # monotonic seconds of the last counters
         self._host, self._clock = host, clock
         self._on_sample, self._on_detail = on_sample, on_detail
@@ -52,6 +53,7 @@ class Meter:
                 newest = said
             elif said is None:
                 self.garbage += 1
+                self.empty = self.empty or text.startswith(b'["S",')
             else:
                 self._slow(said)
         if newest is not None:

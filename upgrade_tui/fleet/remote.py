@@ -232,6 +232,8 @@ async def _followed(link: Link, session: _Session, timeout: float | None, second
     took = seconds()
     await _drained(session)
     session.flush()
+    if session.pid is None and (session.exit is not None or session.signal):  # an exit 0 here is no success of ours
+        return _unproven(session, took, "the host ran something else instead (a forced command, or no login shell)")
     if session.exit is not None or session.signal:
         return Ended(exit=session.exit, signal=session.signal, seconds=took, timed_out=timed_out)
     if timed_out:

@@ -260,7 +260,7 @@ class Supervisor:
 
         def on_lines(lines: list[bytes]) -> None:
             meter.feed(lines)
-            if (meter.arrived is not None or meter.garbage) and not came.done():
+            if (meter.arrived is not None or meter.empty) and not came.done():
                 came.set_result(None)
 
         command = samplers.sampler_command(
