@@ -90,18 +90,21 @@ def rollback_cost(state: WindowState) -> float:
 
 
 def step_rollback_cost(spec: Step, step: StepState) -> float:
-    """What undoing a step as far as it was done would take; measured where it was once rolled back, else estimated."""
+    """What undoing a step as far as it was done takes: by measured batches, else estimated ones."""
     if spec.rollback is None or step.state == "rolled back":
         return 0.0
     if spec.what == "command":
         batches = step.touched()
     else:
         batches = 0 if step.state in ("pending", "skipped") else 1
-    if not batches:
+    return batches * batch_rollback_seconds(spec, step)
+
+
+def batch_rollback_seconds(spec: Step, step: StepState) -> float:
+    """Undoing one batch of a step: as measured in this window, else as estimated; 0 without a rollback."""
+    if spec.rollback is None:
         return 0.0
-    if step.rollback_seconds is not None:
-        return step.rollback_seconds
-    return batches * float(spec.rollback.estimate)
+    return float(spec.rollback.estimate) if step.rollback_seconds is None else step.rollback_seconds
 
 
 def remaining(state: WindowState, now: float) -> float:
@@ -189,7 +192,7 @@ def after(state: WindowState, spec: Step, now: float) -> Preview:
     """The clock after ``spec``, before it is started: what its preview and ``decide`` go by."""
     step = state.steps[spec.id]
     done_now = step_rollback_cost(spec, step)
-    whole = float(spec.rollback.estimate) * max(1, len(step.batches)) if spec.rollback is not None else 0.0
+    whole = batch_rollback_seconds(spec, step) * max(1, len(step.batches))
     cost = rollback_cost(state) - done_now + max(whole, done_now)
     irreversible = spec.irreversible or bool(state.no_return)
     if irreversible:

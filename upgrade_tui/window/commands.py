@@ -30,6 +30,7 @@ class Start(Command, frozen=True, kw_only=True, tag="start"):
     step: str
     confirm: str = ""
     override: str = ""
+    hosts: tuple[str, ...] = ()  # retry these alone
 
 
 class Tick(Command, frozen=True, kw_only=True, tag="tick"):
@@ -38,6 +39,7 @@ class Tick(Command, frozen=True, kw_only=True, tag="tick"):
     step: str
     confirm: str = ""
     override: str = ""
+    evidence: str = ""  # what you saw, where the plan asks for it
 
 
 class Untick(Command, frozen=True, kw_only=True, tag="untick"):
@@ -80,17 +82,65 @@ class Settle(Command, frozen=True, kw_only=True, tag="settle"):
 
 
 class Vote(Command, frozen=True, kw_only=True, tag="vote"):
-    """Go or no-go on a gate. A no-go needs a reason."""
+    """Go or no-go on a gate. A no-go needs a reason; ``digest`` is that of the evidence the operator saw."""
 
     step: str
     go: bool
     reason: str = ""
+    digest: str = ""
 
 
 class Pause(Command, frozen=True, kw_only=True, tag="pause"):
     """Let running tasks finish, start no new ones."""
 
     reason: str = ""
+
+
+class Abort(Command, frozen=True, kw_only=True, tag="abort"):
+    """End running tasks, start nothing more. ``confirm`` repeats the plan's window id."""
+
+    confirm: str
+    reason: str = ""
+
+
+class Exclude(Command, frozen=True, kw_only=True, tag="exclude"):
+    """Take a host out of the rest of the window."""
+
+    host: str
+    reason: str
+
+
+class Rollback(Command, frozen=True, kw_only=True, tag="rollback"):
+    """Undo what was done: all of it, a phase, a step, or what ran on some hosts. ``confirm`` repeats the window id."""
+
+    confirm: str
+    reason: str = ""
+    phase: str = ""
+    step: str = ""
+    hosts: tuple[str, ...] = ()
+
+
+class Confirm(Command, frozen=True, kw_only=True, tag="confirm"):
+    """A step with ``confirm_within`` stays: its armed hosts (or one) will not undo it."""
+
+    step: str
+    host: str = ""
+
+
+class Extend(Command, frozen=True, kw_only=True, tag="extend"):
+    """Armed hosts wait ``seconds`` from now on."""
+
+    step: str
+    seconds: float
+    host: str = ""
+
+
+class Revert(Command, frozen=True, kw_only=True, tag="revert"):
+    """Armed hosts undo the step now instead of waiting."""
+
+    step: str
+    reason: str
+    host: str = ""
 
 
 class Resume(Command, frozen=True, kw_only=True, tag="resume"):
@@ -107,7 +157,10 @@ class Close(Command, frozen=True, kw_only=True, tag="close"):
     reason: str = ""
 
 
-AnyCommand = Start | Tick | Untick | Skip | Claim | Note | Settle | Vote | Pause | Resume | Close
+AnyCommand = (
+    Start | Tick | Untick | Skip | Claim | Note | Settle | Vote | Pause | Abort | Exclude | Rollback | Confirm | Extend
+    | Revert | Resume | Close
+)  # fmt: skip
 """The tagged union of all commands."""
 
 

@@ -7,10 +7,11 @@ from typing import Any
 
 from upgrade_tui.plan.model import Step
 from upgrade_tui.units import duration_text
-from upgrade_tui.window import clock
+from upgrade_tui.window import clock, decide_undo
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.commands import Actor, Refusal
+from upgrade_tui.window.gates import approvers, asked_for_it, open_gate
 from upgrade_tui.window.state import OVER, UNSETTLED, StepState, WindowState
 
 Events = tuple[ev.Event, ...]
@@ -49,10 +50,19 @@ def _not_theirs(state: WindowState, step_id: str, actor: Actor) -> Refusal | Non
     return Refusal(f'"{step_id}" is {holder}\'s step', f"claim it first: upgrade-tui claim {step_id}")
 
 
-def _locked(step: StepState) -> Refusal | None:
-    """What is or was rolled back stays so: nothing moves it forward again."""
-    if step.state in ("rolling back", "rolled back"):
-        return Refusal(f'"{step.id}" is {step.state}', "forward steps are locked")
+def _locked(state: WindowState, step: StepState) -> Refusal | None:
+    """While something is rolled back nothing goes forward; what was rolled back stays so unless it is started anew."""
+    if state.rolling_back or step.state == "rolling back":
+        return Refusal("a rollback is under way", "forward steps are locked until it ended")
+    if step.state == "rolled back":
+        return Refusal(f'"{step.id}" is rolled back', f"to do it again: upgrade-tui start {step.id}")
+    return None
+
+
+def _stopped(state: WindowState) -> Refusal | None:
+    """Paused and aborted windows start nothing."""
+    if state.phase in ("paused", "aborted"):
+        return Refusal(f"the window is {state.phase}: {state.reason or 'no reason given'}", "resume it first")
     return None
 
 
@@ -98,12 +108,11 @@ def _start(state: WindowState, c: cmd.Start, actor: Actor, now: float) -> Decisi
         return Refusal(f'"{c.step}" is already running', f"started by {step.by or 'somebody'}")
     if step.state in OVER:
         return Refusal(f'"{c.step}" is already {step.state}', "nothing to start")
-    locked = _locked(step)
-    if locked is not None:
-        return locked
-    if state.phase == "paused":
-        return Refusal(f"the window is paused: {state.reason or 'no reason given'}", "resume it first")
-    unsettled = [t.host for t in step.tasks.values() if t.state == "unknown"]
+    locked = _locked(state, step) if step.state != "rolled back" or state.rolling_back else None
+    stopped = locked or _stopped(state) or _not_its_hosts(step, c.hosts)
+    if stopped is not None:
+        return stopped
+    unsettled = [t.host for t in step.tasks.values() if t.state == "unknown" and (not c.hosts or t.host in c.hosts)]
     if unsettled:
         return Refusal(
             f'"{c.step}" is unknown on {", ".join(unsettled)}: it may have run there',
@@ -112,9 +121,22 @@ def _start(state: WindowState, c: cmd.Start, actor: Actor, now: float) -> Decisi
     refusal = _not_theirs(state, c.step, actor) or _not_ready(state, c.step) or _dangerous(state, c, actor, now)
     if refusal is not None:
         return refusal
+    if spec.what == "gate":
+        return open_gate(state, c.step, now)
     batches = step.batches if spec.what == "command" else ()
     override = _override(state, c, now)
-    return (ev.StepIntent(step=c.step, attempt=step.attempt + 1, batches=batches, override=override),)
+    attempt = step.attempt + 1
+    return (ev.StepIntent(step=c.step, attempt=attempt, batches=batches, override=override, hosts=c.hosts),)
+
+
+def _not_its_hosts(step: StepState, hosts: tuple[str, ...]) -> Refusal | None:
+    """A retry names hosts of the step that are neither done nor under way."""
+    wrong = [h for h in hosts if h not in step.tasks or step.tasks[h].state in ("done", "running", "skipped")]
+    if not wrong:
+        return None
+    return Refusal(
+        f'nothing to retry of "{step.id}" on {", ".join(wrong)}', "retry hosts that failed or were not reached"
+    )
 
 
 def _tick(state: WindowState, c: cmd.Tick, actor: Actor, now: float) -> Decision:
@@ -126,10 +148,21 @@ def _tick(state: WindowState, c: cmd.Tick, actor: Actor, now: float) -> Decision
         return Refusal(
             f'"{c.step}" is already {step.state}', f"by {step.by}; untick it with a reason to take that back"
         )
-    refusal = _locked(step) or _not_theirs(state, c.step, actor) or _not_ready(state, c.step)
+    if step.state == "rolling back":
+        return _not_theirs(state, c.step, actor) or _undone_by_hand(step, now)
+    if _spec(state, c.step).evidence and not c.evidence.strip():
+        return Refusal(f'"{c.step}" asks what you saw', "say it: --evidence TEXT")
+    refusal = _locked(state, step) or _not_theirs(state, c.step, actor) or _not_ready(state, c.step)
     if refusal is not None or step.state == "running":  # a running step was asked about when it was started
-        return refusal or (ev.StepTicked(step=c.step),)
-    return _dangerous(state, c, actor, now) or (ev.StepTicked(step=c.step, override=_override(state, c, now)),)
+        return refusal or (ev.StepTicked(step=c.step, evidence=c.evidence.strip()),)
+    ticked = ev.StepTicked(step=c.step, override=_override(state, c, now), evidence=c.evidence.strip())
+    return _dangerous(state, c, actor, now) or (ticked,)
+
+
+def _undone_by_hand(step: StepState, now: float) -> Decision:
+    """The tick of a manual rollback."""
+    seconds = max(0.0, now - step.undo_started) if step.undo_started is not None else 0.0
+    return (ev.RollbackFinished(step=step.id, outcome="done", seconds=round(seconds, 1), batches=1),)
 
 
 def _untick(state: WindowState, c: cmd.Untick, actor: Actor, now: float) -> Decision:
@@ -186,17 +219,15 @@ def _note(state: WindowState, c: cmd.Note, actor: Actor, now: float) -> Decision
 
 def _settle(state: WindowState, c: cmd.Settle, actor: Actor, now: float) -> Decision:
     step = state.steps[c.step]
-    if step.state == "running":
-        return Refusal(f'"{c.step}" is still running', "wait until its tasks ended")
-    locked = _locked(step)
-    if locked is not None:
-        return locked
     if c.host and c.host not in step.tasks:
         return Refusal(f'"{c.step}" does not run on "{c.host}"', f"its hosts: {', '.join(step.tasks) or 'none'}")
-    hosts = [t.host for t in step.tasks.values() if t.state in UNSETTLED and c.host in ("", t.host)]
+    under_way = step.state in ("running", "rolling back")
+    settled = {"unknown"} if under_way else UNSETTLED  # what still runs may retry by itself; what is lost may not
+    hosts = [t.host for t in step.tasks.values() if t.state in settled and c.host in ("", t.host)]
     if not hosts:
         return Refusal(
-            f'nothing to settle on "{c.step}"', "only failed, unknown and unreachable tasks are settled by hand"
+            f'nothing to settle on "{c.step}"',
+            "only failed, unknown and unreachable tasks are settled by hand; of a running step, unknown ones",
         )
     if not c.reason.strip():
         return Refusal("settling needs a reason: what did you see?", "say it: --reason TEXT")
@@ -204,12 +235,23 @@ def _settle(state: WindowState, c: cmd.Settle, actor: Actor, now: float) -> Deci
     if theirs is not None:
         return theirs
     out: list[ev.Event] = [
-        ev.TaskSettled(step=c.step, host=h, outcome=c.outcome, reason=c.reason.strip()) for h in hosts
+        ev.TaskSettled(step=c.step, host=h, outcome=c.outcome, reason=c.reason.strip(), undo=step.tasks[h].undo > 0)
+        for h in hosts
     ]
-    ended = _settled(step, dict.fromkeys(hosts, c.outcome))
-    if ended is not None:
-        out.append(ev.StepFinished(step=c.step, attempt=step.attempt, outcome=ended, reason="settled by hand"))
-    return tuple(out)
+    return tuple(out) if under_way else (*out, *_ended_by_hand(step, dict.fromkeys(hosts, c.outcome)))
+
+
+def _ended_by_hand(step: StepState, said: dict[str, str]) -> Events:
+    """The step's end, where ``said`` settles the last of its tasks: of its rollback, or of itself."""
+    if any(step.tasks[h].undo for h in said):
+        left = [t for t in step.tasks.values() if t.undo and t.state in UNSETTLED and t.host not in said]
+        if left or "failed" in said.values():
+            return ()
+        return (ev.RollbackFinished(step=step.id, outcome="done", seconds=0.0, reason="settled by hand"),)
+    ended = _settled(step, said)
+    if ended is None:
+        return ()
+    return (ev.StepFinished(step=step.id, attempt=step.attempt, outcome=ended, reason="settled by hand"),)
 
 
 def _settled(step: StepState, said: dict[str, str]) -> ev.Outcome | None:
@@ -222,46 +264,61 @@ def _settled(step: StepState, said: dict[str, str]) -> ev.Outcome | None:
 
 def _vote(state: WindowState, c: cmd.Vote, actor: Actor, now: float) -> Decision:
     spec, step = _spec(state, c.step), state.steps[c.step]
+    refusal = _no_vote(state, spec, c, actor, now)
+    if refusal is not None or step.gate is None:
+        return refusal or Refusal(f'"{c.step}" is not open', f"ask for a decision: upgrade-tui start {c.step}")
+    votes = {login for login, vote in step.votes.items() if vote.go} | {actor.login}
+    out: list[ev.Event] = [ev.GateVoted(step=c.step, go=c.go, reason=c.reason.strip(), digest=step.gate.digest)]
+    if not c.go:
+        reason = f"no-go by {actor.login}: {c.reason.strip()}"
+        out.append(ev.StepFinished(step=c.step, attempt=step.attempt, outcome="failed", reason=reason))
+    elif len(votes) >= spec.approvals:
+        reason = "go by " + ", ".join(sorted(votes))
+        out.append(ev.StepFinished(step=c.step, attempt=step.attempt, outcome="done", reason=reason))
+    return tuple(out)
+
+
+def _no_vote(state: WindowState, spec: Step, c: cmd.Vote, actor: Actor, now: float) -> Refusal | None:
+    """Why a vote does not count."""
+    step = state.steps[c.step]
     if spec.what != "gate":
         return Refusal(f'"{c.step}" is a {spec.what} step, not a gate', "only gates are voted on")
     if step.state in OVER:
         return Refusal(f'"{c.step}" is already {step.state}', "the vote is over")
-    locked = _locked(step)
-    if locked is not None:
-        return locked
-    if spec.by and actor.login not in spec.by:
-        return Refusal(f"{actor.login} has no vote on this gate", f"it is decided by {', '.join(spec.by)}")
+    if actor.login not in approvers(state, spec) and (spec.by or actor.role != "lead"):
+        names = ", ".join(sorted(approvers(state, spec)))
+        return Refusal(f"{actor.login} has no vote on this gate", f"it is decided by {names}")
     if not c.go and not c.reason.strip():
         return Refusal("a no-go needs a reason", "say why: --reason TEXT")
     not_ready = _not_ready(state, c.step)
     if not_ready is not None:
         return not_ready
-    if state.phase == "paused" and c.go:
-        return Refusal(f"the window is paused: {state.reason or 'no reason given'}", "resume it first")
-    out: list[ev.Event] = []
-    attempt, votes = step.attempt, {login for login, vote in step.votes.items() if vote.go}
-    if step.state != "running":
-        attempt, votes = attempt + 1, set()
-        out.append(ev.StepIntent(step=c.step, attempt=attempt))
-    out.append(ev.GateVoted(step=c.step, go=c.go, reason=c.reason.strip()))
+    if step.state != "running" or step.gate is None:
+        return Refusal(f'"{c.step}" is not open', f"ask for a decision: upgrade-tui start {c.step}")
+    if step.gate.until is not None and now > step.gate.until:
+        return Refusal(f'the time to decide on "{c.step}" is over', f"ask again: upgrade-tui start {c.step}")
     if not c.go:
-        reason = f"no-go by {actor.login}: {c.reason.strip()}"
-        out.append(ev.StepFinished(step=c.step, attempt=attempt, outcome="failed", reason=reason))
-    elif len(votes | {actor.login}) >= spec.approvals:
-        reason = "go by " + ", ".join(sorted(votes | {actor.login}))
-        out.append(ev.StepFinished(step=c.step, attempt=attempt, outcome="done", reason=reason))
-    return tuple(out)
+        return None
+    if c.digest != step.gate.digest:
+        return Refusal("this go is for other evidence than what is open now", "look at the gate's card again")
+    if state.phase != "open":
+        return Refusal(f"the window is {state.phase}: {state.reason or 'no reason given'}", "resume it first")
+    if asked_for_it(state, spec, actor.login):
+        return Refusal("nobody approves their own request", "somebody else has to say go")
+    return None
 
 
 def _pause(state: WindowState, c: cmd.Pause, actor: Actor, now: float) -> Decision:
-    if state.phase == "paused":
-        return Refusal(f"the window is paused already, by {state.paused_by}", "resume it to go on")
+    if state.phase in ("paused", "aborted"):
+        return Refusal(f"the window is {state.phase} already, by {state.paused_by}", "resume it to go on")
     return (ev.WindowPaused(reason=c.reason.strip()),)
 
 
 def _resume(state: WindowState, c: cmd.Resume, actor: Actor, now: float) -> Decision:
-    if state.phase != "paused":
+    if state.phase not in ("paused", "aborted"):
         return Refusal("the window is not paused", "nothing to resume")
+    if state.phase == "aborted" and (actor.role != "lead" or not c.reason.strip()):
+        return Refusal("the window was aborted", "only the lead can take that back, with a reason")
     return (ev.WindowResumed(reason=c.reason.strip()),)
 
 
@@ -270,6 +327,9 @@ def _close(state: WindowState, c: cmd.Close, actor: Actor, now: float) -> Decisi
         return Refusal("only the lead can close the window", "leaving with q never stops it")
     if c.confirm != state.plan.window.id:
         return Refusal("closing ends the window for everybody", f"confirm by typing its id: {state.plan.window.id}")
+    armed = [f"{s.id} on {h}" for s in state.steps.values() for h, a in s.armed.items() if a.state == "armed"]
+    if armed:
+        return Refusal(f"armed, and would be undone: {', '.join(armed)}", "confirm it, or revert it, first")
     running = [s.id for s in state.steps.values() if s.state in ("running", "rolling back")]
     if running:
         return Refusal(f"still running: {', '.join(running)}", "wait for them, or settle or skip them first")
@@ -294,6 +354,7 @@ _HANDLERS: dict[type, Callable[[WindowState, Any, Actor, float], Decision]] = {
     cmd.Settle: _settle,
     cmd.Vote: _vote,
     cmd.Pause: _pause,
+    **decide_undo.HANDLERS,
     cmd.Resume: _resume,
     cmd.Close: _close,
 }

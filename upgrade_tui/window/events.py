@@ -54,6 +54,12 @@ class WindowPaused(Base, frozen=True, kw_only=True, tag="window.paused"):
     reason: str
 
 
+class WindowAborted(Base, frozen=True, kw_only=True, tag="window.aborted"):
+    """Running tasks are ended, no forward step starts any more unless a lead resumes; rolling back is possible."""
+
+    reason: str
+
+
 class WindowResumed(Base, frozen=True, kw_only=True, tag="window.resumed"):
     """Tasks may start again."""
 
@@ -177,6 +183,13 @@ class LimitCleared(Base, frozen=True, kw_only=True, tag="limit.cleared"):
     what: str = ""
 
 
+class HostExcluded(Base, frozen=True, kw_only=True, tag="host.excluded"):
+    """A person took a host out of the rest of the window: what it has not begun is skipped there."""
+
+    host: str
+    reason: str
+
+
 class UnitChanged(Base, frozen=True, kw_only=True, tag="unit.changed"):
     """A watched systemd unit changed its state."""
 
@@ -217,6 +230,7 @@ class StepIntent(Base, frozen=True, kw_only=True, tag="step.intent"):
     attempt: int
     batches: tuple[tuple[str, ...], ...] = ()
     override: str = ""  # the lead's reason, where the step would leave no time to undo it
+    hosts: tuple[str, ...] = ()  # a retry of these alone
 
 
 class BatchStarted(Base, frozen=True, kw_only=True, tag="batch.started"):
@@ -228,12 +242,17 @@ class BatchStarted(Base, frozen=True, kw_only=True, tag="batch.started"):
 
 
 class TaskStarted(Base, frozen=True, kw_only=True, tag="task.started"):
-    """The command is about to be sent to the host; from here on it may have run."""
+    """The command is about to be sent to the host; from here on it may have run.
+
+    ``undo``, here and in the other task events: it is the step's rollback, and ``attempt`` counts rollbacks.
+    """
 
     step: str
     host: str
     attempt: int
     batch: int = 0
+    undo: bool = False
+    place: str = ""  # where it runs, if that is not the host itself
 
 
 class TaskFinished(Base, frozen=True, kw_only=True, tag="task.finished"):
@@ -250,6 +269,7 @@ class TaskFinished(Base, frozen=True, kw_only=True, tag="task.finished"):
     bytes: int = 0  # produced, also beyond the cap
     sha256: str = ""  # of the file
     last_line: str = ""
+    undo: bool = False
 
 
 class TaskChecked(Base, frozen=True, kw_only=True, tag="task.checked"):
@@ -264,15 +284,30 @@ class TaskChecked(Base, frozen=True, kw_only=True, tag="task.checked"):
     exit: int | None  # None: no answer
     before: bool = False
     last_line: str = ""
+    undo: bool = False
 
 
 class TaskUnknown(Base, frozen=True, kw_only=True, tag="task.unknown"):
-    """The link broke or the conductor died after the command was sent: no result is proven."""
+    """The link broke or the conductor died after the command was sent: no result is proven.
+
+    ``following``: its job is looked for as soon as the host is back, and then its result is told after all.
+    """
 
     step: str
     host: str
     attempt: int
     reason: str
+    following: bool = False
+    undo: bool = False
+
+
+class TaskFound(Base, frozen=True, kw_only=True, tag="task.found"):
+    """An unknown task's job was found again on its host; it runs on."""
+
+    step: str
+    host: str
+    attempt: int
+    undo: bool = False
 
 
 class TaskUnreachable(Base, frozen=True, kw_only=True, tag="task.unreachable"):
@@ -282,6 +317,7 @@ class TaskUnreachable(Base, frozen=True, kw_only=True, tag="task.unreachable"):
     host: str
     attempt: int
     reason: str
+    undo: bool = False
 
 
 class TaskSettled(Base, frozen=True, kw_only=True, tag="task.settled"):
@@ -291,6 +327,7 @@ class TaskSettled(Base, frozen=True, kw_only=True, tag="task.settled"):
     host: str
     outcome: Literal["done", "failed", "skipped"]
     reason: str
+    undo: bool = False
 
 
 class StepFinished(Base, frozen=True, kw_only=True, tag="step.finished"):
@@ -307,6 +344,7 @@ class StepTicked(Base, frozen=True, kw_only=True, tag="step.ticked"):
 
     step: str
     override: str = ""
+    evidence: str = ""  # what the person saw, where the plan asks for it
 
 
 class StepUnticked(Base, frozen=True, kw_only=True, tag="step.unticked"):
@@ -323,15 +361,46 @@ class StepSkipped(Base, frozen=True, kw_only=True, tag="step.skipped"):
     reason: str
 
 
+class GateOpened(Base, frozen=True, kw_only=True, tag="gate.opened"):
+    """The evidence a gate is decided on, as it was. ``digest`` binds votes to it: plan, next step, place in the log."""
+
+    step: str
+    attempt: int
+    digest: str
+    next: tuple[str, ...] = ()
+    canaries: dict[str, str] = {}  # name -> verdict
+    alerts: tuple[str, ...] = ()  # "db1 memory 93 % of 90 %"
+    slack: float | None = None
+    slack_after: float | None = None
+    until: float | None = None  # votes count until then
+
+
 class GateVoted(Base, frozen=True, kw_only=True, tag="gate.voted"):
-    """An operator's go or no-go on a gate. The actor of the record voted."""
+    """An operator's go or no-go on a gate, on the evidence with that digest. The actor of the record voted."""
 
     step: str
     go: bool
     reason: str = ""
+    digest: str = ""
 
 
-# -- rollback (states and clock know these; carrying them out is the runner's business) ------------------------------
+# -- rollback -----------------------------------------------------------------------------------------------------
+
+
+class Undo(Struct, frozen=True):
+    """A step to be undone: its batches, in the order in which they will be undone."""
+
+    step: str
+    batches: tuple[tuple[str, ...], ...] = ()
+
+
+class RollbackRequested(Base, frozen=True, kw_only=True, tag="rollback.requested"):
+    """A lead asked for a rollback: these steps, in this order. Forward steps are locked until it ended."""
+
+    scope: str  # in words: "everything", "phase Rollout", "step upgrade on web1"
+    undo: tuple[Undo, ...]
+    reason: str
+    estimate: float = 0.0  # seconds
 
 
 class RollbackStarted(Base, frozen=True, kw_only=True, tag="rollback.started"):
@@ -339,6 +408,8 @@ class RollbackStarted(Base, frozen=True, kw_only=True, tag="rollback.started"):
 
     step: str
     reason: str
+    attempt: int = 1  # rollback number of this step
+    batches: tuple[tuple[str, ...], ...] = ()  # in the order in which they are undone
 
 
 class RollbackFinished(Base, frozen=True, kw_only=True, tag="rollback.finished"):
@@ -348,17 +419,76 @@ class RollbackFinished(Base, frozen=True, kw_only=True, tag="rollback.finished")
     outcome: Outcome
     seconds: float
     reason: str = ""
+    batches: int = 0  # how many were undone in that time
+
+
+class RollbackEnded(Base, frozen=True, kw_only=True, tag="rollback.ended"):
+    """The whole rollback ended: done, or stopped at what failed or is unknown."""
+
+    outcome: Outcome
+    seconds: float
+    reason: str = ""
+
+
+# -- the dead-man rollback: the host undoes a step by itself unless somebody confirms in time -------------------------
+
+
+class DeadmanArmed(Base, frozen=True, kw_only=True, tag="deadman.armed"):
+    """Before the step changes anything there, the host was told to undo it in ``seconds``."""
+
+    step: str
+    host: str
+    attempt: int
+    seconds: float
+
+
+class DeadmanAsked(Base, frozen=True, kw_only=True, tag="deadman.asked"):
+    """An operator (or the plan's ``confirm = "auto"``) decided about armed hosts; it is carried out next."""
+
+    step: str
+    hosts: tuple[str, ...]
+    what: Literal["confirm", "extend", "cancel"]
+    seconds: float = 0.0  # extend: from now on
+    reason: str = ""
+
+
+class DeadmanConfirmed(Base, frozen=True, kw_only=True, tag="deadman.confirmed"):
+    """The host will not undo the step."""
+
+    step: str
+    host: str
+
+
+class DeadmanExtended(Base, frozen=True, kw_only=True, tag="deadman.extended"):
+    """The host waits ``seconds`` from now on."""
+
+    step: str
+    host: str
+    seconds: float
+
+
+class DeadmanFired(Base, frozen=True, kw_only=True, tag="deadman.fired"):
+    """The host undid the step by itself, or was told to. ``exit`` None: it is still at it, or no result is known."""
+
+    step: str
+    host: str
+    exit: int | None = None
+    last_line: str = ""
+    reason: str = ""
 
 
 Event = (
-    WindowOpened | ConductorStarted | WindowPaused | WindowResumed | WindowClosed | LogRecovered | LogFenced
-    | OperatorAttached | OperatorDetached | NoteAdded
+    WindowOpened | ConductorStarted | WindowPaused | WindowAborted | WindowResumed | WindowClosed
+    | LogRecovered | LogFenced | OperatorAttached | OperatorDetached | NoteAdded
     | ClockCrossed | ClockJumped
-    | HostLink | HostFacts | HostRebooted | LimitCrossed | LimitCleared | UnitChanged
+    | HostLink | HostFacts | HostRebooted | LimitCrossed | LimitCleared | HostExcluded
+    | UnitChanged
     | CanaryVerdict
-    | StepClaimed | StepIntent | BatchStarted | TaskStarted | TaskFinished | TaskChecked | TaskUnknown | TaskUnreachable
-    | TaskSettled | StepFinished | StepTicked | StepUnticked | StepSkipped | GateVoted
-    | RollbackStarted | RollbackFinished
+    | StepClaimed | StepIntent | BatchStarted | TaskStarted | TaskFinished | TaskChecked | TaskUnknown | TaskFound
+    | TaskUnreachable
+    | TaskSettled | StepFinished | StepTicked | StepUnticked | StepSkipped | GateOpened | GateVoted
+    | RollbackRequested | RollbackStarted | RollbackFinished | RollbackEnded
+    | DeadmanArmed | DeadmanAsked | DeadmanConfirmed | DeadmanExtended | DeadmanFired
 )  # fmt: skip
 """The tagged union of all events."""
 

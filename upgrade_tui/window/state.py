@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from upgrade_tui.plan.batches import split
 from upgrade_tui.plan.model import Plan, Role, Step
-from upgrade_tui.window.events import GateVoted, HostFacts, LimitCrossed, NoteAdded
+from upgrade_tui.window.events import GateOpened, GateVoted, HostFacts, LimitCrossed, NoteAdded, Undo
 from upgrade_tui.window.telemetry import Link, Verdict
 
 StepName = Literal["pending", "ready", "running", "done", "failed", "unknown", "skipped", "rolling back", "rolled back"]
@@ -40,12 +40,26 @@ class Task(Struct, frozen=True, kw_only=True):
     bytes: int = 0
     last_line: str = ""
     settled_by: str = ""
+    place: str = ""  # where it runs, if that is not the host itself
+    following: bool = False  # unknown, but its job is looked for as soon as the host is back
+    undo: int = 0  # number of the rollback this is about; 0: the step itself
     touched: bool = False  # an ended attempt changed something there, or may have
 
     @property
     def changed(self) -> bool:
         """Something was done on the host, or may have been: by any attempt so far, or by hand."""
-        return self.touched or self.state == "running" or (self.state == "done" and self.settled_by != "")
+        under_way = self.state in ("running", "rolling back")
+        return self.touched or under_way or (self.state == "done" and self.settled_by != "")
+
+
+class Armed(Struct, frozen=True, kw_only=True):
+    """A host that undoes a step by itself at ``until`` (epoch seconds) unless it is confirmed."""
+
+    until: float
+    seconds: float
+    state: Literal["armed", "confirmed", "fired"] = "armed"
+    asked: str = ""  # "confirm", "extend", "cancel": decided, not carried out yet
+    last_line: str = ""
 
 
 class StepState(Struct, frozen=True, kw_only=True):
@@ -64,7 +78,13 @@ class StepState(Struct, frozen=True, kw_only=True):
     reason: str = ""
     override: str = ""
     votes: Mapping[str, GateVoted] = {}  # login -> the vote of this attempt
-    rollback_seconds: float | None = None  # measured, whole step
+    gate: GateOpened | None = None  # the evidence of this attempt
+    evidence: str = ""  # what the person who ticked it saw
+    rollback_seconds: float | None = None  # measured, a batch
+    undo: int = 0  # rollbacks so far
+    undo_started: float | None = None
+    undo_batches: tuple[tuple[str, ...], ...] = ()
+    armed: Mapping[str, Armed] = {}  # host -> its dead-man rollback
     notes: int = 0
 
     def touched(self) -> int:
@@ -105,6 +125,26 @@ class Operator(Struct, frozen=True):
     terminal: str = ""
 
 
+class RollbackState(Struct, frozen=True, kw_only=True):
+    """The rollback that was asked for last."""
+
+    scope: str
+    undo: tuple[Undo, ...]
+    reason: str
+    by: str
+    started: float
+    estimate: float = 0.0  # seconds
+    finished: float | None = None
+    outcome: str = ""
+    seconds: float | None = None
+    trouble: str = ""  # why it stopped
+
+    @property
+    def active(self) -> bool:
+        """It has not ended yet: forward steps are locked."""
+        return self.finished is None
+
+
 class WindowState(Struct, frozen=True, kw_only=True):
     """All of a window. ``initial(plan)`` then ``fold`` over the log gives it."""
 
@@ -113,12 +153,13 @@ class WindowState(Struct, frozen=True, kw_only=True):
     hosts: Mapping[str, HostState]
     canaries: Mapping[str, CanaryState]
     window: str = ""
-    phase: Literal["new", "open", "paused", "closed"] = "new"
+    phase: Literal["new", "open", "paused", "aborted", "closed"] = "new"
     start: float = 0.0
     end: float = 0.0
     opened: float | None = None
     opened_by: str = ""
     origin: str = ""  # folder of the plan
+    plan_sha256: str = ""
     closed: float | None = None
     outcome: str = ""
     reason: str = ""  # of the pause or of the end
@@ -126,6 +167,8 @@ class WindowState(Struct, frozen=True, kw_only=True):
     operators: Mapping[int, Operator] = {}  # client number -> who
     crossed: frozenset[str] = frozenset()
     notes: tuple[NoteAdded, ...] = ()
+    excluded: Mapping[str, str] = {}  # host -> why it takes no part any more
+    rollback: RollbackState | None = None
     fences: int = 0
     takeovers: int = 0  # conductors that took over after the first
     seq: int = 0
@@ -136,7 +179,14 @@ class WindowState(Struct, frozen=True, kw_only=True):
         step = self.steps[step_id]
         if step.state == "pending" and self.missing(step_id) == ():
             return "ready"
+        if step.state in ("running", "rolling back") and any(t.state == "unknown" for t in step.tasks.values()):
+            return "unknown"
         return step.state
+
+    @property
+    def rolling_back(self) -> bool:
+        """A rollback was asked for and has not ended."""
+        return self.rollback is not None and self.rollback.active
 
     def missing(self, step_id: str) -> tuple[str, ...]:
         """Ids of the steps that must be over before this one and are not."""

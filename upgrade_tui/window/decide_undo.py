@@ -1,0 +1,130 @@
+"""Deciding about stopping and undoing: abort, exclude, rollback, and the dead-man rollback. Part of ``decide``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from upgrade_tui.units import duration_text
+from upgrade_tui.window import commands as cmd
+from upgrade_tui.window import events as ev
+from upgrade_tui.window.commands import Actor, Refusal
+from upgrade_tui.window.state import OVER, WindowState
+from upgrade_tui.window.undo import undo_plan
+
+Decision = tuple[ev.Event, ...] | Refusal
+
+
+def _abort(state: WindowState, c: cmd.Abort, actor: Actor, now: float) -> Decision:
+    if actor.role != "lead":
+        return Refusal("only the lead can abort the window", "anybody can pause it: upgrade-tui pause")
+    if state.phase == "aborted":
+        return Refusal("the window is aborted already", "roll back, or resume it with a reason")
+    if c.confirm != state.plan.window.id:
+        return Refusal("aborting ends running tasks on the hosts", f"confirm by typing its id: {state.plan.window.id}")
+    return (ev.WindowAborted(reason=c.reason.strip() or f"aborted by {actor.login}"),)
+
+
+def _exclude(state: WindowState, c: cmd.Exclude, actor: Actor, now: float) -> Decision:
+    if c.host not in state.hosts:
+        return Refusal(f'there is no host "{c.host}"', f"hosts: {', '.join(state.hosts)}")
+    if c.host in state.excluded:
+        return Refusal(f"{c.host} is excluded already", state.excluded[c.host])
+    if not c.reason.strip():
+        return Refusal("excluding a host needs a reason", "say why: --reason TEXT")
+    under_way = [s.id for s in state.steps.values() if c.host in s.tasks and _busy(s.tasks[c.host].state)]
+    if under_way:
+        return Refusal(f"{', '.join(under_way)} is under way on {c.host}", "wait until it ended")
+    out: list[ev.Event] = [ev.HostExcluded(host=c.host, reason=c.reason.strip())]
+    for step in state.steps.values():
+        others = [t for t in step.tasks.values() if t.host != c.host]
+        if step.state in ("failed", "unknown") and c.host in step.tasks and all(t.state in OVER for t in others):
+            reason = f"without {c.host}, which was excluded"
+            out.append(ev.StepFinished(step=step.id, attempt=step.attempt, outcome="done", reason=reason))
+    return tuple(out)
+
+
+def _busy(task_state: str) -> bool:
+    return task_state in ("running", "rolling back")
+
+
+def _rollback(state: WindowState, c: cmd.Rollback, actor: Actor, now: float) -> Decision:
+    if actor.role != "lead":
+        return Refusal("only the lead can roll back", "say what you see: upgrade-tui note TEXT; anybody can pause")
+    if state.rolling_back:
+        return Refusal("a rollback is under way", "wait until it ended")
+    wrong = _wrong_scope(state, c)
+    if wrong is not None:
+        return wrong
+    running = [s.id for s in state.steps.values() if any(t.state == "running" for t in s.tasks.values())]
+    if running:
+        return Refusal(f"still running: {', '.join(running)}", "wait for it, or abort first: upgrade-tui abort")
+    undo = undo_plan(state, phase=c.phase, step=c.step, hosts=c.hosts)
+    if not undo.steps:
+        why = "; ".join(f"{step}: {reason}" for step, reason in undo.cannot)
+        return Refusal(f"there is nothing that can be undone in {undo.scope}", why)
+    if c.confirm != state.plan.window.id:
+        steps = ", ".join(u.step for u in undo.steps)
+        return Refusal(
+            f"rolling back {undo.scope} undoes {steps}, about {duration_text(undo.seconds)}",
+            f"confirm by typing the window's id: {state.plan.window.id}",
+        )
+    if not c.reason.strip():
+        return Refusal("a rollback needs a reason", "say why: --reason TEXT")
+    return (ev.RollbackRequested(scope=undo.scope, undo=undo.steps, reason=c.reason.strip(), estimate=undo.seconds),)
+
+
+def _wrong_scope(state: WindowState, c: cmd.Rollback) -> Refusal | None:
+    if c.phase and not any(s.phase == c.phase for s in state.plan.steps):
+        phases = ", ".join(dict.fromkeys(s.phase for s in state.plan.steps if s.phase))
+        return Refusal(f'there is no phase "{c.phase}"', f"phases: {phases or 'none'}")
+    unknown = [h for h in c.hosts if h not in state.hosts]
+    if unknown:
+        return Refusal(f"there is no host {', '.join(unknown)}", f"hosts: {', '.join(state.hosts)}")
+    return None
+
+
+def _armed_hosts(state: WindowState, step_id: str, host: str) -> tuple[str, ...] | Refusal:
+    armed = state.steps[step_id].armed
+    hosts = tuple(h for h, a in armed.items() if a.state == "armed" and host in ("", h))
+    if hosts:
+        return hosts
+    known = ", ".join(f"{h} ({a.state})" for h, a in armed.items())
+    return Refusal(
+        f'nothing is armed by "{step_id}"' + (f" on {host}" if host else ""), known or "no dead-man rollback"
+    )
+
+
+def _confirm(state: WindowState, c: cmd.Confirm, actor: Actor, now: float) -> Decision:
+    hosts = _armed_hosts(state, c.step, c.host)
+    if isinstance(hosts, Refusal):
+        return hosts
+    return (ev.DeadmanAsked(step=c.step, hosts=hosts, what="confirm"),)
+
+
+def _extend(state: WindowState, c: cmd.Extend, actor: Actor, now: float) -> Decision:
+    hosts = _armed_hosts(state, c.step, c.host)
+    if isinstance(hosts, Refusal):
+        return hosts
+    if not 10 <= c.seconds <= 86400:
+        return Refusal("extend it by 10 seconds to a day", "the time counts from now")
+    return (ev.DeadmanAsked(step=c.step, hosts=hosts, what="extend", seconds=c.seconds),)
+
+
+def _revert(state: WindowState, c: cmd.Revert, actor: Actor, now: float) -> Decision:
+    hosts = _armed_hosts(state, c.step, c.host)
+    if isinstance(hosts, Refusal):
+        return hosts
+    if not c.reason.strip():
+        return Refusal("undoing a step needs a reason", "say why: --reason TEXT")
+    return (ev.DeadmanAsked(step=c.step, hosts=hosts, what="cancel", reason=c.reason.strip()),)
+
+
+HANDLERS: dict[type, Callable[[WindowState, Any, Actor, float], Decision]] = {
+    cmd.Abort: _abort,
+    cmd.Exclude: _exclude,
+    cmd.Rollback: _rollback,
+    cmd.Confirm: _confirm,
+    cmd.Extend: _extend,
+    cmd.Revert: _revert,
+}

@@ -1,0 +1,210 @@
+"""What the events of steps, tasks and gates mean. Part of ``fold``: total, pure.
+
+A task event with ``undo`` is about the step's rollback on that host: then good is ``rolled back``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec.structs import replace
+
+from upgrade_tui.window import events as ev
+from upgrade_tui.window.changes import change_step, change_task, stale, with_
+from upgrade_tui.window.state import StepState, Task, WindowState, fresh_tasks
+
+TaskEvent = ev.TaskStarted | ev.TaskFinished | ev.TaskChecked | ev.TaskUnknown | ev.TaskFound | ev.TaskUnreachable
+
+
+def _outdated(s: WindowState, e: TaskEvent) -> bool:
+    """About an attempt, or a rollback, that a newer one has replaced."""
+    step = s.steps.get(e.step)
+    if step is not None and e.undo:
+        return e.attempt < step.undo
+    return stale(s, e.step, e.attempt)
+
+
+def _of_attempt(e: TaskEvent) -> dict[str, int]:
+    """Where the number of the attempt belongs."""
+    return {"undo": e.attempt} if e.undo else {"attempt": e.attempt}
+
+
+def _claimed(s: WindowState, r: ev.Record, e: ev.StepClaimed) -> WindowState:
+    return change_step(s, e.step, claimed_by=e.by)
+
+
+def _intent(s: WindowState, r: ev.Record, e: ev.StepIntent) -> WindowState:
+    """A new attempt keeps what is done; what was not starts afresh, but remembers that it was touched.
+
+    A retry of some hosts leaves the others as they are.
+    """
+    step = s.steps.get(e.step)
+    if step is None:
+        return s
+    batches = e.batches or step.batches
+    tasks = {
+        host: _again(step, task) if not e.hosts or host in e.hosts else step.tasks.get(host, task)
+        for host, task in fresh_tasks(batches).items()
+    }
+    return change_step(
+        s, e.step, state="running", attempt=e.attempt, batches=batches, tasks=tasks, batch=-1,
+        started=r.ts, finished=None, by=r.actor, reason="", override=e.override, votes={}, gate=None,
+    )  # fmt: skip
+
+
+def _again(step: StepState, task: Task) -> Task:
+    before = step.tasks.get(task.host)
+    if before is None or before.state in ("pending", "rolled back"):
+        return task
+    if before.state in ("done", "skipped"):
+        return replace(before, batch=task.batch)
+    return replace(task, attempt=before.attempt, touched=before.changed)
+
+
+def _batch(s: WindowState, r: ev.Record, e: ev.BatchStarted) -> WindowState:
+    if stale(s, e.step, e.attempt):
+        return s
+    return change_step(s, e.step, batch=e.batch)
+
+
+def _started(s: WindowState, r: ev.Record, e: ev.TaskStarted) -> WindowState:
+    if _outdated(s, e):
+        return s
+    numbers = {"undo": 0, **_of_attempt(e)}
+    return change_task(
+        s, e.step, e.host, state="rolling back" if e.undo else "running", started=r.ts, finished=None, seconds=None,
+        exit=None, signal="", timed_out=False, check=None, reason="", output="", bytes=0, last_line="", settled_by="",
+        place=e.place, following=False, **numbers,
+    )  # fmt: skip
+
+
+def _finished_task(s: WindowState, r: ev.Record, e: ev.TaskFinished) -> WindowState:
+    if _outdated(s, e):
+        return s
+    good = e.exit == 0 and not e.timed_out
+    how = "timed out" if e.timed_out else f"signal {e.signal}" if e.exit is None else f"exit {e.exit}"
+    reason = "" if good else f"rollback: {how}" if e.undo else how
+    return change_task(
+        s, e.step, e.host, state=_good(e.undo) if good else "failed", finished=r.ts, seconds=e.seconds, exit=e.exit,
+        signal=e.signal, timed_out=e.timed_out, reason=reason, output=e.output, bytes=e.bytes, last_line=e.last_line,
+        touched=not (good and e.undo), following=False, **_of_attempt(e),
+    )  # fmt: skip
+
+
+def _good(undo: bool) -> str:
+    return "rolled back" if undo else "done"
+
+
+def _checked(s: WindowState, r: ev.Record, e: ev.TaskChecked) -> WindowState:
+    if _outdated(s, e):
+        return s
+    if e.exit == 0:
+        reason = "check passed before: nothing to run" if e.before else ""
+        touched = {"touched": False} if e.undo else {}
+        return change_task(
+            s, e.step, e.host, state=_good(e.undo), check=0, finished=r.ts, reason=reason, **touched, **_of_attempt(e)
+        )
+    if e.before:
+        return s
+    what = "rollback check" if e.undo else "check"
+    reason = f"no answer to the {what}" if e.exit is None else f"{what} failed (exit {e.exit})"
+    if e.last_line:
+        reason += f": {e.last_line}"
+    return change_task(
+        s, e.step, e.host, state="unknown" if e.exit is None else "failed", check=e.exit, finished=r.ts,
+        reason=reason, touched=True,
+    )  # fmt: skip
+
+
+def _unknown(s: WindowState, r: ev.Record, e: ev.TaskUnknown) -> WindowState:
+    if _outdated(s, e):
+        return s
+    return change_task(
+        s, e.step, e.host, state="unknown", finished=r.ts, reason=e.reason, touched=True, following=e.following,
+        **_of_attempt(e),
+    )  # fmt: skip
+
+
+def _found(s: WindowState, r: ev.Record, e: ev.TaskFound) -> WindowState:
+    step = s.steps.get(e.step)
+    if step is None or e.host not in step.tasks or _outdated(s, e) or not step.tasks[e.host].following:
+        return s
+    state = "rolling back" if e.undo else "running"
+    return change_task(s, e.step, e.host, state=state, finished=None, reason="", following=False)
+
+
+def _unreachable(s: WindowState, r: ev.Record, e: ev.TaskUnreachable) -> WindowState:
+    if _outdated(s, e):
+        return s
+    return change_task(s, e.step, e.host, state="unreachable", finished=r.ts, reason=e.reason, **_of_attempt(e))
+
+
+def _settled(s: WindowState, r: ev.Record, e: ev.TaskSettled) -> WindowState:
+    """Of a rollback, done is rolled back, and skipped is given up: nothing is left to undo there."""
+    changes: dict[str, Any] = {"state": e.outcome, "reason": e.reason, "settled_by": r.actor, "following": False}
+    if e.undo and e.outcome != "failed":
+        changes |= {"touched": False, "state": "rolled back" if e.outcome == "done" else "skipped"}
+    return change_task(s, e.step, e.host, **changes)
+
+
+def _finished(s: WindowState, r: ev.Record, e: ev.StepFinished) -> WindowState:
+    step = s.steps.get(e.step)
+    if step is None or stale(s, e.step, e.attempt):
+        return s
+    tasks = {host: _unproven(task, r.ts) for host, task in step.tasks.items()}
+    return change_step(s, e.step, state=e.outcome, attempt=e.attempt, tasks=tasks, finished=r.ts, reason=e.reason)
+
+
+def _unproven(task: Task, ts: float) -> Task:
+    """A task that still ran when its step ended: no result is proven, so nothing may start it again silently."""
+    if task.state != "running":
+        return task
+    return replace(task, state="unknown", finished=ts, reason="the step ended without its result", touched=True)
+
+
+def _ticked(s: WindowState, r: ev.Record, e: ev.StepTicked) -> WindowState:
+    step = s.steps.get(e.step)
+    if step is None:
+        return s
+    return change_step(
+        s, e.step, state="done", started=r.ts if step.started is None else step.started, finished=r.ts, by=r.actor,
+        override=e.override or step.override, evidence=e.evidence,
+    )  # fmt: skip
+
+
+def _unticked(s: WindowState, r: ev.Record, e: ev.StepUnticked) -> WindowState:
+    return change_step(s, e.step, state="pending", started=None, finished=None, by="", reason=e.reason)
+
+
+def _skipped(s: WindowState, r: ev.Record, e: ev.StepSkipped) -> WindowState:
+    return change_step(s, e.step, state="skipped", finished=r.ts, by=r.actor, reason=e.reason)
+
+
+def _opened_gate(s: WindowState, r: ev.Record, e: ev.GateOpened) -> WindowState:
+    return s if stale(s, e.step, e.attempt) else change_step(s, e.step, gate=e, votes={})
+
+
+def _voted(s: WindowState, r: ev.Record, e: ev.GateVoted) -> WindowState:
+    step = s.steps.get(e.step)
+    return s if step is None else change_step(s, e.step, votes=with_(step.votes, r.actor, e))
+
+
+HANDLERS: dict[type, Callable[[WindowState, ev.Record, Any], WindowState]] = {
+    ev.StepClaimed: _claimed,
+    ev.StepIntent: _intent,
+    ev.BatchStarted: _batch,
+    ev.TaskStarted: _started,
+    ev.TaskFinished: _finished_task,
+    ev.TaskChecked: _checked,
+    ev.TaskUnknown: _unknown,
+    ev.TaskFound: _found,
+    ev.TaskUnreachable: _unreachable,
+    ev.TaskSettled: _settled,
+    ev.StepFinished: _finished,
+    ev.StepTicked: _ticked,
+    ev.StepUnticked: _unticked,
+    ev.StepSkipped: _skipped,
+    ev.GateOpened: _opened_gate,
+    ev.GateVoted: _voted,
+}

@@ -1,0 +1,115 @@
+"""What the events of rollbacks and of the dead-man rollback mean. Part of ``fold``: total, pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec.structs import replace
+
+from upgrade_tui.window import events as ev
+from upgrade_tui.window.changes import change_step, change_task, with_
+from upgrade_tui.window.state import Armed, RollbackState, StepState, WindowState
+
+PARTLY = "rolled back on some hosts only"
+
+
+def _requested(s: WindowState, r: ev.Record, e: ev.RollbackRequested) -> WindowState:
+    return replace(
+        s, rollback=RollbackState(
+            scope=e.scope, undo=e.undo, reason=e.reason, by=r.actor, started=r.ts, estimate=e.estimate
+        )
+    )  # fmt: skip
+
+
+def _started(s: WindowState, r: ev.Record, e: ev.RollbackStarted) -> WindowState:
+    return change_step(
+        s, e.step, state="rolling back", reason=e.reason, undo=e.attempt, undo_started=r.ts, undo_batches=e.batches
+    )
+
+
+def _finished(s: WindowState, r: ev.Record, e: ev.RollbackFinished) -> WindowState:
+    """Rolled back is a step nothing of which is left; undone on some of its hosts, it is no longer done."""
+    step = s.steps.get(e.step)
+    if step is None:
+        return s
+    measured, state, reason = step.rollback_seconds, str(e.outcome), e.reason
+    if e.outcome == "done":
+        state = "failed" if _left(step) else "rolled back"
+        reason = reason or (PARTLY if state == "failed" else "")
+        batches = e.batches or max(1, len(step.undo_batches))
+        measured = e.seconds / batches if e.seconds > 0 else measured  # by hand nothing was measured
+    return change_step(s, e.step, state=state, rollback_seconds=measured, reason=reason, finished=r.ts)
+
+
+def _left(step: StepState) -> bool:
+    """Something of the step still stands on a host."""
+    return any(t.changed or t.state == "done" for t in step.tasks.values())
+
+
+def _ended(s: WindowState, r: ev.Record, e: ev.RollbackEnded) -> WindowState:
+    if s.rollback is None:
+        return s
+    ended = replace(s.rollback, finished=r.ts, outcome=e.outcome, seconds=e.seconds, trouble=e.reason)
+    return replace(s, rollback=ended)
+
+
+def _armed(s: WindowState, r: ev.Record, e: ev.DeadmanArmed) -> WindowState:
+    step = s.steps.get(e.step)
+    if step is None:
+        return s
+    return change_step(s, e.step, armed=with_(step.armed, e.host, Armed(until=r.ts + e.seconds, seconds=e.seconds)))
+
+
+def _change_armed(s: WindowState, step_id: str, host: str, **changes: Any) -> WindowState:
+    step = s.steps.get(step_id)
+    if step is None or host not in step.armed:
+        return s
+    return change_step(s, step_id, armed=with_(step.armed, host, replace(step.armed[host], **changes)))
+
+
+def _asked(s: WindowState, r: ev.Record, e: ev.DeadmanAsked) -> WindowState:
+    for host in e.hosts:
+        s = _change_armed(s, e.step, host, asked=e.what)
+    return s
+
+
+def _confirmed(s: WindowState, r: ev.Record, e: ev.DeadmanConfirmed) -> WindowState:
+    return _change_armed(s, e.step, e.host, state="confirmed", asked="")
+
+
+def _extended(s: WindowState, r: ev.Record, e: ev.DeadmanExtended) -> WindowState:
+    return _change_armed(s, e.step, e.host, until=r.ts + e.seconds, seconds=e.seconds, asked="")
+
+
+def _fired(s: WindowState, r: ev.Record, e: ev.DeadmanFired) -> WindowState:
+    """The host undid the step: proven by exit 0; else nobody knows how much of it stands."""
+    step = s.steps.get(e.step)
+    if step is None:
+        return s
+    s = _change_armed(s, e.step, e.host, state="fired", asked="", last_line=e.last_line)
+    if e.host not in step.tasks:
+        return s
+    why = e.reason or "nobody confirmed in time: the host undid it by itself"
+    good = e.exit == 0
+    s = change_task(
+        s, e.step, e.host, state="rolled back" if good else "unknown" if e.exit is None else "failed",
+        reason=why if good else f"{why}; the rollback's exit: {'not known' if e.exit is None else e.exit}",
+        undo=max(1, step.undo), touched=not good, finished=r.ts, following=False,
+    )  # fmt: skip
+    if step.state == "done":
+        s = change_step(s, e.step, state="failed", reason=f"{e.host}: {why}")
+    return s
+
+
+HANDLERS: dict[type, Callable[[WindowState, ev.Record, Any], WindowState]] = {
+    ev.RollbackRequested: _requested,
+    ev.RollbackStarted: _started,
+    ev.RollbackFinished: _finished,
+    ev.RollbackEnded: _ended,
+    ev.DeadmanArmed: _armed,
+    ev.DeadmanAsked: _asked,
+    ev.DeadmanConfirmed: _confirmed,
+    ev.DeadmanExtended: _extended,
+    ev.DeadmanFired: _fired,
+}

@@ -1,0 +1,87 @@
+"""What a rollback would do: which steps, in reverse order of what was done, batch by batch, and what cannot be undone.
+
+Pure. The same preview is shown before, decided on, and carried out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from msgspec import Struct
+
+from upgrade_tui.plan.model import Step
+from upgrade_tui.window.clock import batch_rollback_seconds
+from upgrade_tui.window.events import Undo
+from upgrade_tui.window.state import StepState, WindowState
+
+
+class UndoPlan(Struct, frozen=True, kw_only=True):
+    """``steps`` in the order in which they are undone. ``cannot``: (step, why it stays). ``seconds`` by the clock."""
+
+    scope: str
+    steps: tuple[Undo, ...]
+    cannot: tuple[tuple[str, str], ...]
+    seconds: float
+
+
+def undo_plan(state: WindowState, *, phase: str = "", step: str = "", hosts: Collection[str] = ()) -> UndoPlan:
+    """What undoing everything, or only a phase, a step, or what was done on some hosts, would be."""
+    steps: list[Undo] = []
+    cannot: list[tuple[str, str]] = []
+    seconds = 0.0
+    barrier = _last_irreversible(state)
+    for position, spec in reversed(_in_order_done(state)):
+        if (phase and spec.phase != phase) or (step and spec.id != step):
+            continue
+        done = state.steps[spec.id]
+        batches = _batches(spec, done, hosts)
+        if batches is None:
+            continue
+        if not needs_undo(spec):
+            continue
+        if position <= barrier or spec.rollback is None:
+            before = "it is, or lies before, the point of no return"
+            cannot.append((spec.id, before if position <= barrier else "the plan has no rollback for it"))
+            continue
+        steps.append(Undo(spec.id, batches))
+        seconds += batch_rollback_seconds(spec, done) * max(1, len(batches))
+    return UndoPlan(scope=_scope(phase, step, hosts), steps=tuple(steps), cannot=tuple(cannot), seconds=seconds)
+
+
+def _in_order_done(state: WindowState) -> list[tuple[int, Step]]:
+    """Steps that were begun, oldest first: (place in that order, step)."""
+    begun = [s for s in state.plan.steps if _begun(s, state.steps[s.id])]
+    begun.sort(key=lambda s: state.steps[s.id].started or 0.0)
+    return list(enumerate(begun))
+
+
+def _begun(spec: Step, step: StepState) -> bool:
+    if spec.what == "command":
+        return any(t.changed for t in step.tasks.values())
+    return spec.what == "manual" and step.state in ("running", "done", "failed") and step.started is not None
+
+
+def _last_irreversible(state: WindowState) -> int:
+    return max((i for i, spec in _in_order_done(state) if spec.irreversible), default=-1)
+
+
+def _batches(spec: Step, step: StepState, hosts: Collection[str]) -> tuple[tuple[str, ...], ...] | None:
+    """The batches to undo, last first, only where something was done; None where there is nothing to undo."""
+    if spec.what != "command":
+        return None if hosts else ()
+    out = []
+    for batch in reversed(step.batches):
+        left = tuple(h for h in batch if step.tasks[h].changed and (not hosts or h in hosts))
+        if left:
+            out.append(left)
+    return tuple(out) or None
+
+
+def needs_undo(spec: Step) -> bool:
+    """Whether a step leaves something behind that somebody would want to undo."""
+    return spec.rollback is not None or (spec.what == "command" and spec.changes)
+
+
+def _scope(phase: str, step: str, hosts: Collection[str]) -> str:
+    what = f"step {step}" if step else f"phase {phase}" if phase else "everything"
+    return f"{what} on {', '.join(hosts)}" if hosts else what
