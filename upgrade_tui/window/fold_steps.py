@@ -48,7 +48,7 @@ def _intent(s: WindowState, r: ev.Record, e: ev.StepIntent) -> WindowState:
         for host, task in fresh_tasks(batches).items()
     }
     return change_step(
-        s, e.step, state="running", attempt=e.attempt, batches=batches, tasks=tasks, batch=-1,
+        s, e.step, state="running", attempt=e.attempt, batches=batches, tasks=tasks, batch=-1, only=e.hosts,
         started=r.ts, finished=None, by=r.actor, reason="", override=e.override, votes={}, gate=None,
     )  # fmt: skip
 

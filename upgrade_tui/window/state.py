@@ -70,6 +70,7 @@ class StepState(Struct, frozen=True, kw_only=True):
     attempt: int = 0
     batches: tuple[tuple[str, ...], ...] = ()
     batch: int = -1  # the batch under way or last started
+    only: tuple[str, ...] = ()  # this attempt is a retry of these hosts alone
     tasks: Mapping[str, Task] = {}
     started: float | None = None
     finished: float | None = None
