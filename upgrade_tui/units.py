@@ -11,6 +11,11 @@ _SECONDS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
 DURATION_PATTERN = r"^(\d+(\.\d+)?d)?(\d+(\.\d+)?h)?(\d+(\.\d+)?m)?(\d+(\.\d+)?s)?(\d+(\.\d+)?ms)?$"
 PERCENT_PATTERN = r"^\d+(\.\d+)?%$"
+SIZE_PATTERN = r"^\d+(\.\d+)? ?([KMGT]i?)?B$"
+
+_BYTES = {"B": 1} | {
+    f"{unit}{i}B": base ** (n + 1) for i, base in (("", 1000), ("i", 1024)) for n, unit in enumerate("KMGT")
+}
 
 
 class Duration(float):
@@ -43,6 +48,22 @@ class Percent(float):
             if value <= 100:
                 return cls(value)
         raise ValueError(f'expected a percentage from "0%" to "100%", got {shown(text)}')
+
+
+class Size(int):
+    """Bytes, written in a plan as ``"500MiB"`` or ``"5GiB"`` (powers of 1024), or ``"10GB"`` (powers of 1000)."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: object) -> Size:
+        """Bytes from ``text``. Raises ValueError that says what would be right."""
+        if isinstance(text, str) and len(text) < 40 and re.fullmatch(SIZE_PATTERN, text.strip()):
+            number, unit = re.match(r"([\d.]+) ?(\w+)", text.strip()).groups()  # type: ignore[union-attr]
+            size = float(number) * _BYTES[unit]
+            if size < 2**60:  # a shell counts to 2^63; nothing is as large as an exbibyte
+                return cls(size)
+        raise ValueError(f'expected a size such as "500MiB" or "5GiB", got {shown(text)}')
 
 
 def shown(value: object) -> str:

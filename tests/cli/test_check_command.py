@@ -142,8 +142,8 @@ def test_the_preview_fits_every_width_and_names_every_step(path: Path, width: in
 
 
 def test_the_preview_shows_rollback_cost_and_deadline_after_each_step() -> None:
-    line = next(line for line in drawn(PG, 160).splitlines() if re.match(r" *7  upgrade", line))
-    assert re.findall(r"\d\d:\d\d(?: \+1)?|\d+ m", line) == ["22:52", "23:37", "45 m", "11 m", "02:29 +1"]
+    line = next(line for line in drawn(PG, 160).splitlines() if re.match(r" *8  upgrade", line))
+    assert re.findall(r"\d\d:\d\d(?: \+1)?|\d+ m", line) == ["22:53", "23:38", "45 m", "11 m", "02:29 +1"]
 
 
 def test_markup_and_escapes_in_a_plan_are_only_text() -> None:

@@ -21,6 +21,7 @@ SECTIONS = {
     "## `[window]`": model.Window, "## `[people]`": model.Person, "## `[[risks]]`": model.Risk, "## `[ssh]`": model.Ssh,
     "## `[hosts.NAME]`": model.Host, "## `[watch]`": model.Watch, "## `[[canaries]]`": model.Canary,
     "### `expect`": model.Expect, "## `[[steps]]`": model.Step, "### Going back: `rollback`": model.Rollback,
+    "### Ready-made: `checks`": model.Check,
 }  # fmt: skip
 
 

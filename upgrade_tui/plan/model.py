@@ -292,14 +292,17 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, dict=T
         return self._groups
 
     def targets(self, step: Step) -> tuple[str, ...]:
-        """The hosts a step is for, in order and once each; ``local`` for a command that names no place at all."""
+        """The hosts a step is for, in order and once each; only the first with ``once``.
+
+        ``local`` for a command that names no place at all.
+        """
         if not step.places:
             return (LOCAL,) if step.what == "command" else ()
         out = dict[str, None]()
         for place in step.places:
             names = (place,) if place in self.hosts or place == LOCAL else self._groups.get(place, ())
             out.update(dict.fromkeys(names))
-        return tuple(out)
+        return tuple(out)[:1] if step.once else tuple(out)
 
     def needs(self, step: Step) -> tuple[str, ...]:
         """Ids of the steps that must be over before ``step``: as written, else the step before it."""

@@ -7,9 +7,11 @@ from typing import Any
 import msgspec
 
 from upgrade_tui.plan.model import Plan, When
+from upgrade_tui.plan.rules.checks import KINDS
 from upgrade_tui.plan.rules.context import NAME
 from upgrade_tui.plan.rules.hosts import METRICS
-from upgrade_tui.units import DURATION_PATTERN, PERCENT_PATTERN, Duration, Percent
+from upgrade_tui.plan.rules.secrets import VARIABLE
+from upgrade_tui.units import DURATION_PATTERN, PERCENT_PATTERN, SIZE_PATTERN, Duration, Percent
 
 _DURATION = {
     "type": "string",
@@ -68,6 +70,8 @@ def _refine(tables: dict[str, dict[str, Any]]) -> None:
         properties["id"] |= name
     step["batches"] |= {"items": _BATCH, "minItems": 1}
     step["approvals"]["minimum"] = 1
+    step["parallel"]["minimum"] = 1
+    step["secret_env"]["items"] = {"type": "string", "pattern": f"^{VARIABLE.pattern}$"}
     for key in ("failure_limit", "recovery"):
         canary[key]["minimum"] = 1
     for table in ("Host", "Watch"):
@@ -77,6 +81,11 @@ def _refine(tables: dict[str, dict[str, Any]]) -> None:
     tables["Window"]["oneOf"] = [{"required": ["end"]}, {"required": ["duration"]}]
     tables["Canary"]["oneOf"] = [{"required": [probe]} for probe in ("http", "tcp", "tls", "run")]
     tables["Rollback"]["oneOf"] = [{"required": ["run"]}, {"required": ["manual"]}]
+    check = tables["Check"]["properties"]
+    tables["Check"]["oneOf"] = [{"required": [kind]} for kind in KINDS]
+    check["memory"]["pattern"] = SIZE_PATTERN
+    check["min"]["pattern"] = f"{SIZE_PATTERN}|{PERCENT_PATTERN}"
+    check["no_reboot_pending"] = {"const": True, "description": check["no_reboot_pending"]["description"]}
     tables["Plan"]["required"] = ["window", "steps"]
     tables["Plan"]["properties"]["steps"]["minItems"] = 1
     tables["Plan"]["properties"]["hosts"]["propertyNames"] = name
@@ -141,6 +150,7 @@ KEYS: dict[str, dict[str, str]] = {
         "known_hosts": "File of known host keys instead of ~/.ssh/known_hosts. Verification cannot be switched off.",
         "config": "An ssh_config file instead of ~/.ssh/config.",
         "jump": "ProxyJump: [user@]host[:port], several with commas.",
+        "job_dir": "Directory on the host for running jobs and their output. Left out: the first that can be written.",
         "connect_timeout": "Give a connection up after this long.",
         "keepalive": "Ask a silent connection this often; three missing answers and it is lost.",
     },
@@ -193,11 +203,27 @@ KEYS: dict[str, dict[str, str]] = {
         "check": "Command that proves with exit 0 that it is undone.",
         "timeout": "Give the command up after this long.",
     },
+    "Check": {
+        "free": "Mount point or directory with at least `min` free.",
+        "memory": 'So much memory must be available, such as "2GiB".',
+        "load": "One-minute load, at most so much of the CPUs.",
+        "port": "host:port that must answer from there.",
+        "package": "Package that must be installed (dpkg, rpm or apk).",
+        "program": "Program that must be there.",
+        "version": 'For `package` and `program`: this version, or one that goes on from it: "1.28" is 1.28.3 too.',
+        "unit": "systemd unit that must be active.",
+        "clock": "Its clock may be at most so far from the conductor's.",
+        "no_reboot_pending": "true: no installed update may be waiting for a reboot.",
+        "backup": "File that must be there and not empty.",
+        "max_age": "For `backup`: written at most so long ago.",
+        "sha256": "For `backup`: file with its SHA-256, beside it or with a full path; it must agree.",
+        "min": 'For `free`: a size ("5GiB") or share ("10%"); for `backup`: a size.',
+    },
     "Step": {
         "id": "Short name; commands and files use it.",
         "title": "What is done, as people say it.",
         "phase": "Heading it stands under; keep a phase's steps together.",
-        "kind": "manual, command, gate or bake. Left out: command with `run`, else manual.",
+        "kind": "manual, command, gate or bake. Left out: command with `run` or `checks`, else manual.",
         "owner": "Login of who does it.",
         "on": 'Where: a host, a group, a list of them, or "local".',
         "run": "The command. No pty; use sudo -n.",
@@ -210,6 +236,18 @@ KEYS: dict[str, dict[str, str]] = {
         "timeout": "Give a host's command up, or a gate, after this long. A gate that times out is a no.",
         "canaries": "Canaries that must stay healthy.",
         "bake": "A command's pause between batches; a bake step's length.",
+        "parallel": "At most so many hosts of a batch at the same time.",
+        "stop": "Too many hosts failed: batch = end the batch, then stop; now = start no other host.",
+        "once": "Run once only, for the first of its hosts.",
+        "run_on": 'Run there instead, once for each host of `on`, which $UPGRADE_HOST names: a host, or "local".',
+        "check_first": "Where `check` passes before, there is nothing to run: the step is done already.",
+        "checks": "Ready-made checks of each host, instead of `run`.",
+        "evidence": "A manual step that is only ticked with a word on what was seen.",
+        "secret_env": "Variables given to the command, taken from the conductor's environment. Never shown or logged.",
+        "secret_command": "Run beside the conductor instead: prints a line NAME=VALUE for each name in `secret_env`.",
+        "confirm_within": "Each host undoes the step by itself, unless confirmed so long after its start.",
+        "confirm": "Who confirms: person, or auto once `check` passed and the step's canaries are healthy.",
+        "failure_changes_nothing": "Where the command fails there is nothing to undo: `confirm_within` is called off.",
         "rollback": "How one batch is undone.",
         "irreversible": "There is no way back from this step: the point of no return.",
         "changes": "false: the step only looks, there is nothing to undo.",

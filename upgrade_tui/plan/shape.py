@@ -22,11 +22,12 @@ from upgrade_tui.units import Duration, Percent
 
 # Text for people is shown, never run or compared: what could act on a terminal is replaced and only warned about.
 _FOR_PEOPLE = {"title", "goal", "note", "instructions", "response", "contact", "manual", "change", "services", "phase"}
-_MANY_LINES = {"run", "check", "instructions", "goal", "note", "response", "manual", "body"}
+_MANY_LINES = {"run", "check", "instructions", "goal", "note", "response", "manual", "body", "secret_command"}
 _TABLES: dict[type[Struct], str] = {
     model.Plan: "the plan", model.Window: "[window]", model.Person: "[people.LOGIN]", model.Risk: "[[risks]]",
     model.Ssh: "[ssh]", model.Host: "[hosts.NAME]", model.Watch: "[watch]", model.Canary: "[[canaries]]",
     model.Expect: "a canary's `expect`", model.Rollback: "a step's `rollback`", model.Step: "[[steps]]",
+    model.Check: "a step's `checks`",
 }  # fmt: skip
 
 
@@ -203,7 +204,11 @@ class _Walker:
         else:
             place = (*path, clean(text)) if of_key else path
             subject = f"the key {shown(value)}" if of_key else f"`{_last(path)}`"
-            hint = "take it out" if name not in ("run", "check") else "let printf make it: printf '\\033'"
+            hint = (
+                "take it out"
+                if name not in ("run", "check", "secret_command")
+                else "let printf make it: printf '\\033'"
+            )
             self._findings.error(place, f"{subject} has {what} in it", hint, at_key=of_key)
             self._findings.breaks(place)
         return clean(text)
@@ -258,7 +263,21 @@ def _words(kind: inspect.Type, *, many: bool = False) -> str:
 
 def _in_order(kind: inspect.LiteralType) -> list[str]:
     """msgspec sorts the values of a Literal; levels and roles read better in their own order."""
-    order = ("low", "medium", "high", "lead", "engineer", "observer", "warn", "pause", "rollback")
+    order = (
+        "low",
+        "medium",
+        "high",
+        "lead",
+        "engineer",
+        "observer",
+        "warn",
+        "pause",
+        "rollback",
+        "batch",
+        "now",
+        "person",
+        "auto",
+    )
     return sorted((str(v) for v in kind.values), key=lambda v: order.index(v) if v in order else -1)
 
 

@@ -17,7 +17,7 @@ _ADDRESS = re.compile(r"[A-Za-z0-9_\[][A-Za-z0-9_.:%\[\]-]*")
 _JUMP = re.compile(
     r"(?:[A-Za-z0-9_.\\$+-]+@)?(?:\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9_][A-Za-z0-9_.-]*)(?::(?P<port>\d{1,5}))?"
 )
-_UNIT = re.compile(r"[A-Za-z0-9:_.\\@][A-Za-z0-9:_.\\@-]*")
+UNIT = re.compile(r"[A-Za-z0-9:_.\\@][A-Za-z0-9:_.\\@-]*")
 _VERIFIED = "host keys are always verified: name a real file, or leave it out for ~/.ssh/known_hosts"
 _FASTEST = 0.1
 
@@ -43,7 +43,7 @@ def check(context: Context) -> None:
                     place = (*path, key, i) if key == "disks" else (*path, key)
                     context.error(place, f"{shown(mount)} is not an absolute path", 'paths begin with "/"')
         for i, unit in enumerate(host.units):
-            if not _UNIT.fullmatch(unit) and not context.broken((*path, "units")):
+            if not UNIT.fullmatch(unit) and not context.broken((*path, "units")):
                 context.error(
                     (*path, "units", i), f"{shown(unit)} is not a systemd unit's name", 'such as "nginx.service"'
                 )

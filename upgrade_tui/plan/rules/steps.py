@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from upgrade_tui.plan.batches import size
 from upgrade_tui.plan.diagnostics import Path
 from upgrade_tui.plan.estimate import batches_of
@@ -9,16 +11,31 @@ from upgrade_tui.plan.model import LOCAL, Plan, Rollback, Step
 from upgrade_tui.plan.rules.context import Context
 from upgrade_tui.plan.shape import choices, shown
 
-_COMMAND = {"run", "check", "batches", "max_fail", "timeout"}
+_RUN = {"run", "check", "batches", "max_fail", "timeout"}
+_COMMAND = _RUN | {
+    "parallel", "stop", "once", "run_on", "check_first", "checks", "secret_env", "secret_command",
+    "confirm_within", "confirm", "failure_changes_nothing",
+}  # fmt: skip
 _UNDO = {"rollback", "irreversible", "changes"}
 _GATE = {"approvals", "by"}
 MEANINGLESS = {
-    "command": _GATE,
+    "command": _GATE | {"evidence"},
     "manual": _COMMAND | _GATE | {"bake", "changes"},
-    "gate": (_COMMAND - {"timeout"}) | _UNDO | {"on", "bake"},
-    "bake": _COMMAND | _UNDO | _GATE | {"on", "estimate"},
+    "gate": (_COMMAND - {"timeout"}) | _UNDO | {"on", "bake", "evidence"},
+    "bake": _COMMAND | _UNDO | _GATE | {"on", "estimate", "evidence"},
 }
 """Keys of ``[[steps]]`` that a kind of step has no use for: refused, since somebody meant something by them."""
+_NOT_ONCE = ("batches", "parallel", "max_fail", "stop", "bake")
+_NOT_CHECKS = {
+    "check": "the checks themselves say what is right",
+    "rollback": "checks change nothing: there is nothing to undo",
+    "irreversible": "checks change nothing",
+    "secret_env": "checks use no secrets",
+    "secret_command": "checks use no secrets",
+    "confirm_within": "checks change nothing: there is nothing to undo",
+}
+_IS_ACTIVE = re.compile(r"\s*(?:sudo -n )?systemctl (?:-q |--quiet )?is-active (?:-q |--quiet )?(?P<unit>[\w@.:-]+)\s*")
+_RESTART = re.compile(r"\bsystemctl (?:-q |--quiet )?(?:try-)?(?:restart|reload)(?P<units>(?: [\w@.:-]+)+)")
 
 
 def check(context: Context) -> None:
@@ -33,6 +50,9 @@ def check(context: Context) -> None:
         _times(context, path, step)
         if step.what == "command":
             _batches(context, path, step)
+            _where(context, path, step)
+            _instead(context, path, step)
+            _done_already(context, path, step)
         if step.what in ("command", "manual"):
             _undo(context, path, step)
     _needs(context)
@@ -48,11 +68,11 @@ def _kind(context: Context, path: Path, step: Step) -> None:
         if key in MEANINGLESS[kind]:
             hint = f"drop it, or write {_meant(key)}"
             context.error((*path, key), f"`{key}` means nothing for a {kind} step", hint, at_key=True)
-    if kind == "command" and not (step.run or "").strip() and not context.broken((*path, "run")):
+    nothing = not (step.run or "").strip() and not step.checks
+    if kind == "command" and nothing and not context.broken((*path, "run"), (*path, "checks")):
         place = (*path, "run" if "run" in given else "kind")
-        context.error(
-            place, "a command step needs a command", 'write run = "…"; without one, drop `kind`: it is a manual step'
-        )
+        hint = 'write run = "…", or `checks`; without either, drop `kind`: it is a manual step'
+        context.error(place, "a command step needs a command", hint)
     if kind == "bake" and "bake" not in given:
         context.error((*path, "kind"), "a bake step needs its length", 'write bake = "10m"')
     if kind == "bake" and not context.plan.canaries and not context.findings.broken_field("canaries"):
@@ -60,6 +80,8 @@ def _kind(context: Context, path: Path, step: Step) -> None:
 
 
 def _meant(key: str) -> str:
+    if key == "evidence":
+        return 'kind = "manual"'
     if key in _GATE:
         return 'kind = "gate"'
     if key == "bake":
@@ -94,7 +116,7 @@ def _batches(context: Context, path: Path, step: Step) -> None:
             if not context.broken((*place, i)):
                 context.error((*place, i), f"`batches[{i}]`: {error}")
             context.findings.breaks((*place, i))
-    known = step.batches and not context.broken(place, (*path, "on"), (*path, "bake"))
+    known = step.batches and not step.once and not context.broken(place, (*path, "on"), (*path, "bake"))
     if step.bake is not None and known and len(batches_of(context.plan, step)) == 1:
         context.warn(
             (*path, "bake"),
@@ -102,6 +124,72 @@ def _batches(context: Context, path: Path, step: Step) -> None:
             'write smaller `batches`, or a step with kind = "bake" after this one',
             at_key=True,
         )
+
+
+def _where(context: Context, path: Path, step: Step) -> None:
+    """``parallel``, ``once`` and ``run_on``: how many at a time, and where instead."""
+    given = context.written(*path)
+    if step.parallel is not None and step.parallel < 1 and not context.broken((*path, "parallel")):
+        hint = "1 or more; drop it for a whole batch at a time"
+        context.error((*path, "parallel"), f"`parallel` cannot be {step.parallel}", hint)
+    if step.once:
+        for key in _NOT_ONCE:
+            if key in given:
+                message = f"`{key}` means nothing for a step that runs once"
+                context.error((*path, key), message, "drop it, or drop `once`", at_key=True)
+    place = (*path, "run_on")
+    if "run_on" not in given or context.broken(place):
+        return
+    groups = context.plan.groups()
+    if step.run_on in groups and step.run_on not in context.plan.hosts:
+        hint = f"name one of its hosts: {choices(groups[step.run_on])}" if groups[step.run_on] else "name a host"
+        context.error(place, f"`run_on` is one host, and {shown(step.run_on)} is a group", hint)
+    elif not context.findings.broken(("hosts",)):
+        context.refer(place, step.run_on, [*context.plan.hosts, LOCAL], "host")
+    if not step.places and not context.broken((*path, "on")):
+        hint = f"write on = {shown(step.run_on)} instead, or say in `on` which hosts it is for"
+        context.error(place, "`run_on` runs once for each host of `on`, and there is none", hint, at_key=True)
+
+
+def _instead(context: Context, path: Path, step: Step) -> None:
+    """``checks`` stand instead of a command, and change nothing."""
+    given = context.written(*path)
+    if "checks" not in given or context.broken((*path, "checks")):
+        return
+    if "run" in given:
+        hint = "two steps: first the checks, then what is run"
+        context.error((*path, "checks"), "a step has `checks` or `run`, not both", hint, at_key=True)
+    elif not step.checks:
+        context.error((*path, "checks"), "`checks` is empty", 'such as [{ free = "/var", min = "5GiB" }]')
+    else:
+        for key, hint in _NOT_CHECKS.items():
+            if key in given:
+                context.error((*path, key), f"`{key}` means nothing for a step with `checks`", hint, at_key=True)
+
+
+def _done_already(context: Context, path: Path, step: Step) -> None:
+    """A check that passes before skips the step: it must tell whether this step's work is done."""
+    given = context.written(*path)
+    if "check_first" in given and step.check is None and not context.broken((*path, "check")):
+        message = "`check_first` means nothing without a `check`"
+        context.error((*path, "check_first"), message, "write `check`, or drop it", at_key=True)
+    if step.check is None or "check_first" in given or context.broken((*path, "check")):
+        return
+    undone = step.rollback.check if step.rollback else None
+    hint = "check what only this step brings about, such as a version, or write check_first = false"
+    if undone is not None and undone.split() == step.check.split():
+        message = "the rollback's `check` is the same: this one passes before the step, too, which then never runs"
+        context.warn((*path, "check"), message, hint)
+        return
+    asked = _IS_ACTIVE.fullmatch(step.check)
+    again = _RESTART.search(step.run or "")
+    if asked and again and _service(asked["unit"]) in [_service(unit) for unit in again["units"].split()]:
+        message = f"`{asked['unit']}` is active before this step, too: it would count as done already, and never run"
+        context.warn((*path, "check"), message, hint)
+
+
+def _service(unit: str) -> str:
+    return unit if "." in unit else f"{unit}.service"
 
 
 def _times(context: Context, path: Path, step: Step) -> None:
@@ -158,7 +246,7 @@ def _rollback(context: Context, place: Path, undo: Rollback) -> None:
 
 def _touches_hosts(plan: Plan, step: Step) -> bool:
     """True if it runs on something else than this machine, or the plan says it does."""
-    return step.what == "command" and bool(step.places) and plan.targets(step) != (LOCAL,)
+    return step.what == "command" and not step.checks and bool(step.places) and plan.targets(step) != (LOCAL,)
 
 
 def _needs(context: Context) -> None:

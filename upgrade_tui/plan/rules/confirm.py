@@ -1,0 +1,78 @@
+"""``confirm_within``: a step whose hosts undo it by themselves must have something to undo it with, and the time."""
+
+from __future__ import annotations
+
+from upgrade_tui.plan.diagnostics import Path
+from upgrade_tui.plan.model import Step
+from upgrade_tui.plan.rules.context import Context
+from upgrade_tui.plan.shape import shown
+from upgrade_tui.units import duration_text
+
+
+def check(context: Context) -> None:
+    """Looks at every command step."""
+    for i, step in enumerate(context.plan.steps):
+        path: Path = ("steps", i)
+        if step.what != "command" or context.broken((*path, "confirm_within")):
+            continue
+        if step.confirm_within is None:
+            _alone(context, path)
+        elif context.positive((*path, "confirm_within"), step.confirm_within):
+            _way_back(context, path, step)
+            _in_time(context, path, step, step.confirm_within)
+            _by_itself(context, path, step)
+
+
+def _alone(context: Context, path: Path) -> None:
+    for key in ("confirm", "failure_changes_nothing"):
+        if key in context.written(*path):
+            context.error(
+                (*path, key),
+                f"`{key}` means nothing without `confirm_within`",
+                'write confirm_within = "10m", or drop it',
+                at_key=True,
+            )
+
+
+def _way_back(context: Context, path: Path, step: Step) -> None:
+    place = (*path, "confirm_within")
+    if context.broken((*path, "rollback"), (*path, "irreversible")):
+        return
+    if step.irreversible:
+        context.error(
+            place,
+            f"the step {shown(step.id)} is irreversible: a host cannot undo it by itself",
+            "drop one of the two",
+            at_key=True,
+        )
+    elif step.rollback is None or step.rollback.run is None:
+        context.error(
+            place,
+            "a host that undoes the step by itself needs a command for it",
+            'give the step a `rollback` with `run`: rollback = { run = "…", estimate = "…" }',
+            at_key=True,
+        )
+
+
+def _in_time(context: Context, path: Path, step: Step, within: float) -> None:
+    """It counts from before the step's start: shorter than the step, it would strike in the middle of it."""
+    if context.broken((*path, "timeout"), (*path, "estimate")):
+        return
+    key, longest = ("timeout", step.timeout) if step.timeout is not None else ("estimate", step.estimate)
+    if longest is not None and within <= longest:
+        context.error(
+            (*path, "confirm_within"),
+            f"the host would undo the step in the middle of it: its {key} is {duration_text(longest)}, and "
+            f"`confirm_within` counts from its start",
+            f"longer than the {key}, with time to look at the result, or a shorter {key}",
+        )
+
+
+def _by_itself(context: Context, path: Path, step: Step) -> None:
+    known = not context.broken((*path, "check"), (*path, "canaries"), (*path, "confirm"))
+    if step.confirm == "auto" and known and not (step.check or "").strip() and not step.canaries:
+        context.error(
+            (*path, "confirm"),
+            'confirm = "auto" has nothing to go by',
+            "give the step a `check` or `canaries`, or let a person confirm",
+        )
