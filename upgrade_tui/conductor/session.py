@@ -98,6 +98,8 @@ class Session:
                         pause = 0.2
                 except Lost as lost:
                     if self.state.phase == "closed":
+                        self.frame = None  # nobody measures any more: old numbers must not pretend
+                        self.listener()
                         return
                     self._gone(str(lost))
                 finally:

@@ -93,10 +93,11 @@ def _step(state: WindowState, step_id: str, healthy: bool) -> Move | None:
             )
         )
     if shown == "running" and spec.what == "gate" and healthy:
-        return Move(cmd.Vote(step=step_id, go=True, reason="backup is whole, canaries are healthy"))
+        digest = step.gate.digest if step.gate is not None else ""  # of the evidence that the vote is about
+        return Move(cmd.Vote(step=step_id, go=True, reason="backup is whole, canaries are healthy", digest=digest))
     if shown == "ready" and spec.what == "manual":
         return Move(cmd.Tick(step=step_id, confirm=confirm))
-    if shown in ("ready", "failed") and spec.what in ("command", "bake") and healthy:
+    if shown in ("ready", "failed") and spec.what != "manual" and healthy:
         return Move(cmd.Start(step=step_id, confirm=confirm))
     return None
 
