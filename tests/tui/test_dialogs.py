@@ -27,7 +27,8 @@ async def asked(pilot: Pilot[Any], question: Coroutine[Any, Any, Any]) -> asynci
         task.set_result(await question)
 
     pilot.app.run_worker(work())
-    await until(pilot, lambda: isinstance(pilot.app.screen, Dialog) and pilot.app.focused is not None)
+    app = pilot.app
+    await until(pilot, lambda: isinstance(app.screen, Dialog) and app.focused is not None and bool(shown(app)))
     return task
 
 

@@ -209,7 +209,7 @@ def _row(chart: Chart, cols: Sequence[Column], top: float, rows: int, row: int, 
 def _axis(labels: int, cells: int, seconds: float) -> Line:
     """Time from the left to now."""
     left, right = f"-{duration_text(seconds, parts=1)}", "now"
-    middle = f"-{duration_text(seconds / 2, parts=1)}" if cells >= 40 else ""
+    middle = f"-{duration_text(seconds / 2)}" if cells >= 40 else ""
     text = left + middle.center(cells - len(left) - len(right)) + right
     return ((f"{'0':>{labels}}└", "muted"), (text[: max(0, cells)], "muted"))
 

@@ -25,7 +25,8 @@ class OutputLog(ScrollView, can_focus=True):
         scrollbar-size-vertical: 1;
         scrollbar-size-horizontal: 0;
         overflow-x: auto;
-        overflow-y: scroll;
+        overflow-y: auto;
+        scrollbar-gutter: stable;
         & > .outputlog--match { background: $tone-watch; color: $background; }
         & > .outputlog--here { background: $tone-tight; color: $background; text-style: bold; }
     }

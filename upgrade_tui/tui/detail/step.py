@@ -142,24 +142,15 @@ class StepScreen(DetailScreen):
         self.query_one("#output-status", Static).update(content(cut(line, width)), layout=False)
 
     def keys(self) -> list[tuple[str, str]]:
-        """What can be done with a step of this kind in this state, first."""
-        shown, what = self.session.state.shown(self.spec.id), self.spec.what
-        out = []
-        if what == "manual" and shown not in ("done", "skipped"):
-            out.append(("space", "tick"))
-        if what == "gate" and shown in ("ready", "running", "failed"):
-            out += [("g", "go"), ("G", "no-go")]
-        if what != "gate" and shown in ("ready", "failed", "unknown"):
-            out.append(("s", "start" if shown == "ready" else "try again"))
-        if any(t.state in ("failed", "unknown", "unreachable") for t in self.step.tasks.values()):
-            out.append(("X", "settle"))
-        if shown in ("done", "skipped") and (what == "manual" or shown == "skipped"):
-            out.append(("U", "take back"))
+        """What ``decide`` would let be done with the step now, first."""
+        shown = self.session.state.shown(self.spec.id)
+        first = [name for name in ("tick", "go", "nogo", "start", "settle", "untick") if self.refusal(name) is None]
+        words = {"start": "start" if shown == "ready" else "try again", "untick": "take back"}
+        out = [(VERBS[name].shown, words.get(name, VERBS[name].label)) for name in first]
         if self.runs:
             out += [("↑↓", "host"), ("f", "follow"), ("/", "search"), ("y", "copy")]
-        out += [("n", "note"), ("c", "claim")]
-        if shown in ("pending", "ready", "failed"):
-            out.append(("S", "skip"))
+        rest = [name for name in ("note", "claim", "skip") if self.refusal(name) is None]
+        out += [(VERBS[name].shown, VERBS[name].label) for name in rest]
         return [*out, ("z", "zoom"), ("1-3" if self.runs else "1-2", "panes")]
 
     # -- output ---------------------------------------------------------------------------------------------------

@@ -45,9 +45,8 @@ def _people(scene: Scene, spec: Step, step: StepState) -> Line:
     verb = {"skipped": "skipped by", "done": "done by" if spec.what == "manual" else "started by"}.get(
         step.state, "started by"
     )
-    owner: Line = (
-        (("owner ", "muted"), (spec.owner, "plain")) if spec.owner else (("nobody's: anyone may take it", "plain"),)
-    )
+    free = "no owner: anyone may take it" if step.state == "pending" else "no owner"
+    owner: Line = (("owner ", "muted"), (spec.owner, "plain")) if spec.owner else ((free, "plain"),)
     return joined(
         [
             owner,
