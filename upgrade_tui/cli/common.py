@@ -82,6 +82,29 @@ def not_running(directory: Path) -> NoReturn:
     )
 
 
+async def follow_state(client: Any, what: Callable[[Any], bool]) -> Any:
+    """The window's state at the end of the backlog or after it, as soon as ``what`` holds for it."""
+    from upgrade_tui.conductor.protocol import Happened, Live
+    from upgrade_tui.plan.reader import parse_plan
+    from upgrade_tui.window.fold import fold_all
+    from upgrade_tui.window.state import initial
+
+    state = initial(parse_plan(client.welcome.plan_text, "plan.toml"))
+    live = False
+    async for message in client.stream():
+        if isinstance(message, Happened):
+            state = fold_all(state.plan, message.records, state)
+        live = live or isinstance(message, Live)
+        if live and what(state):
+            return state
+    raise AssertionError("the stream ends with an exception")
+
+
+async def live_state(client: Any) -> Any:
+    """The window's state now."""
+    return await follow_state(client, lambda state: True)
+
+
 def talk(directory: Path, job: Callable[[Any], Awaitable[T]], **options: Any) -> T:
     """Connect to the window's conductor, do ``job(client)``. Ends the command where nobody answers."""
     from upgrade_tui.conductor.client import Client, Lost, NotRunning

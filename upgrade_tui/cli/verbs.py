@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from upgrade_tui.cli.common import fail, find_window, talk, window_option
+from upgrade_tui.cli.common import fail, find_window, follow_state, talk, window_option
 from upgrade_tui.cli.exits import Exit
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window.commands import Refusal
@@ -39,24 +39,11 @@ def start(step: str, confirm: str, override: str, wait: bool, window: str | None
 
 def _wait(window: str | None, step_id: str) -> None:
     """Follow the window until the step is neither pending nor running."""
-    from upgrade_tui.conductor import protocol as p
-    from upgrade_tui.plan.reader import parse_plan
-    from upgrade_tui.window.fold import fold_all
-    from upgrade_tui.window.state import StepState, initial
-
-    async def follow(client: Any) -> StepState:
-        state = initial(parse_plan(client.welcome.plan_text, "plan.toml"))
-        live = False
-        async for message in client.stream():
-            if isinstance(message, p.Happened):
-                state = fold_all(state.plan, message.records, state)
-            live = live or isinstance(message, p.Live)
-            step = state.steps[step_id]
-            if live and step.state not in ("pending", "ready", "running", "rolling back"):
-                return step
-        raise AssertionError("the stream ends with an exception")
-
-    step = talk(find_window(window), follow)
+    under_way = ("pending", "running", "rolling back")
+    state = talk(
+        find_window(window), lambda client: follow_state(client, lambda s: s.steps[step_id].state not in under_way)
+    )
+    step = state.steps[step_id]
     if step.state in ("done", "skipped", "rolled back"):
         click.echo(f"{step_id}: {step.state}")
         return
@@ -117,24 +104,6 @@ def note(text: str, step: str, host: str, mark: str | None, window: str | None) 
 
 @click.command()
 @click.argument("step")
-@reason_option
-@window_option
-def go(step: str, reason: str, window: str | None) -> None:
-    """Vote go on the gate STEP."""
-    send(window, cmd.Vote(step=step, go=True, reason=reason), f"{step}: go")
-
-
-@click.command(name="no-go")
-@click.argument("step")
-@reason_option
-@window_option
-def no_go(step: str, reason: str, window: str | None) -> None:
-    """Vote no-go on the gate STEP; needs a reason."""
-    send(window, cmd.Vote(step=step, go=False, reason=reason), f"{step}: no-go")
-
-
-@click.command()
-@click.argument("step")
 @click.argument("outcome", type=click.Choice(["done", "failed", "skipped"]))
 @click.option(
     "--host", default="", help="On this host only; else on all whose task failed, is unknown or was unreachable."
@@ -145,6 +114,41 @@ def settle(step: str, outcome: str, host: str, reason: str, window: str | None) 
     """Say what is so where a task of STEP failed, is unknown or was unreachable; needs a reason."""
     command = cmd.Settle(step=step, outcome=outcome, host=host, reason=reason)  # type: ignore[arg-type]
     send(window, command, f"{step}: settled as {outcome}")
+
+
+@click.command()
+@click.argument("step")
+@click.option(
+    "--host", "-H", "hosts", multiple=True, help="This host; may be given several times. Else all that are not done."
+)
+@click.option("--confirm", default="", metavar="STEP", help="Repeat the id of an irreversible step.")
+@click.option("--override", default="", metavar="REASON", help="Lead only: although it could not be undone in time.")
+@click.option("--wait", is_flag=True, help="Wait until the step ended; exit 0 only if it is done.")
+@window_option
+def retry(step: str, hosts: tuple[str, ...], confirm: str, override: str, wait: bool, window: str | None) -> None:
+    """Try STEP again where it failed or was not reached."""
+    command = cmd.Start(step=step, hosts=hosts, confirm=confirm, override=override)
+    send(window, command, f"{step}: tried again{' on ' + ', '.join(hosts) if hosts else ''}")
+    if wait:
+        _wait(window, step)
+
+
+@click.command()
+@click.argument("host")
+@reason_option
+@window_option
+def exclude(host: str, reason: str, window: str | None) -> None:
+    """Take HOST out of the rest of the window; needs a reason."""
+    send(window, cmd.Exclude(host=host, reason=reason), f"{host}: excluded")
+
+
+@click.command()
+@click.option("--confirm", default="", metavar="ID", help="Repeat the plan's window id.")
+@reason_option
+@window_option
+def abort(confirm: str, reason: str, window: str | None) -> None:
+    """End running tasks on the hosts and start nothing more. Lead only; rolling back stays possible."""
+    send(window, cmd.Abort(confirm=confirm, reason=reason), "aborted")
 
 
 @click.command()

@@ -32,6 +32,7 @@ from upgrade_tui.plan.estimate import window_end, window_start
 from upgrade_tui.plan.reader import parse_plan
 from upgrade_tui.window import clock
 from upgrade_tui.window import events as ev
+from upgrade_tui.window.gates import open_gate
 from upgrade_tui.window.state import role_of
 from upgrade_tui.window.telemetry import Frame, HostDetail
 
@@ -179,15 +180,17 @@ class Conductor:
             self._advance.clear()
             async with self.book.lock:
                 state = self.book.state
-                if state.phase != "open":
+                if state.phase != "open" or state.rolling_back:
                     continue
-                intents = [
-                    ev.StepIntent(step=s.id, attempt=state.steps[s.id].attempt + 1)
-                    for s in self.plan.steps
-                    if s.what in ("gate", "bake") and state.shown(s.id) == "ready"
-                ]
-                if intents:
-                    await self.book.write(intents)
+                ready = [s for s in self.plan.steps if s.what in ("gate", "bake") and state.shown(s.id) == "ready"]
+                events: list[ev.Event] = []
+                for spec in ready:
+                    if spec.what == "gate":
+                        events += open_gate(state, spec.id, self.clock.now())
+                    else:
+                        events.append(ev.StepIntent(step=spec.id, attempt=state.steps[spec.id].attempt + 1))
+                if events:
+                    await self.book.write(events)
 
     async def _seconds(self) -> None:
         """Once a second: correct the clock, look at the deadlines, send a frame."""

@@ -70,7 +70,7 @@ def _change_armed(s: WindowState, step_id: str, host: str, **changes: Any) -> Wi
 
 def _asked(s: WindowState, r: ev.Record, e: ev.DeadmanAsked) -> WindowState:
     for host in e.hosts:
-        s = _change_armed(s, e.step, host, asked=e.what)
+        s = _change_armed(s, e.step, host, asked=e.what, asked_seconds=e.seconds)
     return s
 
 

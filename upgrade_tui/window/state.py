@@ -59,6 +59,7 @@ class Armed(Struct, frozen=True, kw_only=True):
     seconds: float
     state: Literal["armed", "confirmed", "fired"] = "armed"
     asked: str = ""  # "confirm", "extend", "cancel": decided, not carried out yet
+    asked_seconds: float = 0.0  # extend: from now on
     last_line: str = ""
 
 

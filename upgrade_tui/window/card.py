@@ -1,0 +1,145 @@
+"""The gate's card: everything a go / no-go is decided on, on one page, for screens and shells alike. Pure."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from upgrade_tui.plan.model import Step
+from upgrade_tui.units import duration_text
+from upgrade_tui.window import clock
+from upgrade_tui.window.gates import alert_words, approvers
+from upgrade_tui.window.state import WindowState
+
+
+class NextStep(Struct, frozen=True, kw_only=True):
+    """A step that the gate lets go on: exactly what will run where."""
+
+    id: str
+    title: str
+    kind: str
+    batches: tuple[tuple[str, ...], ...]
+    command: str  # or the instructions of a manual step
+    check: str
+    rollback: str
+    slack_after: float | None  # seconds; None: past the point of no return
+    irreversible: bool
+
+
+class Health(Struct, frozen=True, kw_only=True):
+    """A canary now, and when the gate was opened."""
+
+    name: str
+    now: str
+    before: str
+    detail: str
+
+
+class Watched(Struct, frozen=True, kw_only=True):
+    """A risk of the plan, who watches it, and what its canaries say."""
+
+    title: str
+    level: str  # "medium likelihood, high impact"
+    owner: str
+    response: str
+    showing: tuple[str, ...]  # canaries of it that are not healthy now
+
+
+class Card(Struct, frozen=True, kw_only=True):
+    """A gate. ``digest`` binds a go to this evidence; ``until`` epoch seconds."""
+
+    gate: str
+    title: str
+    digest: str
+    needed: int
+    votes: tuple[tuple[str, bool, str], ...]  # login, go, reason
+    may: tuple[str, ...]  # who decides
+    asked_by: str
+    until: float | None
+    steps: tuple[NextStep, ...]
+    canaries: tuple[Health, ...]
+    alerts: tuple[str, ...]
+    links: tuple[str, ...]  # hosts that are not up
+    risks: tuple[Watched, ...]
+    slack: float | None
+    cost: float
+    forecast: float
+    end: float
+
+
+def card(state: WindowState, gate: str, now: float) -> Card | None:
+    """The card of an open gate; None where it is not a gate or not open."""
+    spec, step = state.plan.step(gate), state.steps.get(gate)
+    if spec is None or step is None or step.gate is None or spec.what != "gate":
+        return None
+    reading = clock.read(state, now)
+    opened = step.gate
+    return Card(
+        gate=gate, title=spec.title, digest=opened.digest, needed=spec.approvals,
+        votes=tuple((login, vote.go, vote.reason) for login, vote in step.votes.items()),
+        may=tuple(sorted(approvers(state, spec))), asked_by=step.by, until=opened.until,
+        steps=tuple(_next(state, s, now) for s in state.plan.steps if s.id in opened.next),
+        canaries=tuple(
+            Health(name=c.name, now=c.verdict, before=opened.canaries.get(c.name, "no data"), detail=c.detail)
+            for c in state.canaries.values()
+        ),
+        alerts=tuple(alert_words(h.name, a) for h in state.hosts.values() for a in h.alerts.values()),
+        links=_links(state),
+        risks=_risks(state), slack=reading.slack, cost=reading.cost, forecast=reading.forecast, end=state.end,
+    )  # fmt: skip
+
+
+def _links(state: WindowState) -> tuple[str, ...]:
+    hosts = (h for h in state.hosts.values() if h.link != "up" and h.name not in state.excluded)
+    return tuple(f"{h.name} {h.link}" for h in hosts)
+
+
+def _next(state: WindowState, spec: Step, now: float) -> NextStep:
+    after = clock.after(state, spec, now)
+    undo = spec.rollback
+    return NextStep(
+        id=spec.id, title=spec.title, kind=spec.what, batches=state.steps[spec.id].batches,
+        command=spec.run or spec.instructions, check=spec.check or "",
+        rollback="" if undo is None else undo.run or undo.manual or "",
+        slack_after=after.slack, irreversible=spec.irreversible,
+    )  # fmt: skip
+
+
+def _risks(state: WindowState) -> tuple[Watched, ...]:
+    out = []
+    for risk in state.plan.risks:
+        showing = tuple(n for n in risk.watch if n in state.canaries and state.canaries[n].verdict != "healthy")
+        level = f"{risk.likelihood} likelihood, {risk.impact} impact"
+        out.append(Watched(title=risk.title, level=level, owner=risk.owner, response=risk.response, showing=showing))
+    return tuple(out)
+
+
+def card_lines(c: Card, now: float) -> list[str]:
+    """The card as plain lines."""
+    lines = [f"{c.gate}: {c.title}"]
+    goes = [login for login, go, _ in c.votes if go]
+    time = "" if c.until is None else f", {duration_text(c.until - now)} left"
+    lines.append(
+        f"  go: {len(goes)} of {c.needed} ({', '.join(goes) or 'nobody yet'}); decided by {', '.join(c.may)}{time}"
+    )
+    for step in c.steps:
+        lines.append(f"  next: {step.id} [{step.kind}] {step.title}" + (" - IRREVERSIBLE" if step.irreversible else ""))
+        lines += [f"    batch {i}: {', '.join(batch)}" for i, batch in enumerate(step.batches, 1)]
+        lines += [f"    | {text}" for text in step.command.strip().splitlines()]
+        undo = step.rollback.strip().splitlines()
+        lines.append(f"    rollback: {undo[0] + (' ...' if len(undo) > 1 else '') if undo else 'none'}")
+        after = (
+            "past the point of no return" if step.slack_after is None else f"slack {duration_text(step.slack_after)}"
+        )
+        lines.append(f"    after it: {after}")
+    slack = "past the point of no return" if c.slack is None else f"slack {duration_text(c.slack)}"
+    lines.append(f"  clock: {slack}, rollback cost {duration_text(c.cost)}")
+    for h in c.canaries:
+        changed = "" if h.before == h.now else f" (was {h.before})"
+        lines.append(f"  canary {h.name}: {h.now}{changed}" + (f": {h.detail}" if h.detail else ""))
+    lines += [f"  over its limit: {text}" for text in c.alerts]
+    lines += [f"  not up: {text}" for text in c.links]
+    for risk in c.risks:
+        shows = f"; shows now: {', '.join(risk.showing)}" if risk.showing else ""
+        lines.append(f"  risk: {risk.title} ({risk.level}), watched by {risk.owner or 'nobody'}{shows}")
+    lines.append(f"  evidence {c.digest}")
+    return lines
