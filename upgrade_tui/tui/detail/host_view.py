@@ -42,8 +42,8 @@ def header(scene: Scene, name: str, width: int) -> list[Line]:
     held = max(0.0, scene.now - state.since) if state.since is not None else None
     parts: list[Line | Span | None] = [
         (f"{link} for {duration_text(held)}", "plain") if held is not None else None,
-        (detail, word.tone if link != "up" else "muted") if detail else None,
         (ADVICE[link], "strong") if link in ADVICE else None,
+        (detail, word.tone if link != "up" else "muted") if detail else None,
     ]
     if link == "up" and seen is not None and seen.rtt is not None:
         parts.append((f"answers in {seen.rtt * 1000:.0f} ms", "muted"))
