@@ -24,6 +24,7 @@ from upgrade_tui.window import events as ev
 from upgrade_tui.window.commands import Actor, Refusal
 from upgrade_tui.window.decide import decide
 from upgrade_tui.window.fold import fold, fold_all
+from upgrade_tui.window.gates import open_gate
 from upgrade_tui.window.state import WindowState, initial, role_of
 from upgrade_tui.window.telemetry import Frame, HostDetail, Link
 
@@ -137,6 +138,17 @@ class Story:
         assert not isinstance(decision, Refusal), f"{login}: {command}: {decision}"
         for event in decision:
             self.happens(event, login)
+
+    def opens(self, gate: str) -> None:
+        """The conductor opens a gate that is reached: votes count from now on, on this evidence."""
+        for event in open_gate(self.state, gate, self.now):
+            self.happens(event)
+
+    def says_go(self, login: str, gate: str, reason: str = "") -> None:
+        """A go on the evidence that is open."""
+        opened = self.state.steps[gate].gate
+        assert opened is not None
+        self.does(login, cmd.Vote(step=gate, go=True, reason=reason, digest=opened.digest))
 
     def attaches(self, *logins: str) -> None:
         """Operators' dashboards connect."""
@@ -257,9 +269,10 @@ class Story:
         self.task_ends("replica", hosts, last_line="streaming")
         self.step_ends("replica", reason="1 of 1 done")
         self.at("22:05:00")
-        self.does("mei", cmd.Vote(step="go-begin", go=True))
+        self.opens("go-begin")
+        self.says_go("mei", "go-begin")
         self.at("22:05:40")
-        self.does("tom", cmd.Vote(step="go-begin", go=True, reason="replica is 0.4 s behind"))
+        self.says_go("tom", "go-begin", "replica is 0.4 s behind")
 
     def _backup(self) -> None:
         self.at("22:06:00")
@@ -321,9 +334,10 @@ class Story:
         self.task_ends("pg-switch", hosts, last_line="primary is db2, replica is db1")
         self.step_ends("pg-switch", reason="1 of 1 done")
         self.at("23:14:20")
-        self.does("mei", cmd.Vote(step="go-api", go=True))
+        self.opens("go-api")
+        self.says_go("mei", "go-api")
         self.at("23:16:00")
-        self.does("tom", cmd.Vote(step="go-api", go=True))
+        self.says_go("tom", "go-api")
 
     def _takeover(self) -> None:
         """The conductor was killed and another took over; dashboards connect again."""
