@@ -154,6 +154,10 @@ class LinePane(ScrollView, can_focus=True):
         """What stands in the frame, behind the pane's number."""
         return self.NAME
 
+    def first(self) -> int:
+        """The row under the headings."""
+        return self.scroll_offset.y
+
     # -- showing --------------------------------------------------------------------------------------------------
 
     def show(self, scene: Scene) -> None:
@@ -198,7 +202,7 @@ class LinePane(ScrollView, can_focus=True):
 
     def _repaint(self) -> None:
         before, self._lines = self._lines, {}
-        top = self.scroll_offset.y
+        top = self.first()
         for y in range(len(self.pinned), self.scrollable_content_region.height):
             index = top + y - len(self.pinned)
             if before.get(index) != self._line(index):
@@ -223,7 +227,7 @@ class LinePane(ScrollView, can_focus=True):
             return Strip.blank(width, base)
         if y < len(self.pinned):
             return strip_of(self, (*gutter, *self.pinned[y]), width, base)
-        index = self.scroll_offset.y + y - len(self.pinned)
+        index = self.first() + y - len(self.pinned)
         line = self._line(index)
         if not self.CURSOR or index >= len(self.rows) or not self.selected or self.rows[index][0] != self.selected:
             return strip_of(self, (*gutter, *line), width, base)
@@ -310,7 +314,7 @@ class LinePane(ScrollView, can_focus=True):
         offset = event.get_content_offset(self)
         if offset is None or not self.CURSOR:
             return
-        index = self.scroll_offset.y + offset.y - len(self.pinned)
+        index = self.first() + offset.y - len(self.pinned)
         if not 0 <= index < len(self.rows) or not self.rows[index][0]:
             return
         key = self.rows[index][0]

@@ -49,6 +49,12 @@ class LogPane(LinePane):
             self.selected = self._keys[-1][0]
         return self._keys
 
+    def first(self) -> int:
+        """While following, the end is on show, wherever the scrollbar has got to."""
+        if self.following:
+            return max(0, len(self._keys) - self.scrollable_content_region.height)
+        return super().first()
+
     def lay(self) -> None:
         """Stays at the end while following."""
         super().lay()

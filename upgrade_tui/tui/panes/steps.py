@@ -65,6 +65,11 @@ class StepsPane(LinePane):
             self.call_after_refresh(self.centre)
         self._current = current
 
+    def on_resize(self) -> None:
+        """Another size: the step under the cursor comes to the middle."""
+        super().on_resize()
+        self.call_after_refresh(self.centre)
+
     def draw(self, key: str, part: int, width: int) -> Line:
         """A heading, a step, its remark, its warning, or what else there is to say."""
         if not key:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len, get_character_cell_size, set_cell_size
 
 from upgrade_tui.foreign import one_line
 from upgrade_tui.tui.words import Tone
@@ -75,13 +75,24 @@ def wrapped(line: Line, width: int) -> list[Line]:
                 lines.append([])
                 piece, used = piece.lstrip(), 0
             while cell_len(piece) > width:
-                lines[-1].append((set_cell_size(piece, width), tone))
-                piece = piece[len(set_cell_size(piece, width)) :]
+                taken = _chars_in(piece, width)
+                lines[-1].append((piece[:taken], tone))
+                piece = piece[taken:]
                 lines.append([])
             if piece:
                 lines[-1].append((piece, tone))
             used += cell_len(piece)
     return [merged(each) for each in lines]
+
+
+def _chars_in(text: str, width: int) -> int:
+    """How many characters fit in ``width`` cells; at least one, so that there is always progress."""
+    used = 0
+    for i, character in enumerate(text):
+        used += get_character_cell_size(character)
+        if used > width:
+            return max(1, i)
+    return len(text)
 
 
 def merged(line: Iterable[Span]) -> Line:
