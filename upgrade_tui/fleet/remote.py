@@ -20,6 +20,7 @@ from upgrade_tui.foreign import one_line
 CHANNELS = 8  # commands at a time on a connection: sshd's MaxSessions is 10, the sampler and its companion take two
 WINDOW = 256 * 1024  # bytes of output under way
 GRACE = 5  # seconds between asking (TERM) and forcing (KILL)
+_PATIENCE = 5.0  # seconds that a host may refuse channels for no visible reason
 _DRAIN = 1.0  # seconds of silence after the exit that end the output of a command that left something running
 _MARK = b"upgrade-tui-pid:"
 _BANNER = 64 * 1024  # bytes that a login script may print before the command starts
@@ -62,6 +63,12 @@ class Link(Struct):
     channels: asyncio.Semaphore
     running: int = 0
     waiting: list[asyncio.Future[None]] = []  # for a command's channel to close
+
+
+class _NoChannel(Struct):
+    """The host opened no channel: it may allow fewer than we thought, or not have closed old ones yet."""
+
+    reason: str
 
 
 class _Session(asyncssh.SSHClientSession[bytes]):
@@ -154,6 +161,7 @@ class RemoteRunner:
 
     async def run(self, command: str, *, timeout: float | None, on_output: OnOutput) -> Ended:
         """Run ``command``; see ``Runner``."""
+        patience = time.monotonic() + _PATIENCE
         while True:
             link = await self._link()
             if isinstance(link, str):
@@ -167,8 +175,10 @@ class RemoteRunner:
                 finally:
                     link.running -= 1
                     _tell(link)
-            if ended is not None:
+            if not isinstance(ended, _NoChannel):
                 return ended
+            if link.running == 0 and time.monotonic() > patience:  # no command of ours is in the way
+                return Ended(proven=False, sent=False, reason=f"the host opens no channel: {ended.reason}")
             await _place_free(link)
 
 
@@ -186,8 +196,8 @@ def _tell(link: Link) -> None:
             future.set_result(None)
 
 
-async def _run(link: Link, command: str, timeout: float | None, on_output: OnOutput) -> Ended | None:
-    """None: the host did not open a channel because others of ours are open; try again."""
+async def _run(link: Link, command: str, timeout: float | None, on_output: OnOutput) -> Ended | _NoChannel:
+    """Nothing was sent where it is ``_NoChannel``: try again when others are through."""
     mark = f"{_MARK.decode()}{secrets.token_hex(8)}"
     session = _Session(mark.encode() + b":", on_output)
     line = "exec " + shlex.join(("sh", "-c", _WRAP, _INNER, command, mark))
@@ -201,9 +211,7 @@ async def _run(link: Link, command: str, timeout: float | None, on_output: OnOut
     except asyncssh.ChannelOpenError as error:
         if link.connection.is_closed():
             return _unproven(session, seconds(), "the link broke as the command was sent")
-        if not session.opened and link.running > 1:
-            return None
-        return Ended(proven=False, sent=False, reason=f"the host opened no channel: {one_line(str(error), 200)}")
+        return _NoChannel(one_line(str(error), 200))
     except (OSError, asyncssh.Error) as error:
         return _unproven(session, seconds(), f"the link broke as the command was sent: {one_line(str(error), 200)}")
     try:
