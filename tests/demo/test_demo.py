@@ -31,7 +31,10 @@ def windows(state: Path) -> list[WindowInfo]:
 
 def test_it_plays_itself_through_and_leaves_a_report_and_nothing_else(tmp_path: Path) -> None:
     running = demo(tmp_path, "--auto")
-    out, err = running.communicate(timeout=120)
+    try:
+        out, err = running.communicate(timeout=120)
+    finally:
+        running.kill()
     assert running.returncode == 0, (out, err)
     (window,) = windows(tmp_path)
     assert window.state is not None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -34,12 +36,15 @@ def demo(auto: bool, speed: float, ascii_only: bool, plain: bool, keep: bool) ->
     """
     from upgrade_tui.cli.run import launch
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     hosts = _hosts(1 / speed, keep)
     window: Path | None = None
     code = 0
     try:
         window = _launched(hosts, launch)
         code = _shown(window, auto, 1 / speed, ascii_only, plain)
+    except KeyboardInterrupt:
+        code = 130
     finally:
         outcome = _left(hosts, window)
     sys.exit((Exit.OK if outcome == "completed" else Exit.FAILED) if auto else code)
@@ -81,11 +86,10 @@ def _launched(hosts: Hosts, launch: object) -> Path:
 def _shown(window: Path, auto: bool, pace: float, ascii_only: bool, plain: bool) -> int:
     """The dashboard, with the tour beside it if asked for; the exit code of the dashboard."""
     from upgrade_tui.cli.attach import show
-    from upgrade_tui.demo.tour import tour
 
     if auto:
-        say = click.echo if plain or not sys.stdout.isatty() else _nothing
-        player = threading.Thread(target=lambda: asyncio.run(tour(window, pace, say)), name="tour", daemon=True)
+        lines = plain or not sys.stdout.isatty()
+        player = threading.Thread(target=_play, args=(window, pace, lines), name="tour", daemon=True)
         player.start()
     try:
         show(window, ascii_only=ascii_only, plain=plain, demo=True, guide=not auto)
@@ -94,8 +98,16 @@ def _shown(window: Path, auto: bool, pace: float, ascii_only: bool, plain: bool)
     return 0
 
 
-def _nothing(_text: str) -> None:
-    """The dashboard has the screen: what the tour does is in its log."""
+def _play(window: Path, pace: float, lines: bool) -> None:
+    """The tour, in a thread. Over ``lines`` it says what it is refused, and ends them should it give up."""
+    from upgrade_tui.demo.tour import tour
+
+    def say(text: str) -> None:
+        if lines:  # else the dashboard has the screen
+            click.echo(f"tour: {text}", err=True)
+
+    if not asyncio.run(tour(window, pace, say)) and lines:
+        os.kill(os.getpid(), signal.SIGINT)  # as ctrl+c would
 
 
 def _left(hosts: Hosts, window: Path | None) -> str:
