@@ -19,6 +19,7 @@ from upgrade_tui.tui.screen import MainScreen
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.commands import Refusal
+from upgrade_tui.window.gates import open_gate
 
 
 def main_screen(app: UpgradeApp) -> MainScreen:
@@ -49,6 +50,13 @@ async def type_in(pilot: Pilot[Any], *texts: str) -> None:
 def running(moment: str, **session: Any) -> tuple[Recording, UpgradeApp]:
     made = recorded(moment, **session)
     return made, UpgradeApp(made)
+
+
+def happens(session: Recording, event: ev.Event, actor: str = ev.SYSTEM) -> None:
+    """An event arrives from the conductor."""
+    session._fold(
+        [ev.Record(seq=session.state.seq + 1, ts=session.now(), mono=0.0, boot="b", actor=actor, event=event)]
+    )
 
 
 # -- verbs --------------------------------------------------------------------------------------------------------
@@ -189,8 +197,7 @@ async def test_claim_takes_a_step_and_gives_it_back() -> None:
         await pilot.press("c")
         await pilot.pause()
         assert session.sent == [cmd.Claim(step="announce")]
-        session._fold([ev.Record(seq=session.state.seq + 1, ts=session.now(), mono=0.0, boot="b", actor="mei",
-                                 event=ev.StepClaimed(step="announce", by="mei"))])  # fmt: skip
+        happens(session, ev.StepClaimed(step="announce", by="mei"), "mei")
         await pilot.press("c")
         await pilot.pause()
         assert session.sent[-1] == cmd.Claim(step="announce", release=True)
@@ -207,14 +214,15 @@ async def test_a_note_is_about_the_host_when_hosts_are_looked_at() -> None:
         assert session.sent == [cmd.Note(text="disk looks odd", host="cache2")]
 
 
-async def test_go_and_no_go_vote_on_a_gate() -> None:
+async def test_go_and_no_go_vote_on_the_evidence_that_was_shown() -> None:
     session, app = running("preflight")
     gate = "go-begin"
-    for number, event in enumerate((
-        ev.StepFinished(step="space", attempt=1, outcome="done"), ev.StepSkipped(step="replica", reason="x"),
-    ), 1):  # fmt: skip
-        session._fold([ev.Record(seq=session.state.seq + number, ts=session.now(), mono=0.0, boot="b", actor="mei",
-                                 event=event)])  # fmt: skip
+    happens(session, ev.StepFinished(step="space", attempt=1, outcome="done"))
+    happens(session, ev.StepSkipped(step="replica", reason="x"))
+    for event in open_gate(session.state, gate, session.now()):
+        happens(session, event)
+    opened = session.state.steps[gate].gate
+    assert opened is not None
     async with app.run_test(size=(120, 40)) as pilot:
         await on(pilot, gate)
         await pilot.press("g")
@@ -224,7 +232,21 @@ async def test_go_and_no_go_vote_on_a_gate() -> None:
         await pilot.press("G")
         await pilot.pause()
         await type_in(pilot, "lag")
-        assert session.sent == [cmd.Vote(step=gate, go=True), cmd.Vote(step=gate, go=False, reason="lag")]
+        assert session.sent == [
+            cmd.Vote(step=gate, go=True, digest=opened.digest),
+            cmd.Vote(step=gate, go=False, reason="lag", digest=opened.digest),
+        ]
+
+
+async def test_an_aborted_window_says_so_first() -> None:
+    session, app = running("rollout")
+    happens(session, ev.WindowAborted(reason="wrong cluster"), "mei")
+    async with app.run_test(size=(120, 40)):
+        view = main_screen(app).clock.view
+        assert view is not None
+        said_first = view.where[0]
+        assert said_first is not None
+        assert said_first[0] == "✗ ABORTED by mei"
 
 
 async def test_p_pauses_with_a_reason_and_resumes() -> None:
@@ -243,8 +265,7 @@ async def test_p_pauses_with_a_reason_and_resumes() -> None:
 
 async def test_closing_the_window_needs_its_id() -> None:
     session, app = running("preflight")
-    session._fold([ev.Record(seq=session.state.seq + 1, ts=session.now(), mono=0.0, boot="b", actor="mei",
-                             event=ev.StepFinished(step="space", attempt=1, outcome="failed"))])  # fmt: skip
+    happens(session, ev.StepFinished(step="space", attempt=1, outcome="failed"), "mei")
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("C")
         await pilot.pause()
@@ -381,8 +402,7 @@ async def test_the_log_follows_until_somebody_looks_back() -> None:
         log = main_screen(app).log_pane
         await pilot.press("5", "up")
         assert not log.following
-        session._fold([ev.Record(seq=session.state.seq + 1, ts=session.now(), mono=0.0, boot="b", actor="tom",
-                                 event=ev.NoteAdded(text="hello"))])  # fmt: skip
+        happens(session, ev.NoteAdded(text="hello"), "tom")
         app.changed()
         app.tick()
         assert log.selected != str(session.state.seq)
@@ -486,8 +506,7 @@ async def test_new_alerts_ring_the_bell_once_and_are_told_together(monkeypatch: 
     monkeypatch.setattr(app, "bell", lambda: rung.append(True))
     async with app.run_test(size=(120, 40)) as pilot:
         for host in ("db1", "db2"):
-            session._fold([ev.Record(seq=session.state.seq + 1, ts=session.now(), mono=0.0, boot="b", actor=ev.SYSTEM,
-                                     event=ev.HostLink(host=host, link="lost", detail="cut"))])  # fmt: skip
+            happens(session, ev.HostLink(host=host, link="lost", detail="cut"), ev.SYSTEM)
         app.tick()
         app.tick()
         await pilot.pause()

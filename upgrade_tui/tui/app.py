@@ -13,6 +13,7 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 
 from upgrade_tui.conductor.session import Session
+from upgrade_tui.tui.detail import open_guide
 from upgrade_tui.tui.screen import MainScreen
 from upgrade_tui.tui.theme import DARK, FALLBACKS, LIGHT, THEMES, AsciiOnly
 from upgrade_tui.tui.view.alerts import Alert, alert, together
@@ -29,7 +30,7 @@ Exporter = Callable[[Path], str]
 class UpgradeApp(App[None]):
     """The dashboard of one window. ``session`` is what it knows and the only way it acts.
 
-    ``theme``: "dark" or "light". ``ascii``: no glyph beyond ASCII. ``guide``: a line says what to press next.
+    ``theme``: "dark" or "light". ``ascii``: no glyph beyond ASCII. ``guide``: a screen and a line say what to press.
     ``exporter``: what ``e`` does; the report is not the dashboard's own business.
     """
 
@@ -61,6 +62,7 @@ class UpgradeApp(App[None]):
         self._second = -1
         self._alerts: list[Alert] = []
         self._lost_at: float | None = None
+        self._welcome = guide and session.directory is not None  # over panes that show something, not before
 
     def get_default_screen(self) -> Screen[Any]:
         """The panes."""
@@ -115,6 +117,9 @@ class UpgradeApp(App[None]):
         else:
             self._main.paint_time(scene)
         self._dirty, self._second = False, second
+        if self._welcome and scene.frame is not None:
+            self._welcome = False
+            open_guide(self)
 
     # -- actions of the app ---------------------------------------------------------------------------------------
 

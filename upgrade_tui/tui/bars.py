@@ -11,7 +11,7 @@ from textual.message import Message
 from upgrade_tui.tui.lines import Bar
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import Line, Span, clip, cut, fit, length
-from upgrade_tui.tui.words import PHASES
+from upgrade_tui.tui.words import phase_word
 from upgrade_tui.units import duration_text
 
 
@@ -28,7 +28,7 @@ class TitleBar(Bar):
 def title_line(scene: Scene, width: int) -> Line:
     """The title bar's line."""
     window, state = scene.plan.window, scene.state
-    word = PHASES[state.phase]
+    word = phase_word(state.phase)
     people = {o.login for o in state.operators.values()}
     here = f" +{len(people - {scene.login})} here" if people - {scene.login} else ""
     zone = scene.moment(scene.now).strftime("%Z")

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from upgrade_tui.conductor import protocol
 from upgrade_tui.window import commands as cmd
+from upgrade_tui.window.card import card, card_lines
 from upgrade_tui.window.commands import Actor, AnyCommand, Refusal
 from upgrade_tui.window.decide import decide
 from upgrade_tui.window.state import UNSETTLED
@@ -75,8 +76,8 @@ def _probe(session: Session, name: str, step: str) -> AnyCommand:
     makers: dict[str, Callable[[], AnyCommand]] = {
         "tick": lambda: cmd.Tick(step=step, confirm=step, override=why),
         "start": lambda: cmd.Start(step=step, confirm=step, override=why),
-        "go": lambda: cmd.Vote(step=step, go=True),
-        "nogo": lambda: cmd.Vote(step=step, go=False, reason=why),
+        "go": lambda: cmd.Vote(step=step, go=True, digest=_digest(session, step)),
+        "nogo": lambda: cmd.Vote(step=step, go=False, reason=why, digest=_digest(session, step)),
         "claim": lambda: cmd.Claim(step=step, release=mine),
         "note": lambda: cmd.Note(text=why),
         "skip": lambda: cmd.Skip(step=step, reason=why),
@@ -86,6 +87,12 @@ def _probe(session: Session, name: str, step: str) -> AnyCommand:
         "close": lambda: cmd.Close(confirm=state.plan.window.id, outcome="abandoned", reason=why),
     }
     return makers[name]()
+
+
+def _digest(session: Session, step: str) -> str:
+    """Of the evidence that is open: a vote is for that, and for no other."""
+    state = session.state.steps.get(step)
+    return state.gate.digest if state is not None and state.gate is not None else ""
 
 
 # -- sending ------------------------------------------------------------------------------------------------------
@@ -149,26 +156,25 @@ async def go(app: App[Any], session: Session, step: str) -> None:
     """A go on a gate, after a second look."""
     from upgrade_tui.tui.dialogs import ask_choice
 
-    body = _gate_body(session, step)
+    body, digest = _gate_body(session, step), _digest(session, step)  # what was read is what is voted on
     if await ask_choice(app, f"Go on {step}?", body, [("go", "GO: my vote is yes"), ("wait", "Not yet")]) == "go":
-        await send(app, session, cmd.Vote(step=step, go=True))
+        await send(app, session, cmd.Vote(step=step, go=True, digest=digest))
 
 
 async def nogo(app: App[Any], session: Session, step: str) -> None:
     """A no-go on a gate, with its reason."""
     from upgrade_tui.tui.dialogs import ask_text
 
+    digest = _digest(session, step)
     reason = await ask_text(app, f"NO-GO on {step}", f"{_gate_body(session, step)}\nWhy not?")
     if reason:
-        await send(app, session, cmd.Vote(step=step, go=False, reason=reason))
+        await send(app, session, cmd.Vote(step=step, go=False, reason=reason, digest=digest))
 
 
 def _gate_body(session: Session, step: str) -> str:
-    spec, state = session.plan.step(step), session.state.steps[step]
-    if spec is None:
-        return ""
-    said = [f"{login}: {'go' if vote.go else 'no-go'}" for login, vote in state.votes.items()]
-    return f"{spec.title}\n{len(said)} of {spec.approvals} votes so far{': ' + ', '.join(said) if said else ''}."
+    """The gate's card: everything the go / no-go is decided on."""
+    found = card(session.state, step, session.now())
+    return "\n".join(card_lines(found, session.now())) if found is not None else ""
 
 
 async def claim(app: App[Any], session: Session, step: str) -> None:

@@ -73,6 +73,7 @@ PHASES: dict[str, Word] = {
     "new": Word("◌", ".", "not open yet", "muted"),
     "open": Word("►", ">", "open", "run"),
     "paused": Word("‖", "=", "paused", "tight"),
+    "aborted": Word("✗", "x", "aborted", "bad"),
     "closed": Word("■", "#", "closed", "muted"),
 }
 """The window's own."""
@@ -98,6 +99,11 @@ def verdict_word(verdict: str) -> Word:
 def level_word(level: str) -> Word:
     """Of the rollback clock."""
     return LEVELS.get(level, _NO_WORD)
+
+
+def phase_word(phase: str) -> Word:
+    """Of the window itself."""
+    return PHASES.get(phase, _NO_WORD)
 
 
 def worst_first(tone: Tone) -> int:

@@ -59,8 +59,16 @@ def _title(event: ev.Event) -> str | None:
             return "Log fenced"
         case ev.WindowPaused():
             return "Window paused"
-        case ev.RollbackStarted():
+        case ev.WindowAborted():
+            return "Window aborted"
+        case ev.GateOpened():
+            return "Go or no-go?"
+        case ev.RollbackRequested() | ev.RollbackStarted():
             return "Rolling back"
+        case ev.RollbackEnded():
+            return "Rollback ended"
+        case ev.DeadmanFired():
+            return "Undone by the host itself"
         case ev.GateVoted(go=False):
             return "No-go"
         case ev.ConductorStarted():

@@ -10,7 +10,7 @@ from upgrade_tui.tui.view import hosts as host_view
 from upgrade_tui.tui.view import steps as step_view
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import Line, Span, cut, fit, fitting, joined, length, wrapped
-from upgrade_tui.tui.words import PHASES, Tone, level_word, step_word, worst_first
+from upgrade_tui.tui.words import Tone, level_word, phase_word, step_word, worst_first
 from upgrade_tui.units import clock_text, duration_text
 from upgrade_tui.window import clock
 from upgrade_tui.window.state import OVER
@@ -51,9 +51,11 @@ def where(scene: Scene) -> tuple[Line | Span | None, ...]:
         at = f" at {scene.time(state.closed)}" if state.closed else ""
         return (("■ window closed", "strong"), (f"{state.outcome}{at}", "strong"), (state.reason, "plain"))
     lead: list[Line | Span | None] = []
-    if state.phase == "paused":
+    if state.phase in ("paused", "aborted"):
         by = f" by {state.paused_by}" if state.paused_by else ""
-        lead.append((f"{PHASES['paused'].text.upper()}{by}", "tight"))
+        lead.append((f"{phase_word(state.phase).text.upper()}{by}", phase_word(state.phase).tone))
+    if state.rolling_back and state.rollback is not None:
+        lead.append((f"◄ ROLLING BACK {state.rollback.scope}", "tight"))
     if scene.now < state.start and state.phase != "new":
         lead.append((f"starts in {clock_text(state.start - scene.now)}", "strong"))
     spec = scene.plan.step(state.current) if state.current else None
@@ -74,7 +76,9 @@ def where(scene: Scene) -> tuple[Line | Span | None, ...]:
         (progress, "plain") if progress else None,
         (f"{len(more)} more running", "run") if more else None,
         (row.who, "plain") if row.who else None,
-        (f"paused: {state.reason or 'no reason given'}", "tight") if state.phase == "paused" else None,
+        (f"{state.phase}: {state.reason or 'no reason given'}", "tight")
+        if state.phase in ("paused", "aborted")
+        else None,
     )
 
 

@@ -31,6 +31,8 @@ def verbs_now(scene: Scene, pane: str, step: str) -> list[str]:
         "gate": ["go", "nogo"],
         "bake": ["start"],
     }[spec.what]
+    if spec.what == "gate" and state.state != "running":
+        out = ["start"]  # the vote is on the evidence as it is when the gate is opened
     if state.state == "running":
         out = [verb for verb in out if verb != "start"]
     if state.state in OVER:

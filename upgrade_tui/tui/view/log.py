@@ -17,6 +17,16 @@ _TONES: dict[type, Tone] = {
     ev.HostRebooted: "tight",
     ev.ClockJumped: "tight",
     ev.WindowPaused: "tight",
+    ev.WindowAborted: "bad",
+    ev.HostExcluded: "tight",
+    ev.TaskFound: "good",
+    ev.GateOpened: "run",
+    ev.RollbackRequested: "tight",
+    ev.DeadmanArmed: "watch",
+    ev.DeadmanAsked: "run",
+    ev.DeadmanConfirmed: "good",
+    ev.DeadmanExtended: "watch",
+    ev.DeadmanFired: "bad",
     ev.WindowResumed: "good",
     ev.RollbackStarted: "tight",
     ev.ConductorStarted: "watch",
@@ -54,7 +64,7 @@ def tone(event: ev.Event) -> Tone:
         return "plain" if event.exit == 0 and not event.timed_out else "bad"
     if isinstance(event, ev.TaskChecked):
         return "muted" if event.exit == 0 or event.before else "bad"
-    if isinstance(event, ev.StepFinished | ev.RollbackFinished):
+    if isinstance(event, ev.StepFinished | ev.RollbackFinished | ev.RollbackEnded):
         return {"done": "good", "failed": "bad"}.get(event.outcome, "unknown")  # type: ignore[return-value]
     if isinstance(event, ev.GateVoted):
         return "good" if event.go else "bad"
