@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from upgrade_tui.conductor.protocol import Point
@@ -89,6 +89,8 @@ def test_ceilings_are_round(value: float, top: float) -> None:
     assert nice(value) == pytest.approx(top)
 
 
+@example([-1.2e308], 1, 4)
+@example([1.7e308, 1.7e308, -1.7e308], 30, 8)
 @given(
     st.lists(st.one_of(st.none(), st.floats(allow_nan=True, allow_infinity=True)), max_size=60),
     st.integers(1, 200),

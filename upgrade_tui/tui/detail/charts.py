@@ -196,7 +196,7 @@ def _row(chart: Chart, cols: Sequence[Column], top: float, rows: int, row: int, 
         if col.mean is None:
             cells.append(("·" if below == 0 else " ", "muted"))
             continue
-        eighths = min(rows * 8, max(1 if col.mean > 0 else 0, round(col.mean / top * rows * 8))) - below * 8
+        eighths = max(1 if col.mean > 0 else 0, round(min(1.0, max(0.0, col.mean / top)) * rows * 8)) - below * 8
         block = _EIGHTHS[max(0, min(8, eighths))]
         hot = chart.limit is not None and col.high is not None and col.high >= chart.limit
         if block == " " and limit:
