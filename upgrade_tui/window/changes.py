@@ -39,6 +39,11 @@ def stale(state: WindowState, step_id: str, attempt: int) -> bool:
     return step is not None and attempt < step.attempt
 
 
+def excluded_reason(why: str) -> str:
+    """Of a task that is skipped because its host takes no part any more."""
+    return f"excluded: {why}"
+
+
 def change_host(state: WindowState, name: str, /, **changes: Any) -> WindowState:
     host = state.hosts.get(name)
     return state if host is None else replace(state, hosts=with_(state.hosts, name, replace(host, **changes)))

@@ -12,7 +12,7 @@ from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.commands import Actor, Refusal
 from upgrade_tui.window.gates import approvers, asked_for_it, open_gate
-from upgrade_tui.window.state import OVER, UNSETTLED, StepState, WindowState
+from upgrade_tui.window.state import OVER, UNSETTLED, Armed, StepState, Task, WindowState
 
 Events = tuple[ev.Event, ...]
 Decision = Events | Refusal
@@ -109,7 +109,7 @@ def _start(state: WindowState, c: cmd.Start, actor: Actor, now: float) -> Decisi
     if step.state in OVER:
         return Refusal(f'"{c.step}" is already {step.state}', "nothing to start")
     locked = _locked(state, step) if step.state != "rolled back" or state.rolling_back else None
-    stopped = locked or _stopped(state) or _not_its_hosts(step, c.hosts)
+    stopped = locked or _stopped(state) or _not_its_hosts(state, step, c.hosts) or _still_at_it(step)
     if stopped is not None:
         return stopped
     unsettled = [t.host for t in step.tasks.values() if t.state == "unknown" and (not c.hosts or t.host in c.hosts)]
@@ -129,14 +129,28 @@ def _start(state: WindowState, c: cmd.Start, actor: Actor, now: float) -> Decisi
     return (ev.StepIntent(step=c.step, attempt=attempt, batches=batches, override=override, hosts=c.hosts),)
 
 
-def _not_its_hosts(step: StepState, hosts: tuple[str, ...]) -> Refusal | None:
-    """A retry names hosts of the step that are neither done nor under way."""
-    wrong = [h for h in hosts if h not in step.tasks or step.tasks[h].state in ("done", "running", "skipped")]
+def _not_its_hosts(state: WindowState, step: StepState, hosts: tuple[str, ...]) -> Refusal | None:
+    """A retry names hosts of the step where it was tried and is neither done nor under way."""
+    out = [h for h in hosts if h in state.excluded]
+    if out:
+        return Refusal(f"{', '.join(out)} takes no part any more", f"excluded: {state.excluded[out[0]]}")
+    wrong = [h for h in hosts if h not in step.tasks or not _to_retry(step.tasks[h])]  # batches keep their order
     if not wrong:
         return None
     return Refusal(
         f'nothing to retry of "{step.id}" on {", ".join(wrong)}', "retry hosts that failed or were not reached"
     )
+
+
+def _to_retry(task: Task) -> bool:
+    tried = task.state == "pending" and task.attempt > 0  # a retry that ended before it came to this host
+    return tried or task.state in ("failed", "unknown", "unreachable", "rolled back")
+
+
+def _still_at_it(step: StepState) -> Refusal | None:
+    """A job that was found again after its step had ended: a second one must not run beside it."""
+    busy = [t.host for t in step.tasks.values() if t.state in ("running", "rolling back")]
+    return Refusal(f'"{step.id}" still runs on {", ".join(busy)}', "wait for its result") if busy else None
 
 
 def _tick(state: WindowState, c: cmd.Tick, actor: Actor, now: float) -> Decision:
@@ -244,14 +258,22 @@ def _settle(state: WindowState, c: cmd.Settle, actor: Actor, now: float) -> Deci
 def _ended_by_hand(step: StepState, said: dict[str, str]) -> Events:
     """The step's end, where ``said`` settles the last of its tasks: of its rollback, or of itself."""
     if any(step.tasks[h].undo for h in said):
-        left = [t for t in step.tasks.values() if t.undo and t.state in UNSETTLED and t.host not in said]
-        if left or "failed" in said.values():
-            return ()
-        return (ev.RollbackFinished(step=step.id, outcome="done", seconds=0.0, reason="settled by hand"),)
+        return _undo_ended_by_hand(step, said)
     ended = _settled(step, said)
     if ended is None:
         return ()
     return (ev.StepFinished(step=step.id, attempt=step.attempt, outcome=ended, reason="settled by hand"),)
+
+
+def _undo_ended_by_hand(step: StepState, said: dict[str, str]) -> Events:
+    """Of a rollback: done when nothing is left of it, failed when nothing is unknown any more."""
+    tasks = [t for t in step.tasks.values() if t.undo]
+    states = [said.get(t.host, "done" if t.state == "rolled back" else t.state) for t in tasks]
+    if all(s in OVER for s in states):
+        return (ev.RollbackFinished(step=step.id, outcome="done", seconds=0.0, reason="settled by hand"),)
+    if step.state == "unknown" and all(s in (*OVER, "failed", "unreachable") for s in states):
+        return (ev.RollbackFinished(step=step.id, outcome="failed", seconds=0.0, reason="settled by hand"),)
+    return ()
 
 
 def _settled(step: StepState, said: dict[str, str]) -> ev.Outcome | None:
@@ -303,6 +325,8 @@ def _no_vote(state: WindowState, spec: Step, c: cmd.Vote, actor: Actor, now: flo
         return Refusal("this go is for other evidence than what is open now", "look at the gate's card again")
     if state.phase != "open":
         return Refusal(f"the window is {state.phase}: {state.reason or 'no reason given'}", "resume it first")
+    if state.rolling_back:
+        return _locked(state, step)
     if asked_for_it(state, spec, actor.login):
         return Refusal("nobody approves their own request", "somebody else has to say go")
     return None
@@ -327,10 +351,12 @@ def _close(state: WindowState, c: cmd.Close, actor: Actor, now: float) -> Decisi
         return Refusal("only the lead can close the window", "leaving with q never stops it")
     if c.confirm != state.plan.window.id:
         return Refusal("closing ends the window for everybody", f"confirm by typing its id: {state.plan.window.id}")
-    armed = [f"{s.id} on {h}" for s in state.steps.values() for h, a in s.armed.items() if a.state == "armed"]
+    if state.rolling_back:
+        return Refusal("a rollback is under way", "wait until it ended")
+    armed = [f"{s.id} on {h}" for s in state.steps.values() for h, a in s.armed.items() if _counts(a, c, now)]
     if armed:
         return Refusal(f"armed, and would be undone: {', '.join(armed)}", "confirm it, or revert it, first")
-    running = [s.id for s in state.steps.values() if s.state in ("running", "rolling back")]
+    running = [s.id for s in state.steps.values() if s.state in ("running", "rolling back") or _still_at_it(s)]
     if running:
         return Refusal(f"still running: {', '.join(running)}", "wait for them, or settle or skip them first")
     unfinished = [s.id for s in state.steps.values() if s.state not in OVER]
@@ -342,6 +368,11 @@ def _close(state: WindowState, c: cmd.Close, actor: Actor, now: float) -> Decisi
     if c.outcome != "completed" and not c.reason.strip():
         return Refusal(f'closing a window as "{c.outcome}" needs a reason', "say why: --reason TEXT")
     return (ev.WindowClosed(outcome=c.outcome, reason=c.reason.strip()),)
+
+
+def _counts(armed: Armed, c: cmd.Close, now: float) -> bool:
+    """A host that may still undo something. Its time over and never heard of again, a window can be abandoned."""
+    return armed.state == "armed" and (c.outcome == "completed" or now < armed.until)
 
 
 _HANDLERS: dict[type, Callable[[WindowState, Any, Actor, float], Decision]] = {

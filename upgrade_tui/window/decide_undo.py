@@ -38,7 +38,8 @@ def _exclude(state: WindowState, c: cmd.Exclude, actor: Actor, now: float) -> De
     out: list[ev.Event] = [ev.HostExcluded(host=c.host, reason=c.reason.strip())]
     for step in state.steps.values():
         others = [t for t in step.tasks.values() if t.host != c.host]
-        if step.state in ("failed", "unknown") and c.host in step.tasks and all(t.state in OVER for t in others):
+        out_of_it = c.host in step.tasks and step.tasks[c.host].can_be_left_out
+        if step.state in ("failed", "unknown") and out_of_it and all(t.state in OVER for t in others):
             reason = f"without {c.host}, which was excluded"
             out.append(ev.StepFinished(step=step.id, attempt=step.attempt, outcome="done", reason=reason))
     return tuple(out)

@@ -13,8 +13,8 @@ from msgspec.structs import replace
 from upgrade_tui.plan.model import Plan
 from upgrade_tui.window import events as ev
 from upgrade_tui.window import fold_steps, fold_undo
-from upgrade_tui.window.changes import change_host, change_step, change_task, with_, without
-from upgrade_tui.window.state import Operator, Task, WindowState, initial
+from upgrade_tui.window.changes import change_host, change_step, change_task, excluded_reason, with_, without
+from upgrade_tui.window.state import Operator, WindowState, initial
 
 
 def fold(state: WindowState, record: ev.Record) -> WindowState:
@@ -134,13 +134,10 @@ def _excluded(s: WindowState, r: ev.Record, e: ev.HostExcluded) -> WindowState:
     s = replace(s, excluded=with_(s.excluded, e.host, e.reason))
     for step in s.steps.values():
         task = step.tasks.get(e.host)
-        if task is not None and _can_be_left_out(task):
-            s = change_task(s, step.id, e.host, state="skipped", reason=f"excluded: {e.reason}", settled_by=r.actor)
+        if task is not None and task.can_be_left_out:
+            why = excluded_reason(e.reason)
+            s = change_task(s, step.id, e.host, state="skipped", reason=why, settled_by=r.actor, following=False)
     return s
-
-
-def _can_be_left_out(task: Task) -> bool:
-    return task.undo == 0 and task.state in ("pending", "failed", "unknown", "unreachable")
 
 
 def _verdict(s: WindowState, r: ev.Record, e: ev.CanaryVerdict) -> WindowState:

@@ -11,18 +11,26 @@ from typing import Any
 from msgspec.structs import replace
 
 from upgrade_tui.window import events as ev
-from upgrade_tui.window.changes import change_step, change_task, stale, with_
+from upgrade_tui.window.changes import change_step, change_task, excluded_reason, stale, with_
 from upgrade_tui.window.state import StepState, Task, WindowState, fresh_tasks
 
 TaskEvent = ev.TaskStarted | ev.TaskFinished | ev.TaskChecked | ev.TaskUnknown | ev.TaskFound | ev.TaskUnreachable
 
 
 def _outdated(s: WindowState, e: TaskEvent) -> bool:
-    """About an attempt, or a rollback, that a newer one has replaced."""
+    """About an attempt, or a rollback, that a newer one has replaced.
+
+    A rollback's late answer is nothing to a step that was begun anew, nor is a command's to a host where undoing it
+    began: of that the rollback's own result is what is so.
+    """
     step = s.steps.get(e.step)
-    if step is not None and e.undo:
-        return e.attempt < step.undo
-    return stale(s, e.step, e.attempt)
+    if step is None:
+        return True
+    task = step.tasks.get(e.host)
+    now = 0 if task is None else task.undo
+    if e.undo:
+        return e.attempt < step.undo or (step.state != "rolling back" and e.attempt != now)
+    return e.attempt < step.attempt or (now > 0 and not isinstance(e, ev.TaskStarted))
 
 
 def _of_attempt(e: TaskEvent) -> dict[str, int]:
@@ -37,7 +45,8 @@ def _claimed(s: WindowState, r: ev.Record, e: ev.StepClaimed) -> WindowState:
 def _intent(s: WindowState, r: ev.Record, e: ev.StepIntent) -> WindowState:
     """A new attempt keeps what is done; what was not starts afresh, but remembers that it was touched.
 
-    A retry of some hosts leaves the others as they are.
+    A retry of some hosts leaves the others as they are. What was decided and watched on this step's work before it was
+    undone is open again.
     """
     step = s.steps.get(e.step)
     if step is None:
@@ -47,10 +56,29 @@ def _intent(s: WindowState, r: ev.Record, e: ev.StepIntent) -> WindowState:
         host: _again(step, task) if not e.hosts or host in e.hosts else step.tasks.get(host, task)
         for host, task in fresh_tasks(batches).items()
     }
+    for host in s.excluded.keys() & tasks.keys():
+        if tasks[host].state == "pending":
+            tasks[host] = replace(tasks[host], state="skipped", reason=excluded_reason(s.excluded[host]))
+    s = _open_again(s, e.step)
     return change_step(
         s, e.step, state="running", attempt=e.attempt, batches=batches, tasks=tasks, batch=-1, only=e.hosts,
         started=r.ts, finished=None, by=r.actor, reason="", override=e.override, votes={}, gate=None,
     )  # fmt: skip
+
+
+def _open_again(s: WindowState, step_id: str) -> WindowState:
+    """Gates and bakes that were passed on a step's work wait for it once more."""
+    after = {step_id}
+    for spec in s.plan.steps:
+        if after.isdisjoint(s.plan.needs(spec)):
+            continue
+        after.add(spec.id)
+        if spec.what in ("gate", "bake") and s.steps[spec.id].state == "done":
+            reason = f"{step_id} was begun anew"
+            s = change_step(
+                s, spec.id, state="pending", started=None, finished=None, by="", reason=reason, votes={}, gate=None
+            )
+    return s
 
 
 def _again(step: StepState, task: Task) -> Task:
@@ -72,6 +100,9 @@ def _started(s: WindowState, r: ev.Record, e: ev.TaskStarted) -> WindowState:
     if _outdated(s, e):
         return s
     numbers = {"undo": 0, **_of_attempt(e)}
+    task = s.steps[e.step].tasks.get(e.host)
+    if task is not None and e.undo:
+        numbers["touched"] = task.changed  # by hand, too: it is still to be undone if nothing can be sent after all
     return change_task(
         s, e.step, e.host, state="rolling back" if e.undo else "running", started=r.ts, finished=None, seconds=None,
         exit=None, signal="", timed_out=False, check=None, reason="", output="", bytes=0, last_line="", settled_by="",
@@ -137,7 +168,10 @@ def _found(s: WindowState, r: ev.Record, e: ev.TaskFound) -> WindowState:
 def _unreachable(s: WindowState, r: ev.Record, e: ev.TaskUnreachable) -> WindowState:
     if _outdated(s, e):
         return s
-    return change_task(s, e.step, e.host, state="unreachable", finished=r.ts, reason=e.reason, **_of_attempt(e))
+    touched = {"touched": True} if e.undo else {}
+    return change_task(
+        s, e.step, e.host, state="unreachable", finished=r.ts, reason=e.reason, **touched, **_of_attempt(e)
+    )
 
 
 def _settled(s: WindowState, r: ev.Record, e: ev.TaskSettled) -> WindowState:
@@ -187,7 +221,9 @@ def _opened_gate(s: WindowState, r: ev.Record, e: ev.GateOpened) -> WindowState:
 
 def _voted(s: WindowState, r: ev.Record, e: ev.GateVoted) -> WindowState:
     step = s.steps.get(e.step)
-    return s if step is None else change_step(s, e.step, votes=with_(step.votes, r.actor, e))
+    if step is None or (step.gate is not None and step.gate.digest != e.digest):
+        return s
+    return change_step(s, e.step, votes=with_(step.votes, r.actor, e))
 
 
 HANDLERS: dict[type, Callable[[WindowState, ev.Record, Any], WindowState]] = {

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.changes import change_step, change_task, with_
-from upgrade_tui.window.state import Armed, RollbackState, StepState, WindowState
+from upgrade_tui.window.state import Armed, RollbackState, StepState, Task, WindowState
 
 PARTLY = "rolled back on some hosts only"
 
@@ -33,13 +33,23 @@ def _finished(s: WindowState, r: ev.Record, e: ev.RollbackFinished) -> WindowSta
     step = s.steps.get(e.step)
     if step is None:
         return s
+    step = replace(step, tasks={host: _unproven(task, r.ts) for host, task in step.tasks.items()})
     measured, state, reason = step.rollback_seconds, str(e.outcome), e.reason
     if e.outcome == "done":
         state = "failed" if _left(step) else "rolled back"
         reason = reason or (PARTLY if state == "failed" else "")
         batches = e.batches or max(1, len(step.undo_batches))
         measured = e.seconds / batches if e.seconds > 0 else measured  # by hand nothing was measured
-    return change_step(s, e.step, state=state, rollback_seconds=measured, reason=reason, finished=r.ts)
+    return change_step(
+        s, e.step, state=state, tasks=step.tasks, rollback_seconds=measured, reason=reason, finished=r.ts
+    )
+
+
+def _unproven(task: Task, ts: float) -> Task:
+    """A task that was still undoing when its rollback ended: no result is proven."""
+    if task.state != "rolling back":
+        return task
+    return replace(task, state="unknown", finished=ts, reason="the rollback ended without its result", touched=True)
 
 
 def _left(step: StepState) -> bool:
@@ -58,7 +68,9 @@ def _armed(s: WindowState, r: ev.Record, e: ev.DeadmanArmed) -> WindowState:
     step = s.steps.get(e.step)
     if step is None:
         return s
-    return change_step(s, e.step, armed=with_(step.armed, e.host, Armed(until=r.ts + e.seconds, seconds=e.seconds)))
+    return change_step(
+        s, e.step, armed=with_(step.armed, e.host, Armed(until=r.ts + e.seconds, seconds=e.seconds, attempt=e.attempt))
+    )
 
 
 def _change_armed(s: WindowState, step_id: str, host: str, **changes: Any) -> WindowState:
@@ -97,9 +109,17 @@ def _fired(s: WindowState, r: ev.Record, e: ev.DeadmanFired) -> WindowState:
         reason=why if good else f"{why}; the rollback's exit: {'not known' if e.exit is None else e.exit}",
         undo=max(1, step.undo), touched=not good, finished=r.ts, following=False,
     )  # fmt: skip
-    if step.state == "done":
-        s = change_step(s, e.step, state="failed", reason=f"{e.host}: {why}")
-    return s
+    return _no_longer_done(s, e.step, f"{e.host}: {why}")
+
+
+def _no_longer_done(s: WindowState, step_id: str, reason: str) -> WindowState:
+    """The state of a step that had ended when a host undid it: rolled back where nothing of it is left."""
+    step = s.steps[step_id]
+    if step.state not in ("done", "failed", "unknown"):
+        return s
+    unknown = any(t.state == "unknown" for t in step.tasks.values())
+    state = "unknown" if unknown else "failed" if _left(step) else "rolled back"
+    return change_step(s, step_id, state=state, reason=reason)
 
 
 HANDLERS: dict[type, Callable[[WindowState, ev.Record, Any], WindowState]] = {

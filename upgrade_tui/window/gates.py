@@ -53,6 +53,6 @@ def approvers(state: WindowState, spec: Step) -> frozenset[str]:
 
 
 def asked_for_it(state: WindowState, spec: Step, login: str) -> bool:
-    """Whether ``login`` asked for this go, and somebody else could give it: nobody approves their own request."""
+    """Whether ``login`` asked for this go, and enough others could give it: nobody approves their own request."""
     by = state.steps[spec.id].by
-    return by not in ("", SYSTEM) and by == login and bool(approvers(state, spec) - {login})
+    return by not in ("", SYSTEM) and by == login and len(approvers(state, spec) - {login}) >= spec.approvals

@@ -5,7 +5,7 @@ A sentence goes behind the actor's name: "mei · ticked backup". It is one line 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from upgrade_tui.foreign import one_line
@@ -36,6 +36,16 @@ def _count(number: int, one: str, many: str = "") -> str:
     return f"{number} {one if number == 1 else many or one + 's'}"
 
 
+def _names(names: Sequence[str]) -> str:
+    """All of a few, the number of many."""
+    return ", ".join(names) if len(names) <= 3 else _count(len(names), "host")
+
+
+def _batches(batches: Sequence[Sequence[str]]) -> str:
+    hosts = sum(map(len, batches))
+    return f" on {_count(hosts, 'host')} in {_count(len(batches), 'batch', 'batches')}" if hosts else ""
+
+
 def _millis(seconds: float) -> str:
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
 
@@ -53,6 +63,10 @@ def _conductor(e: ev.ConductorStarted) -> str:
 
 def _paused(e: ev.WindowPaused) -> str:
     return f"paused the window{_why(e.reason)}; no new task starts"
+
+
+def _aborted(e: ev.WindowAborted) -> str:
+    return f"ABORTED the window{_why(e.reason)}; running tasks are ended, nothing more starts"
 
 
 def _resumed(e: ev.WindowResumed) -> str:
@@ -135,6 +149,10 @@ def _metric(e: ev.LimitCrossed | ev.LimitCleared) -> str:
     return f"{e.metric.replace('_', ' ')} {e.what}".strip()
 
 
+def _excluded(e: ev.HostExcluded) -> str:
+    return f"took {e.host} out of the rest of the window{_why(e.reason)}"
+
+
 def _unit(e: ev.UnitChanged) -> str:
     return f"{e.host}: unit {e.unit} is {e.after}{_why(e.before, ', was ')}"
 
@@ -153,8 +171,7 @@ def _claimed(e: ev.StepClaimed) -> str:
 
 
 def _intent(e: ev.StepIntent) -> str:
-    hosts = sum(map(len, e.batches))
-    where = f" on {_count(hosts, 'host')} in {_count(len(e.batches), 'batch', 'batches')}" if hosts else ""
+    where = f" on {_names(e.hosts)} alone" if e.hosts else _batches(e.batches)
     again = f" again (attempt {e.attempt})" if e.attempt > 1 else ""
     return f"started {e.step}{again}{where}{_why(e.override, '; override: ')}"
 
@@ -163,42 +180,65 @@ def _batch(e: ev.BatchStarted) -> str:
     return f"{e.step}: batch {e.batch + 1} starts"
 
 
+_Task = (
+    ev.TaskStarted | ev.TaskFinished | ev.TaskChecked | ev.TaskUnknown | ev.TaskFound | ev.TaskUnreachable
+    | ev.TaskSettled
+)  # fmt: skip
+
+
+def _task(e: _Task) -> str:
+    """``api on web1``, or its rollback there."""
+    return f"{'rollback of ' if e.undo else ''}{e.step} on {e.host}"
+
+
 def _task_started(e: ev.TaskStarted) -> str:
-    return f"{e.step} runs on {e.host}{f' (attempt {e.attempt})' if e.attempt > 1 else ''}"
+    what = f"{_task(e)} runs" if e.undo else f"{e.step} runs on {e.host}"
+    at = _why(e.place, ", from ")
+    return f"{what}{at}{f' (attempt {e.attempt})' if e.attempt > 1 else ''}"
 
 
 def _task_finished(e: ev.TaskFinished) -> str:
     took = f"after {duration_text(e.seconds)}"
     last = _why(e.last_line)
     if e.timed_out:
-        return f"{e.step} on {e.host} timed out {took}{last}"
+        return f"{_task(e)} timed out {took}{last}"
     if e.exit is None:
-        return f"{e.step} on {e.host} was ended by signal {e.signal or '?'} {took}{last}"
+        return f"{_task(e)} was ended by signal {e.signal or '?'} {took}{last}"
     if e.exit:
-        return f"{e.step} on {e.host} failed with exit {e.exit} {took}{last}"
-    return f"{e.step} on {e.host} done {took}{last}"
+        return f"{_task(e)} failed with exit {e.exit} {took}{last}"
+    return f"{_task(e)} done {took}{last}"
 
 
 def _checked(e: ev.TaskChecked) -> str:
     if e.exit is None:
-        return f"the check of {e.step} on {e.host} gave no answer"
+        return f"the check of {_task(e)} gave no answer"
     if e.exit == 0:
-        return f"{e.step} on {e.host}: check passed{', nothing left to run' if e.before else ''}"
+        nothing = f", nothing left to {'undo' if e.undo else 'run'}" if e.before else ""
+        return f"{_task(e)}: check passed{nothing}"
     if e.before:
-        return f"{e.step} on {e.host}: not done yet, as its check says (exit {e.exit})"
-    return f"the check of {e.step} on {e.host} failed (exit {e.exit}){_why(e.last_line)}"
+        return f"{_task(e)}: not done yet, as its check says (exit {e.exit})"
+    return f"the check of {_task(e)} failed (exit {e.exit}){_why(e.last_line)}"
 
 
 def _task_unknown(e: ev.TaskUnknown) -> str:
-    return f"{e.step} on {e.host} is UNKNOWN: {e.reason or 'no result is proven'}"
+    later = "; its job is looked for as soon as the host is back" if e.following else ""
+    return f"{_task(e)} is UNKNOWN: {e.reason or 'no result is proven'}{later}"
+
+
+def _found(e: ev.TaskFound) -> str:
+    return f"{_task(e)} was found again: it still runs"
 
 
 def _unreachable(e: ev.TaskUnreachable) -> str:
-    return f"{e.step} on {e.host}: host unreachable, nothing was sent{_why(e.reason)}"
+    return f"{_task(e)}: host unreachable, nothing was sent{_why(e.reason)}"
+
+
+_UNDONE = {"done": "rolled back", "skipped": "given up", "failed": "failed"}
 
 
 def _settled(e: ev.TaskSettled) -> str:
-    return f"settled {e.step} on {e.host} as {e.outcome}{_why(e.reason)}"
+    what = f"the {_task(e)} as {_UNDONE[e.outcome]}" if e.undo else f"{_task(e)} as {e.outcome}"
+    return f"settled {what}{_why(e.reason)}"
 
 
 def _finished(e: ev.StepFinished) -> str:
@@ -206,7 +246,7 @@ def _finished(e: ev.StepFinished) -> str:
 
 
 def _ticked(e: ev.StepTicked) -> str:
-    return f"ticked {e.step}{_why(e.override, '; override: ')}"
+    return f"ticked {e.step}{_why(e.evidence)}{_why(e.override, '; override: ')}"
 
 
 def _unticked(e: ev.StepUnticked) -> str:
@@ -217,22 +257,84 @@ def _skipped(e: ev.StepSkipped) -> str:
     return f"skipped {e.step}{_why(e.reason)}"
 
 
+def _gate_opened(e: ev.GateOpened) -> str:
+    """What is decided, and all of the evidence that is not as it should be."""
+    odd = [f"{name} {verdict}" for name, verdict in e.canaries.items() if verdict != "healthy"]
+    facts = [f"next {', '.join(e.next)}"] if e.next else []
+    if e.slack is not None:
+        then = f", after it {duration_text(e.slack_after)}" if e.slack_after is not None else ""
+        facts.append(f"slack {duration_text(e.slack)}{then}")
+    facts.append(f"canaries: {', '.join(odd)}" if odd else "canaries healthy" if e.canaries else "no canaries")
+    facts += [f"over limits: {', '.join(e.alerts)}"] if e.alerts else []
+    return f"go or no-go on {e.step}? {'; '.join(facts)}"
+
+
 def _voted(e: ev.GateVoted) -> str:
     return f"votes {'GO' if e.go else 'NO-GO'} on {e.step}{_why(e.reason)}"
 
 
+# -- rollback -----------------------------------------------------------------------------------------------------
+
+
+def _asked_back(e: ev.RollbackRequested) -> str:
+    size = f"{_count(len(e.undo), 'step')}, about {duration_text(e.estimate)}"
+    return f"asked to roll back {e.scope}: {size}{_why(e.reason)}"
+
+
 def _rolling_back(e: ev.RollbackStarted) -> str:
-    return f"started to roll back {e.step}{_why(e.reason)}"
+    again = f" again (rollback {e.attempt})" if e.attempt > 1 else ""
+    return f"started to roll back {e.step}{again}{_batches(e.batches)}{_why(e.reason)}"
 
 
 def _rolled_back(e: ev.RollbackFinished) -> str:
-    return f"rollback of {e.step} {e.outcome} after {duration_text(e.seconds)}{_why(e.reason)}"
+    took = f" after {duration_text(e.seconds)}" if e.seconds else ""
+    return f"rollback of {e.step} {_outcome(e.outcome)}{took}{_why(e.reason)}"
+
+
+def _back(e: ev.RollbackEnded) -> str:
+    how = "is over: done" if e.outcome == "done" else f"STOPPED: {_outcome(e.outcome)}"
+    return f"the rollback {how} after {duration_text(e.seconds)}{_why(e.reason)}"
+
+
+def _outcome(outcome: str) -> str:
+    return "UNKNOWN" if outcome == "unknown" else outcome
+
+
+def _armed(e: ev.DeadmanArmed) -> str:
+    return f"{e.host} will undo {e.step} by itself in {duration_text(e.seconds)} unless somebody confirms"
+
+
+def _dead_man_asked(e: ev.DeadmanAsked) -> str:
+    what = {
+        "confirm": f"confirms {e.step}: it is to stay",
+        "extend": f"gives {e.step} {duration_text(e.seconds)} from now to be confirmed",
+        "cancel": f"wants {e.step} undone now",
+    }[e.what]
+    return f"{what}{_why(_names(e.hosts), ' on ')}{_why(e.reason)}"
+
+
+def _confirmed(e: ev.DeadmanConfirmed) -> str:
+    return f"{e.step} stays on {e.host}: it will not be undone by itself any more"
+
+
+def _extended(e: ev.DeadmanExtended) -> str:
+    return f"{e.host} waits: it will undo {e.step} in {duration_text(e.seconds)} from now unless somebody confirms"
+
+
+def _fired(e: ev.DeadmanFired) -> str:
+    why = _why(e.reason or "nobody confirmed in time")
+    if e.exit is None:
+        return f"{e.host} undoes {e.step} by itself, no result is known yet{why}"
+    if e.exit:
+        return f"{e.host} FAILED to undo {e.step} by itself (exit {e.exit}{_why(e.last_line)}){why}"
+    return f"{e.host} undid {e.step} by itself{why}"
 
 
 _SENTENCES: dict[type, Callable[[Any], str]] = {
     ev.WindowOpened: _opened,
     ev.ConductorStarted: _conductor,
     ev.WindowPaused: _paused,
+    ev.WindowAborted: _aborted,
     ev.WindowResumed: _resumed,
     ev.WindowClosed: _closed,
     ev.LogRecovered: _recovered,
@@ -247,6 +349,7 @@ _SENTENCES: dict[type, Callable[[Any], str]] = {
     ev.HostRebooted: _rebooted,
     ev.LimitCrossed: _limit_crossed,
     ev.LimitCleared: _limit_cleared,
+    ev.HostExcluded: _excluded,
     ev.UnitChanged: _unit,
     ev.CanaryVerdict: _verdict,
     ev.StepClaimed: _claimed,
@@ -256,13 +359,22 @@ _SENTENCES: dict[type, Callable[[Any], str]] = {
     ev.TaskFinished: _task_finished,
     ev.TaskChecked: _checked,
     ev.TaskUnknown: _task_unknown,
+    ev.TaskFound: _found,
     ev.TaskUnreachable: _unreachable,
     ev.TaskSettled: _settled,
     ev.StepFinished: _finished,
     ev.StepTicked: _ticked,
     ev.StepUnticked: _unticked,
     ev.StepSkipped: _skipped,
+    ev.GateOpened: _gate_opened,
     ev.GateVoted: _voted,
+    ev.RollbackRequested: _asked_back,
     ev.RollbackStarted: _rolling_back,
     ev.RollbackFinished: _rolled_back,
+    ev.RollbackEnded: _back,
+    ev.DeadmanArmed: _armed,
+    ev.DeadmanAsked: _dead_man_asked,
+    ev.DeadmanConfirmed: _confirmed,
+    ev.DeadmanExtended: _extended,
+    ev.DeadmanFired: _fired,
 }

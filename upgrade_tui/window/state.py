@@ -51,12 +51,18 @@ class Task(Struct, frozen=True, kw_only=True):
         under_way = self.state in ("running", "rolling back")
         return self.touched or under_way or (self.state == "done" and self.settled_by != "")
 
+    @property
+    def can_be_left_out(self) -> bool:
+        """Excluding its host skips it: nothing is under way or done there, and no rollback is left half-way."""
+        return self.undo == 0 and self.state in ("pending", "failed", "unknown", "unreachable")
+
 
 class Armed(Struct, frozen=True, kw_only=True):
     """A host that undoes a step by itself at ``until`` (epoch seconds) unless it is confirmed."""
 
     until: float
     seconds: float
+    attempt: int = 1
     state: Literal["armed", "confirmed", "fired"] = "armed"
     asked: str = ""  # "confirm", "extend", "cancel": decided, not carried out yet
     asked_seconds: float = 0.0  # extend: from now on
@@ -210,16 +216,16 @@ class WindowState(Struct, frozen=True, kw_only=True):
 
         A command begins with the first host that something was sent to: where none could be reached we can go back.
         """
-        for spec in self.plan.steps:
-            if spec.irreversible:
-                step = self.steps[spec.id]
-                if spec.what != "command":
-                    begun = step.state not in ("pending", "skipped")
-                else:
-                    begun = any(t.changed or t.state == "done" for t in step.tasks.values())
-                if begun:
-                    return spec.id
-        return ""
+        return next((spec.id for spec in self.plan.steps if self.no_way_back(spec)), "")
+
+    def no_way_back(self, spec: Step) -> bool:
+        """The step is irreversible and was begun."""
+        step = self.steps[spec.id]
+        if not spec.irreversible:
+            return False
+        if spec.what != "command":
+            return step.state not in ("pending", "skipped")
+        return any(t.changed or t.state == "done" for t in step.tasks.values())
 
 
 def initial(plan: Plan) -> WindowState:

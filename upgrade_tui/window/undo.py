@@ -29,15 +29,14 @@ def undo_plan(state: WindowState, *, phase: str = "", step: str = "", hosts: Col
     steps: list[Undo] = []
     cannot: list[tuple[str, str]] = []
     seconds = 0.0
-    barrier = _last_irreversible(state)
-    for position, spec in reversed(_in_order_done(state)):
+    order = _in_order_done(state)
+    barrier = max((i for i, spec in enumerate(order) if state.no_way_back(spec)), default=-1)
+    for position, spec in reversed(list(enumerate(order))):
         if (phase and spec.phase != phase) or (step and spec.id != step):
             continue
         done = state.steps[spec.id]
         batches = _batches(spec, done, hosts)
-        if batches is None:
-            continue
-        if not needs_undo(spec):
+        if batches is None or not _begun(spec, done) or not needs_undo(spec):
             continue
         if position <= barrier or spec.rollback is None:
             before = "it is, or lies before, the point of no return"
@@ -48,21 +47,23 @@ def undo_plan(state: WindowState, *, phase: str = "", step: str = "", hosts: Col
     return UndoPlan(scope=_scope(phase, step, hosts), steps=tuple(steps), cannot=tuple(cannot), seconds=seconds)
 
 
-def _in_order_done(state: WindowState) -> list[tuple[int, Step]]:
-    """Steps that were begun, oldest first: (place in that order, step)."""
-    begun = [s for s in state.plan.steps if _begun(s, state.steps[s.id])]
-    begun.sort(key=lambda s: state.steps[s.id].started or 0.0)
-    return list(enumerate(begun))
+def _in_order_done(state: WindowState) -> list[Step]:
+    """All steps, in the order in which they were done.
+
+    A step counts as done after what it needs, also where that was begun anew since: what stands on something is undone
+    before it.
+    """
+    begun: dict[str, float] = {}
+    for spec in state.plan.steps:
+        before = [begun[need] for need in state.plan.needs(spec) if need in begun]
+        begun[spec.id] = max([state.steps[spec.id].started or 0.0, *before])
+    return sorted(state.plan.steps, key=lambda s: begun[s.id])
 
 
 def _begun(spec: Step, step: StepState) -> bool:
     if spec.what == "command":
         return any(t.changed for t in step.tasks.values())
     return spec.what == "manual" and step.state in ("running", "done", "failed") and step.started is not None
-
-
-def _last_irreversible(state: WindowState) -> int:
-    return max((i for i, spec in _in_order_done(state) if spec.irreversible), default=-1)
 
 
 def _batches(spec: Step, step: StepState, hosts: Collection[str]) -> tuple[tuple[str, ...], ...] | None:
