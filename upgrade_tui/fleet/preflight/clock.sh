@@ -1,0 +1,37 @@
+kit_clock=$(date +%s.%N 2>/dev/null)
+case $kit_clock in
+  '' | *[!0-9.]* | *.) kit_clock=$(date +%s) ;; # a date without fractions
+esac
+
+# MILLISECONDS WORDS: this clock at most so far from the conductor's, which it gave as $UPGRADE_NOW
+check_clock() (
+  there=$(milliseconds "${UPGRADE_NOW:-}")
+  here=$(milliseconds "$kit_clock")
+  [ -n "$there" ] || dunno "clock: the conductor's time was not given (UPGRADE_NOW)"
+  [ -n "$here" ] || dunno "clock: date does not tell the time"
+  apart=$((here - there)) side=ahead note=
+  if [ "$apart" -lt 0 ]; then
+    apart=$((-apart)) side=behind
+  else
+    note=', the time to start this check included'
+  fi
+  if [ "$apart" -lt 100000 ]; then
+    words=$((apart / 1000)).$(printf '%03d' $((apart % 1000)))
+    words="${words%?} s"
+  else
+    words=$(age_words $((apart / 1000)))
+  fi
+  [ "$apart" -le "$1" ] && ok "clock: $words $side, wanted at most $2"
+  fail "clock: $words $side$note, wanted at most $2"
+)
+
+# epoch seconds with or without a fraction; nothing where they are not
+milliseconds() (
+  whole=${1%%.*} part=0
+  case $1 in
+    *.*) part=${1#*.} ;;
+  esac
+  is_number "$whole" && is_number "$part" && [ "${#whole}" -le 12 ] || exit 0
+  part=${part}000
+  printf '%s' $((whole * 1000 + 1${part%"${part#???}"} - 1000))
+)
