@@ -26,7 +26,7 @@ PRESS: tuple[tuple[str, str], ...] = (
     ("space", "tick a manual step;  g votes go at a gate"),
     ("s", "start a step; a preview comes first"),
     ("?", "all keys and words, any time;  q leaves, and ends the demo"),
-    ("elsewhere", "upgrade-tui attach, status or tick STEP, from another terminal"),
+    ("elsewhere", "in another terminal: upgrade-tui attach, status, tick STEP"),
 )
 
 
