@@ -17,6 +17,8 @@ from typing import ParamSpec
 from upgrade_tui.fleet.clock import Clock, SystemClock
 from upgrade_tui.fleet.connect import Dialer
 from upgrade_tui.fleet.ended import Ended, OnOutput
+from upgrade_tui.fleet.jobs.door import Door, LocalDoor, RemoteDoor
+from upgrade_tui.fleet.jobs.hosts import Jobs
 from upgrade_tui.fleet.localhost import LocalSupervisor
 from upgrade_tui.fleet.processes import LocalRunner
 from upgrade_tui.fleet.remote import Link as Commands
@@ -37,7 +39,7 @@ _log = logging.getLogger(__name__)
 _P = ParamSpec("_P")
 
 
-class Fleet:
+class Fleet(Jobs):
     """Hosts of ``plan``. Callbacks run in the event loop and must be quick; what they raise is logged, never passed on.
 
     ``on_link(host, link, detail)`` at each change; ``on_sample(host, sample)`` each interval; ``on_facts(host, detail,
@@ -128,6 +130,16 @@ class Fleet:
             return await self._local.run(command, timeout=timeout, on_output=on_output)
         runner = RemoteRunner(lambda: self._commands(supervisor))
         return await runner.run(command, timeout=timeout, on_output=on_output)
+
+    def _door(self, host: str) -> tuple[Door, str]:
+        """See Jobs."""
+        supervisor = self._supervisors[host] if host != LOCAL or LOCAL in self._supervisors else None
+        root = supervisor.state.host.proc_root if supervisor is not None else "/proc"
+        if not isinstance(supervisor, Supervisor):
+            return LocalDoor(), root
+        return RemoteDoor(
+            lambda: supervisor.commands, lambda: self._commands(supervisor), supervisor.state.changed
+        ), root
 
     async def _commands(self, supervisor: Supervisor) -> Commands | str:
         """The connection, after one more attempt if it is not there; else why it is not."""

@@ -174,22 +174,23 @@ class RemoteRunner:
                     ended = await _run(link, command, timeout, on_output)
                 finally:
                     link.running -= 1
-                    _tell(link)
+                    tell(link)
             if not isinstance(ended, _NoChannel):
                 return ended
             if link.running == 0 and time.monotonic() > patience:  # no command of ours is in the way
                 return Ended(proven=False, sent=False, reason=f"the host opens no channel: {ended.reason}")
-            await _place_free(link)
+            await place_free(link)
 
 
-async def _place_free(link: Link) -> None:
+async def place_free(link: Link) -> None:
     """The host allows fewer sessions than we thought: wait for one of ours to end."""
     future = asyncio.get_running_loop().create_future()
     link.waiting.append(future)
     await asyncio.wait({future}, timeout=1.0)
 
 
-def _tell(link: Link) -> None:
+def tell(link: Link) -> None:
+    """A channel of ours closed: wake who waits for that."""
     waiting, link.waiting = link.waiting, []
     for future in waiting:
         if not future.done():

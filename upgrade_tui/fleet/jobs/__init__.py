@@ -1,0 +1,9 @@
+"""Durable jobs: commands that run detached on a host, started at most once, followed across any cut.
+
+``docs/jobs.md`` describes what lies on the host's disk. The scripts (``*.sh``) are all that runs there.
+"""
+
+from upgrade_tui.fleet.jobs.deadman import DeadMan
+from upgrade_tui.fleet.jobs.spec import JobSpec
+
+__all__ = ["DeadMan", "JobSpec"]

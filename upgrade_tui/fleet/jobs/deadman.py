@@ -1,0 +1,94 @@
+"""The dead-man on a host: a rollback that runs by itself unless somebody confirms in time.
+
+It is a job (see ``runner.sh``) that waits for its deadline, counted in the host's uptime, before it begins. Who creates
+``begun`` decides: the runner (it fired) or whoever confirms. Exactly one of them can.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from upgrade_tui.fleet.jobs.door import Door
+from upgrade_tui.fleet.jobs.job import Job, Tale
+from upgrade_tui.fleet.jobs.manage import NotAnswered, ask
+from upgrade_tui.fleet.jobs.scripts import SYSTEMD, Verb, manage_call
+from upgrade_tui.fleet.jobs.spec import JobSpec
+from upgrade_tui.foreign import decoded, one_line
+
+State = Literal["armed", "confirmed", "fired", "gone", "not known"]
+
+
+class DeadMan(Struct, frozen=True, kw_only=True):
+    """What is known of a dead-man. "gone": it cannot fire (any more). "not known": the host did not say."""
+
+    state: State
+    remaining: float = 0.0  # seconds until it fires
+    exit: int | None = None  # of a fired rollback; None while it runs, or where ``reason`` says that nobody knows
+    output: str = ""  # of a fired rollback: the last 4 KiB
+    reason: str = ""
+
+
+class Arms:
+    """The dead-men of one host."""
+
+    def __init__(
+        self, door: Door, host: str, *, directory: str = "", proc_root: str = "/proc", systemd: str = SYSTEMD
+    ) -> None:  # fmt: skip
+        self._door, self._host, self._directory = door, host, directory
+        self._proc_root, self._systemd = proc_root, systemd
+
+    async def arm(self, spec: JobSpec, seconds: float) -> str | None:
+        """``spec.command`` runs in ``seconds`` unless confirmed. None once that is certain, else why not."""
+        if not 1 <= seconds < 1e8:
+            return f"a dead-man waits between a second and three years, not {seconds:g} s"
+        tale = Tale(lambda _data: None, lambda _why: None, lambda: None)
+        job = Job(
+            self._door, self._host, spec, tale, proc_root=self._proc_root, armed=round(seconds),
+            systemd=self._systemd,
+        )  # fmt: skip
+        ended = await job.run()
+        if ended.proven and ended.sent and ended.exit is None:
+            return None
+        return ended.reason or "it is over already: each dead-man needs a name of its own"
+
+    async def confirm(self, name: str) -> DeadMan:
+        """Keep the change. "confirmed", or "fired" where that was too late."""
+        return await self._ask("confirm", name)
+
+    async def extend(self, name: str, seconds: float) -> DeadMan:
+        """It fires in ``seconds`` from now. "armed", or "fired" where that was too late."""
+        return await self._ask("extend", name, str(round(seconds)))
+
+    async def state(self, name: str) -> DeadMan:
+        """What became of it."""
+        return await self._ask("state", name)
+
+    async def _ask(self, verb: Verb, name: str, more: str = "") -> DeadMan:
+        call = manage_call(verb, name, self._host, directory=self._directory, proc_root=self._proc_root, more=more)
+        try:
+            words, output = await ask(self._door, call)
+            return _read(words, output)
+        except NotAnswered as error:
+            return DeadMan(state="not known", reason=str(error))
+        except (ValueError, IndexError):
+            return DeadMan(state="not known", reason="the host answered with something else")
+
+
+def _read(words: list[str], output: bytes) -> DeadMan:
+    """Raises ValueError, IndexError."""
+    match words[0]:
+        case "armed":
+            return DeadMan(state="armed", remaining=float(words[1]))
+        case "confirmed":
+            return DeadMan(state="confirmed")
+        case "gone":
+            return DeadMan(state="gone", reason=one_line(" ".join(words[2:]), 200))
+        case "fired":
+            code = int(words[1]) if words[1].isdigit() else None
+            why = " ".join(words[2:])
+            return DeadMan(
+                state="fired", exit=code, output=decoded(output), reason="" if why == "exit" else one_line(why, 200)
+            )
+    raise ValueError(words[0])

@@ -1,0 +1,99 @@
+"""Jobs on the hosts of a fleet: what the conductor calls."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+from upgrade_tui.fleet.ended import Ended
+from upgrade_tui.fleet.jobs.deadman import Arms, DeadMan
+from upgrade_tui.fleet.jobs.door import Door
+from upgrade_tui.fleet.jobs.job import Job, Tale
+from upgrade_tui.fleet.jobs.manage import NotAnswered, ask
+from upgrade_tui.fleet.jobs.scripts import manage_call
+from upgrade_tui.fleet.jobs.spec import JobSpec
+
+
+class Jobs(ABC):
+    """All of it raises KeyError for an unknown host, and nothing for what a host does, unless it says so.
+
+    ``directory`` is where a job was told to put its directory, if it was told.
+    """
+
+    @abstractmethod
+    def _door(self, host: str) -> tuple[Door, str]:
+        """The way to a host, and its ``/proc``. Raises KeyError."""
+
+    async def job(
+        self, host: str, spec: JobSpec, *, on_output: Callable[[bytes], None], on_lost: Callable[[str], None],
+        on_found: Callable[[], None], on_gap: Callable[[int, int], None] | None = None, resume: bool = False,
+        offset: int = 0,
+    ) -> Ended:  # fmt: skip
+        """Start the job, at most once ever, and follow it to its end, through any number of broken links.
+
+        ``on_output`` gets its output from byte ``offset`` on, ``on_gap(a, b)`` tells that bytes a to b were not kept;
+        ``on_lost(reason)`` and ``on_found()`` alternate. ``resume``: attach to a job that may have been started before;
+        one that was not never will be (``sent`` False). ``proven`` False and ``sent`` True: unknown, ``reason`` says
+        why. A host not reached at first gives ``sent`` False; later the host is waited for without limit. Cancelling
+        ends the waiting, not the job (see ``end_job``). An error of ``on_output`` costs the output, not the result.
+        """
+        door, proc_root = self._door(host)
+        tale = Tale(on_output, on_lost, on_found, on_gap)
+        return await Job(door, host, spec, tale, proc_root=proc_root, offset=offset).run(resume=resume)
+
+    async def end_job(self, host: str, name: str, *, directory: str = "") -> bool:
+        """End a job with all it started: TERM, after 5 seconds KILL. True once nothing of it runs, or ever will.
+
+        False: it still runs, or its host could not be asked.
+        """
+        door, proc_root = self._door(host)
+        try:
+            words, _rest = await ask(
+                door, manage_call("end", name, host, directory=directory, proc_root=proc_root, more="")
+            )
+        except NotAnswered:
+            return False
+        return words[:1] in (["ended"], ["over"])
+
+    async def clean_jobs(self, host: str, window: str, *, directory: str = "") -> int:
+        """Remove the directories of the window's finished jobs (``<window>.…``); the number still running, and left.
+
+        Raises NotAnswered where the host could not be asked.
+        """
+        door, proc_root = self._door(host)
+        call = manage_call("clean", "", host, directory=directory, proc_root=proc_root, more=window)
+        words, _rest = await ask(door, call)
+        return int(words[0]) if words and words[0].isdigit() else 0
+
+    # -- dead-men -----------------------------------------------------------------------------------------------------
+
+    async def arm(
+        self, host: str, name: str, command: str, seconds: float, *, spec: JobSpec | None = None
+    ) -> str | None:
+        """``command`` runs on the host in ``seconds`` unless confirmed; None once that is certain, else why it is not.
+
+        ``spec`` gives what else a job has (timeout, directory, env, secrets); its name and command do not count.
+        """
+        base = spec or JobSpec(name=name, command=command)
+        job = JobSpec(
+            name=name, command=command, timeout=base.timeout, directory=base.directory, env=base.env,
+            secrets=base.secrets, keep=base.keep,
+        )  # fmt: skip
+        return await self._arms(host, base.directory).arm(job, math.ceil(seconds))
+
+    async def confirm(self, host: str, name: str, *, directory: str = "") -> DeadMan:
+        """Keep the change: "confirmed", or "fired" where that was too late. Exactly one of them, ever."""
+        return await self._arms(host, directory).confirm(name)
+
+    async def extend(self, host: str, name: str, seconds: float, *, directory: str = "") -> DeadMan:
+        """Let it fire in ``seconds`` from now: "armed", or "fired" where that was too late."""
+        return await self._arms(host, directory).extend(name, seconds)
+
+    async def armed(self, host: str, name: str, *, directory: str = "") -> DeadMan:
+        """What became of it."""
+        return await self._arms(host, directory).state(name)
+
+    def _arms(self, host: str, directory: str) -> Arms:
+        door, proc_root = self._door(host)
+        return Arms(door, host, directory=directory, proc_root=proc_root)

@@ -1,0 +1,166 @@
+"""One job from its start to its end, through as many links as that takes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from upgrade_tui.fleet.ended import Ended
+from upgrade_tui.fleet.jobs.door import Door, Run
+from upgrade_tui.fleet.jobs.frames import Frames, Result
+from upgrade_tui.fleet.jobs.scripts import SYSTEMD, Mode, job_call
+from upgrade_tui.fleet.jobs.spec import JobSpec
+from upgrade_tui.foreign import one_line
+
+PAUSES = (0.1, 0.5, 2.0)  # seconds before a follower that ended on a link that holds is started again
+_NOW = 0.05  # seconds
+_MUTE = 5  # followers that ended without a word, on a link that holds, after which the host is not asked again
+
+
+class Tale:
+    """Whom a job tells what. ``on_lost`` and ``on_found`` alternate; ``on_gap(a, b)``: bytes a to b were not kept."""
+
+    def __init__(
+        self, on_output: Callable[[bytes], None], on_lost: Callable[[str], None], on_found: Callable[[], None],
+        on_gap: Callable[[int, int], None] | None = None,
+    ) -> None:  # fmt: skip
+        self._on_output, self._on_lost, self._on_found = on_output, on_lost, on_found
+        self._on_gap = on_gap
+        self.missing = 0  # bytes
+        self.spoiled = ""  # why output could not be taken
+        self._lost = False
+
+    def output(self, data: bytes) -> None:
+        """An error in taking it is the caller's: the job goes on, and its end is told."""
+        if not self.spoiled:
+            self._tell(lambda: self._on_output(data))
+
+    def gap(self, start: int, end: int) -> None:
+        """Not kept on the host."""
+        self.missing += end - start
+        on_gap = self._on_gap
+        if on_gap is not None:
+            self._tell(lambda: on_gap(start, end))
+
+    def lost(self, why: str) -> None:
+        """Once, until it is found."""
+        if not self._lost:
+            self._lost = True
+            self._tell(lambda: self._on_lost(why))
+
+    def found(self) -> None:
+        """Again."""
+        if self._lost:
+            self._lost = False
+            self._tell(self._on_found)
+
+    def _tell(self, call: Callable[[], None]) -> None:
+        try:
+            call()
+        except Exception as error:  # noqa: BLE001 - the edge: the job's end matters more
+            self.spoiled = one_line(str(error) or type(error).__name__, 200)
+
+
+class Job:
+    """``run`` may be cancelled at any time: what runs on the host goes on."""
+
+    def __init__(
+        self, door: Door, host: str, spec: JobSpec, tale: Tale, *, proc_root: str = "/proc", offset: int = 0,
+        armed: int = 0, systemd: str = SYSTEMD,
+    ) -> None:  # fmt: skip
+        self._door, self._host, self._spec, self._tale = door, host, spec, tale
+        self._proc_root, self._offset, self._armed = proc_root, offset, armed
+        self._systemd = systemd
+        self._sent = False  # the host may have seen it
+        self._known = False  # ... and has said so
+        self._mute = 0
+        self._last = Frames(b"", tale.output, tale.gap, tale.found)
+
+    async def run(self, *, resume: bool = False) -> Ended:
+        """Until its end is known, or is known not to be known. Waits for the host without limit once it was sent."""
+        problem = self._spec.problem()
+        if problem and not resume:
+            return Ended(proven=False, sent=False, reason=problem)
+        first: Mode = "resume" if resume else "start"
+        if why := await self._door.reached():
+            if not resume:
+                return Ended(proven=False, sent=False, reason=why)
+            self._tale.lost(why)
+        cut = ""
+        while True:
+            if not await self._open():
+                self._tale.lost(cut or "the link broke")
+                await self._door.opened()
+            run = await self._once("attach" if self._known else first)
+            ended = self._ended(run, resume)
+            if ended is not None:
+                return ended
+            cut = one_line(str(run.error), 200) if run.error else run.cut
+            if self._mute or run.error:
+                self._tale.lost(cut)
+            await asyncio.sleep(PAUSES[min(self._mute, len(PAUSES) - 1)])
+
+    async def _once(self, mode: Mode) -> Run:
+        call = job_call(
+            self._spec, self._host, mode, offset=self._offset, proc_root=self._proc_root, armed=self._armed,
+            systemd=self._systemd,
+        )  # fmt: skip
+        tale = self._tale
+        frames = self._last = Frames(call.mark, tale.output, tale.gap, tale.found, self._offset)
+
+        def feed(data: bytes) -> bool:
+            frames.feed(data)
+            return frames.over
+
+        run = await self._door.run(call, feed)
+        self._sent = self._sent or run.sent
+        self._known = self._known or frames.found
+        self._offset = frames.offset
+        self._mute = 0 if frames.found else self._mute + 1
+        return run
+
+    def _ended(self, run: Run, resume: bool) -> Ended | None:
+        """None: not yet, follow it again."""
+        last = self._last
+        if last.result is not None:
+            return self._proven(last.result)
+        if last.never:
+            return Ended(proven=False, sent=False, reason=last.never)
+        if last.unknown:
+            return Ended(proven=False, reason=last.unknown)
+        if last.armed:
+            return Ended()
+        if not self._sent and not resume:
+            return Ended(proven=False, sent=False, reason=run.cut)
+        if self._mute >= _MUTE and not run.error:
+            said = one_line(last.banner.decode("utf-8", "replace").strip(), 100)
+            return Ended(
+                proven=False, reason="the host does not answer as a shell does" + (f": {said}" if said else "")
+            )
+        return None
+
+    async def _open(self) -> bool:
+        """Whether the host can be asked right now."""
+        try:
+            async with asyncio.timeout(_NOW):
+                await self._door.opened()
+        except TimeoutError:
+            return False
+        return True
+
+    def _proven(self, result: Result) -> Ended:
+        said = []
+        if result.why == "timeout":
+            firmly = (
+                "it did not end when asked to and was killed" if result.how == "KILL" else "it was asked to end and did"
+            )
+            said.append(f"timed out after {self._spec.timeout:g} s: {firmly}" if self._spec.timeout else "timed out")
+        elif result.why == "ended":
+            said.append("it was ended on request" + (", by force" if result.how == "KILL" else ""))
+        if self._tale.spoiled:
+            said.append(f"its output could not be kept: {self._tale.spoiled}")
+        if self._tale.missing:
+            said.append(f"{self._tale.missing:,} of its {result.total:,} bytes of output were not kept")
+        return Ended(
+            exit=result.code, seconds=result.seconds, timed_out=result.why == "timeout", reason="; ".join(said)
+        )

@@ -1,0 +1,33 @@
+"""Short questions about jobs on a host, and what they are answered."""
+
+from __future__ import annotations
+
+from upgrade_tui.fleet.jobs.door import Door
+from upgrade_tui.fleet.jobs.scripts import Call
+from upgrade_tui.foreign import one_line
+
+_LONGEST = 64 * 1024  # bytes of an answer
+
+
+class NotAnswered(Exception):
+    """The host could not be asked, or did not answer; the text says why."""
+
+
+async def ask(door: Door, call: Call) -> tuple[list[str], bytes]:
+    """The words of the answer's line, and the bytes after it. Raises NotAnswered."""
+    if why := await door.reached():
+        raise NotAnswered(why)
+    said = bytearray()
+
+    def feed(data: bytes) -> bool:
+        if len(said) < _LONGEST:
+            said.extend(data)
+        return False
+
+    run = await door.run(call, feed)
+    _banner, mark, answer = bytes(said).partition(call.mark + b"\n")
+    line, newline, rest = answer.partition(b"\n")
+    if not mark or not newline or not line.startswith(b"R "):
+        first = one_line((answer or bytes(said)).decode("utf-8", "replace").strip(), 100)
+        raise NotAnswered(f"no answer from the host: {run.cut}" + (f" ({first})" if first else ""))
+    return line.decode("utf-8", "replace").split()[1:], rest
