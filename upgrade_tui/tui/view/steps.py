@@ -12,6 +12,7 @@ from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import Line, Span, bar, clip, cut, fit, wrapped
 from upgrade_tui.tui.words import Tone, Word, step_word, worst_first
 from upgrade_tui.units import duration_text
+from upgrade_tui.window.events import SYSTEM
 from upgrade_tui.window.state import OVER, StepState
 
 KINDS = {"manual": "tick", "command": "run", "gate": "gate", "bake": "bake"}
@@ -52,7 +53,8 @@ def step_row(scene: Scene, spec: Step) -> StepRow:
         elapsed = max(0.0, (ended if ended is not None else scene.now) - step.started)
     return StepRow(
         id=spec.id, title=spec.title, kind=spec.what, phase=spec.phase or "Steps", state=state, word=step_word(state),
-        who=step.claimed_by or (step.by if step.state != "pending" else "") or spec.owner, planned=planned,
+        who=step.claimed_by or (step.by if step.state != "pending" and step.by != SYSTEM else "") or spec.owner,
+        planned=planned,
         elapsed=elapsed, share=_share(step, spec, elapsed, planned), remark=_remark(scene, spec, step, state),
         more=_more(scene, spec, step, state),
         irreversible=spec.irreversible, notes=step.notes,
@@ -235,7 +237,7 @@ def _time_tone(row: StepRow) -> Tone:
 
 
 def remark_lines(row: StepRow, width: int) -> list[Line]:
-    """Under a step: progress, votes, what went wrong. What went wrong may take three lines."""
+    """Under a step: progress, votes, what to do, what went wrong; up to three lines."""
     tone: Tone = row.word.tone if row.word.tone in ("bad", "unknown", "tight") else "run"
     if row.state == "skipped":
         tone = "muted"
@@ -244,9 +246,7 @@ def remark_lines(row: StepRow, width: int) -> list[Line]:
         pieces = wrapped(((row.remark, tone),), width - 4)
         if len(pieces) > 3:
             pieces = [*pieces[:2], cut((*pieces[2], *pieces[3]), width - 4)]
-        return (
-            [(indent, *piece) for piece in pieces] if tone in ("bad", "unknown") else [cut((indent, *pieces[0]), width)]
-        )
+        return [(indent, *piece) for piece in pieces]
     full, empty = bar(row.share, max(6, min(16, width // 6)))
     text = clip(row.remark, width - len(full) - len(empty) - 6)
     return [(indent, (full, tone), (empty, "muted"), (" " + text, tone))]
