@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from upgrade_tui.units import DURATION_PATTERN, Duration, Percent, bytes_text, clock_text, duration_text
+from upgrade_tui.units import (
+    DURATION_PATTERN,
+    SIZE_PATTERN,
+    Duration,
+    Percent,
+    Size,
+    bytes_text,
+    clock_text,
+    duration_text,
+)
 
 calmly = settings(max_examples=60, deadline=None)
 
@@ -127,3 +136,23 @@ def test_sizes_are_shown_in_binary_units(count: float, text: str) -> None:
 @given(st.floats(-1e15, 1e15))
 def test_sizes_stay_short(count: float) -> None:
     assert re.fullmatch(r"-?\d{1,4}(\.\d)? ([KMGT]i)?B", bytes_text(count)), bytes_text(count)
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("5GiB", 5 * 2**30), ("500MiB", 500 * 2**20), ("10GB", 10**10), ("1.5 TiB", 3 * 2**39), ("4 KiB", 4096),
+        ("7kB".upper(), 7000), ("12B", 12), (" 1GiB ", 2**30),
+    ],
+)  # fmt: skip
+def test_sizes_are_read_as_people_write_them(text: str, count: int) -> None:
+    assert Size.parse(text) == count
+    assert re.fullmatch(SIZE_PATTERN, text.strip()), "the schema that editors use agrees"
+
+
+@pytest.mark.parametrize(
+    "wrong", ["", "5", "5G", "5gib", "GiB", "-1GiB", "1e3GiB", "10%", "9" * 30 + "TiB", "2000000TiB", 5, None]
+)
+def test_what_is_no_size_is_refused_with_an_example(wrong: object) -> None:
+    with pytest.raises(ValueError, match=r'expected a size such as "500MiB" or "5GiB", got'):
+        Size.parse(wrong)

@@ -205,3 +205,79 @@ def test_read_or_fail_ends_the_command_with_every_mistake(tmp_path: Path, capsys
         read_or_fail(path)
     assert ended.value.code == 2
     assert f"{path}:2:6: error: `id`: expected a text in quotes, got 1" in capsys.readouterr().err
+
+
+NEW = """
+[window]
+id = "w"
+title = "W"
+start = "now"
+duration = "4h"
+[hosts]
+a = { address = "10.0.0.1", groups = ["g"] }
+b = { address = "10.0.0.2", groups = ["g"] }
+c = { address = "10.0.0.3", groups = ["g"] }
+[[steps]]
+id = "ready"
+title = "Ready"
+on = "g"
+checks = [{ free = "/var", min = "5GiB" }, { backup = "/b", max_age = "1d" }]
+[[steps]]
+id = "restored"
+title = "Restored"
+evidence = true
+[[steps]]
+id = "migrate"
+title = "Migrate"
+on = "g"
+run = "true"
+once = true
+changes = false
+secret_env = ["DB_PASSWORD"]
+[[steps]]
+id = "drain"
+title = "Drain"
+on = "g"
+run = "true"
+run_on = "local"
+parallel = 2
+changes = false
+secret_env = ["TOKEN"]
+secret_command = "pass show lb"
+[[steps]]
+id = "firewall"
+title = "Firewall"
+on = "a"
+run = "true"
+check = "true"
+confirm_within = "5m"
+confirm = "auto"
+rollback = { run = "true", estimate = "1m" }
+"""
+
+
+def test_the_preview_says_what_is_checked_where_it_runs_and_what_undoes_itself(tmp_path: Path) -> None:
+    path = tmp_path / "p.toml"
+    path.write_text(NEW)
+    text = " ".join(drawn(path, 200).split())
+    for said in (
+        "2 checks on g: 3 hosts",
+        "by hand, ticked with evidence",
+        "command once, on a",
+        "command at local for g: 3 hosts, 2 at a time",
+        "command on a; undone after 5m unless confirmed by itself",
+        "ready free space on /var: at least 5 GiB",
+        "backup /b: at most 24 h old",
+        "secrets DB_PASSWORD from the environment; TOKEN from: pass show lb",
+    ):
+        assert said in text, said
+
+
+def test_json_has_what_is_checked_and_what_is_needed(tmp_path: Path) -> None:
+    path = tmp_path / "p.toml"
+    path.write_text(NEW)
+    steps = {step["id"]: step for step in json.loads(run(str(path), "--json").stdout)["steps"]}
+    assert steps["ready"]["checks"] == ["free space on /var: at least 5 GiB", "backup /b: at most 24 h old"]
+    assert steps["migrate"]["secrets"] == ["DB_PASSWORD"]
+    assert steps["migrate"]["batches"] == [["a"]]
+    assert [step["confirm_within"] for step in steps.values()] == [None, None, None, None, 300.0]

@@ -18,7 +18,23 @@ SAMPLE = "\n".join(path.read_text(encoding="utf-8") for path in CONFIGS[:1])
 
 scalars = st.one_of(
     st.sampled_from(
-        ['"now"', '"10m"', '"0%"', '"50%"', '"db1"', '"local"', '"all"', "1", "-1", "0", "1.5", "nan", "inf"]
+        [
+            '"now"',
+            '"10m"',
+            '"0%"',
+            '"50%"',
+            '"db1"',
+            '"local"',
+            '"all"',
+            '"5GiB"',
+            '"/var"',
+            "1",
+            "-1",
+            "0",
+            "1.5",
+            "nan",
+            "inf",
+        ]
     ),
     st.sampled_from(
         ["true", "[]", "{}", "[[]]", '"\\u001b[31m"', "2026-12-05T22:00:00Z", "2026-12-05", "12:00:00", "''"]
@@ -30,7 +46,7 @@ values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3).map(lam
 keys = st.sampled_from(sorted({key for table in KEYS.values() for key in table} | {"zzz"}))
 headers = st.sampled_from(
     ["[window]", "[people.mei]", "[[risks]]", "[ssh]", "[hosts.db1]", "[hosts.db2.ssh]", "[watch]", "[watch.limits]",
-     "[[canaries]]", "[canaries.expect]", "[[steps]]", "[steps.rollback]", "[hosts]", "[[hosts]]",
+     "[[canaries]]", "[canaries.expect]", "[[steps]]", "[steps.rollback]", "[[steps.checks]]", "[hosts]", "[[hosts]]",
      "[[window]]", "[steps]"]
 )  # fmt: skip
 pairs = st.tuples(keys, values).map(lambda pair: f"{pair[0]} = {pair[1]}")

@@ -92,7 +92,9 @@ def test_the_schema_accepts_the_examples(path: Path, validator: Validator) -> No
     assert validator.wrong(as_editors_see_it(path.read_text(encoding="utf-8"))) == []
 
 
-@pytest.mark.parametrize("name", ["missing", "unknown-keys", "wrong-types", "empty", "window-both", "window-neither"])
+@pytest.mark.parametrize(
+    "name", ["missing", "unknown-keys", "wrong-types", "empty", "window-both", "window-neither", "checks"]
+)
 def test_the_schema_refuses_wrong_shapes(name: str, validator: Validator) -> None:
     assert validator.wrong(as_editors_see_it((WRONG / f"{name}.toml").read_text(encoding="utf-8")))
 

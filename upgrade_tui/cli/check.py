@@ -124,6 +124,8 @@ def _as_json(file: str, plan: Plan | None, diagnostics: Sequence[Diagnostic]) ->
     """
     import msgspec
 
+    from upgrade_tui.fleet.preflight import describe
+
     errors, warnings = _counts(diagnostics)
     out: dict[str, Any] = {
         "file": one_line(file),
@@ -149,6 +151,8 @@ def _as_json(file: str, plan: Plan | None, diagnostics: Sequence[Diagnostic]) ->
                 "batches": batches_of(plan, step), "seconds": step_seconds(plan, step),
                 "start": slot.start, "end": slot.end, "rollback_cost": slot.rollback, "rollback_by": slot.rollback_by,
                 "slack": slot.slack, "forward_only": slot.irreversible,
+                "checks": [describe(wanted) for wanted in step.checks], "secrets": step.secret_env,
+                "confirm_within": None if step.confirm_within is None else float(step.confirm_within),
             }
             for step, slot in zip(plan.steps, schedule(plan, start), strict=True)
         ]  # fmt: skip

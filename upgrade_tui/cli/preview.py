@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from upgrade_tui.cli.timeline import Timeline
+from upgrade_tui.fleet.preflight import describe
 from upgrade_tui.foreign import one_line
 from upgrade_tui.plan.estimate import Slot, batches_of, schedule, step_seconds, window_end, window_start
 from upgrade_tui.plan.model import LOCAL, Canary, Plan, Step
@@ -39,6 +40,7 @@ def preview(plan: Plan, *, wide: bool) -> Iterator[RenderableType]:
         ("Hosts", _hosts(plan, wide) if plan.hosts else None),
         ("Canaries", _canaries(plan, wide) if plan.canaries else None),
         ("Steps", _steps(plan, slots, moments, wide)),
+        ("Checks", _checks(plan) if any(step.checks for step in plan.steps) else None),
         ("Timeline", Timeline(plan, slots, moments.text)),
     ):
         if body is not None:
@@ -93,6 +95,7 @@ def _head(plan: Plan, moments: Moments, slots: tuple[Slot, ...]) -> RenderableTy
         ("steps take", f"{duration_text(last - moments.start)}; {duration_text(spare)} to spare before the margin"),
         ("margin", f"{duration_text(window.margin)} kept free before the end"),
         ("rto", f"back within {duration_text(window.rto)}, promised and met by the rollbacks" if window.rto else ""),
+        ("secrets", _secrets(plan)),
     ]
     for name, value in rows:
         if value:
@@ -260,13 +263,54 @@ def _where(plan: Plan, step: Step) -> str:
     if step.what == "bake":
         return "bake: " + (", ".join(step.canaries) or "all canaries") + " must stay healthy"
     if step.what == "manual":
-        return "by hand" + (f" on {', '.join(step.places)}" if step.places else "")
+        evidence = ", ticked with evidence" if step.evidence else ""
+        return "by hand" + (f" on {', '.join(step.places)}" if step.places else "") + evidence
+    return _command(plan, step) + _guarded(step)
+
+
+def _command(plan: Plan, step: Step) -> str:
     batches = batches_of(plan, step)
-    count = sum(len(batch) for batch in batches)
+    what = "command" if not step.checks else "1 check" if len(step.checks) == 1 else f"{len(step.checks)} checks"
+    if step.once:
+        first = batches[0][0] if batches else ""
+        return f"{what} once, " + (f"at {step.run_on} for {first}" if step.run_on else f"on {first}")
     if batches == ((LOCAL,),):
-        return "command here"
+        return f"{what} here"
+    at = f" at {step.run_on} for" if step.run_on else " on"
+    count = sum(len(batch) for batch in batches)
     sizes = " + ".join(str(len(batch)) for batch in batches[:8]) + (" + …" if len(batches) > 8 else "")
     cut = f" as {sizes}" if len(batches) > 1 else ""
+    many = any(len(batch) > (step.parallel or len(batch)) for batch in batches)
+    parallel = f", {step.parallel} at a time" if many else ""
     bake = f", bake {_whole(step.bake)} between" if step.bake and len(batches) > 1 else ""
     places = ", ".join(step.places)
-    return f"command on {places}" + (f": {count} hosts{cut}{bake}" if count > 1 or places not in plan.hosts else "")
+    hosts = "1 host" if count == 1 else f"{count} hosts"
+    named = count > 1 or places not in plan.hosts
+    return f"{what}{at} {places}" + (f": {hosts}{cut}{parallel}{bake}" if named else "")
+
+
+def _guarded(step: Step) -> str:
+    """The dead-man rollback in words."""
+    if step.confirm_within is None:
+        return ""
+    by = " by itself" if step.confirm == "auto" else ""
+    return f"; undone after {_whole(step.confirm_within)} unless confirmed{by}"
+
+
+def _checks(plan: Plan) -> RenderableType:
+    """What the ready-made checks of each step look at."""
+    table = _table("step", "checks, on every host of it")
+    for step in plan.steps:
+        for i, check in enumerate(step.checks):
+            table.add_row(*_texts("" if i else step.id, describe(check)))
+    return table
+
+
+def _secrets(plan: Plan) -> str:
+    """``DB_PASSWORD; TOKEN from: pass show ci``: what whoever starts the window must have in the environment."""
+    found: dict[str, None] = {}
+    for step in plan.steps:
+        if step.secret_env:
+            source = f" from: {one_line(step.secret_command, 60)}" if step.secret_command else ""
+            found[", ".join(step.secret_env) + (source or " from the environment")] = None
+    return "; ".join(found)

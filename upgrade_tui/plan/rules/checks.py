@@ -94,15 +94,15 @@ def _sizes(context: Context, path: Path, wanted: Check, kind: str) -> None:
     for key, text in (("memory", wanted.memory), ("min", wanted.min)):
         if not text or (key == "min" and kind not in _COMPANIONS["min"]):
             continue
+        share = kind == "free" and text.endswith("%")
         try:
-            share = kind == "free" and text.endswith("%")
             least = Percent.parse(text) if share else Size.parse(text)
         except ValueError as error:
-            also = ', or a share such as "10%"' if kind == "free" else ""
-            context.error((*path, key), f"`{key}`: {error}{also}", "K, M, G or T, with iB for powers of 1024")
+            hint = "K, M, G or T; with iB in powers of 1024" + (', or a share such as "10%"' if kind == "free" else "")
+            context.error((*path, key), f"`{key}`: {error}", "" if share else hint)
         else:
             if least <= 0:
-                context.error((*path, key), f"`{key}` must be more than 0", "or drop it")
+                context.error((*path, key), f"`{key}` must be more than 0", 'such as "5GiB"')
     if kind == "memory" and wanted.memory == "":
         context.error((*path, "memory"), "`memory` is empty", 'write memory = "2GiB"')
 

@@ -14,7 +14,10 @@ VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _STEERING = {"PATH", "HOME", "IFS", "ENV", "BASH_ENV", "SHELL", "PWD", "LD_PRELOAD", "LD_LIBRARY_PATH"}
 _OURS = "UPGRADE_"
 _QUOTED = re.compile(r"'[^']*'")
-_BUILT_IN = re.compile(r"\s*(?:\w+=\S*\s+)*(?:printf|echo|test|\[|\[\[|export|case|for|:)\s")
+_PARTS = re.compile(r"\n|;|&&|\|\|?|\(|(?<!\$)\{")
+_BUILT_IN = re.compile(
+    r"\s*(?:(?:if|while|until|then|else|elif|do|!)\s+)*(?:\w+=\S*\s+)*(?:printf|echo|test|\[|\[\[|export|case|for|:)\s"
+)
 
 
 def check(context: Context) -> None:
@@ -73,10 +76,10 @@ def _shown(context: Context, path: Path, step: Step) -> None:
 def _on_command_lines(command: str, names: tuple[str, ...]) -> Iterator[str]:
     """Names whose value becomes an option, or a word of sudo or env. What only may be one is not reported."""
     plain = _QUOTED.sub("''", command)
-    parts = [part for part in re.split(r"\n|;|&&|\|\|?|\(|\{", plain) if not _BUILT_IN.match(part + " ")]
+    parts = [part for part in _PARTS.split(plain) if not _BUILT_IN.match(part + " ")]
     for name in names:
         value = rf"\$(?:{re.escape(name)}\b|\{{{re.escape(name)}\b)"
-        option = rf"(?:^|\s)-{{1,2}}\w[^\s]*?(?:[=\s]?[\"']?){value}"
+        option = rf"(?:^|\s)--?\w[^\s\"$]*(?:[=\s]*\"[^\"]*|\s)?{value}"
         word = rf"^\s*(?:sudo|env)\b[^<]*{value}"
         if any(re.search(option, part) or re.search(word, part) for part in parts):
             yield name
