@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cache
+from typing import Any
 
 from upgrade_tui.plan.model import Plan, Role
 from upgrade_tui.plan.reader import parse_plan
@@ -13,6 +14,7 @@ from upgrade_tui.window import events as ev
 from upgrade_tui.window.commands import Actor, Refusal
 from upgrade_tui.window.decide import Decision, decide
 from upgrade_tui.window.fold import fold
+from upgrade_tui.window.gates import open_gate
 from upgrade_tui.window.state import StepState, WindowState, initial
 
 MINUTE = 60.0
@@ -193,12 +195,89 @@ class Log:
             ))  # fmt: skip
         return self
 
-    def lost(self, step_id: str, *hosts: str) -> Log:
+    def lost(self, step_id: str, *hosts: str, following: bool = False) -> Log:
         """The link broke while the command ran."""
         for host in hosts:
             attempt = self.step(step_id).tasks[host].attempt
-            self.happens(ev.TaskUnknown(step=step_id, host=host, attempt=attempt, reason="link broke"))
+            self.happens(ev.TaskUnknown(
+                step=step_id, host=host, attempt=attempt, reason="link broke", following=following
+            ))  # fmt: skip
         return self
+
+    def opens(self, gate: str) -> Log:
+        """The conductor opens a gate as soon as it is ready."""
+        return self.happens(*open_gate(self.state, gate, self.now))
+
+    def vote(self, step_id: str, go: bool = True, reason: str = "") -> cmd.Vote:
+        """A vote on the evidence that is open now."""
+        gate = self.step(step_id).gate
+        return cmd.Vote(step=step_id, go=go, reason=reason, digest=gate.digest if gate is not None else "")
+
+    # -- as the conductor rolls back ------------------------------------------------------------------------------
+
+    def asks_back(self, reason: str = "slow", **scope: Any) -> Log:
+        """The lead asks for a rollback and confirms it."""
+        return self.does("mei", cmd.Rollback(confirm=self.plan.window.id, reason=reason, **scope))
+
+    def undoing(self, step_id: str) -> Log:
+        """Undoing a step begins, as the rollback that was asked for says."""
+        rollback = self.state.rollback
+        assert rollback is not None
+        assert rollback.active
+        undo = next(u for u in rollback.undo if u.step == step_id)
+        return self.happens(ev.RollbackStarted(
+            step=step_id, reason=rollback.reason, attempt=self.step(step_id).undo + 1, batches=undo.batches
+        ))  # fmt: skip
+
+    def undo_starts(self, step_id: str, hosts: Iterable[str]) -> Log:
+        """Undoing it is about to be sent to hosts."""
+        for host in hosts:
+            step = self.step(step_id)
+            batch = step.tasks[host].batch
+            self.happens(ev.TaskStarted(step=step_id, host=host, attempt=step.undo, batch=batch, undo=True))
+        return self
+
+    def undo_ends(self, step_id: str, hosts: Iterable[str], exit_code: int | None = 0) -> Log:
+        """Undoing it ends on hosts."""
+        for host in hosts:
+            task = self.step(step_id).tasks[host]
+            assert task.started is not None
+            self.happens(ev.TaskFinished(
+                step=step_id, host=host, attempt=task.undo, exit=exit_code, seconds=self.now - task.started, undo=True
+            ))  # fmt: skip
+        return self
+
+    def undo_lost(self, step_id: str, *hosts: str, following: bool = False) -> Log:
+        """The link broke while it was undone."""
+        for host in hosts:
+            self.happens(ev.TaskUnknown(
+                step=step_id, host=host, attempt=self.step(step_id).undo, reason="link broke", undo=True,
+                following=following,
+            ))  # fmt: skip
+        return self
+
+    def undone(self, step_id: str, outcome: ev.Outcome = "done", batches: int = 0) -> Log:
+        """Undoing a step ended, in the time since it began."""
+        began = self.step(step_id).undo_started
+        assert began is not None
+        return self.happens(ev.RollbackFinished(
+            step=step_id, outcome=outcome, seconds=self.now - began, batches=batches
+        ))  # fmt: skip
+
+    def back(self, outcome: ev.Outcome = "done", reason: str = "") -> Log:
+        """The whole rollback ended."""
+        rollback = self.state.rollback
+        assert rollback is not None
+        return self.happens(ev.RollbackEnded(outcome=outcome, seconds=self.now - rollback.started, reason=reason))
+
+    def undoes(self, step_id: str, minutes: float = 3.0) -> Log:
+        """A command step is undone, each batch in ``minutes``, and all goes well."""
+        self.undoing(step_id)
+        for hosts in self.step(step_id).undo_batches:
+            self.undo_starts(step_id, hosts).wait(minutes).undo_ends(step_id, hosts)
+        return self.undone(step_id)
+
+    # -- short ways -----------------------------------------------------------------------------------------------
 
     def finishes(self, step_id: str, outcome: ev.Outcome = "done") -> Log:
         """The conductor is through with a step."""

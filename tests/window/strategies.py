@@ -34,6 +34,8 @@ NAMES: Mapping[str, st.SearchStrategy[Any]] = {
     "attempt": st.integers(-1, 4),
     "batch": st.integers(-2, 5),
     "batches": st.lists(st.lists(HOSTS, max_size=3).map(tuple), max_size=4).map(tuple),
+    "hosts": st.lists(HOSTS, max_size=3).map(tuple),
+    "seconds": st.one_of(st.sampled_from([0.0, 60.0, 600.0]), st.floats(-1e6, 1e6)),
     "exit": st.sampled_from([None, 0, 1, -1, 255]),
     "start": st.just(START),
     "end": MOMENTS,
@@ -42,7 +44,7 @@ NAMES: Mapping[str, st.SearchStrategy[Any]] = {
 
 
 def _of(kind: inspect.Type, name: str) -> st.SearchStrategy[Any]:
-    if name in NAMES:
+    if name in NAMES and not (name == "batches" and isinstance(kind, inspect.IntType)):
         return NAMES[name]
     match kind:
         case inspect.StrType():
@@ -57,6 +59,12 @@ def _of(kind: inspect.Type, name: str) -> st.SearchStrategy[Any]:
             return st.none()
         case inspect.LiteralType(values=values):
             return st.sampled_from(list(values))
+        case inspect.VarTupleType(item_type=item):
+            return st.lists(_of(item, ""), max_size=3).map(tuple)
+        case inspect.DictType(key_type=key, value_type=value):
+            return st.dictionaries(_of(key, ""), _of(value, ""), max_size=3)
+        case inspect.StructType(cls=cls):
+            return structs(cls)
         case inspect.UnionType(types=types):
             return st.one_of(*(_of(option, "") for option in types))
     raise AssertionError(f"no strategy for {name}: {kind}")
@@ -112,33 +120,52 @@ def windows(draw: st.DrawFn, most: int = 40) -> Log:
 def play(draw: Callable[[st.SearchStrategy[Any]], Any], log: Log) -> None:
     """One more thing happens in a window: a turn of the conductor's, or somebody asks for something."""
     log.wait(draw(st.sampled_from([0.0, 0.1, 2.0, 11.0])))
+    if log.state.rolling_back and log.state.phase != "closed" and draw(st.integers(0, 3)):
+        roll_back(draw, log)
+        return
     running = [s.id for s in log.state.steps.values() if s.state == "running"]
-    if running and draw(st.integers(0, 3)):
-        _conductor(draw, log, draw(st.sampled_from(running)))
+    if running and not log.state.rolling_back and draw(st.integers(0, 3)):
+        conduct(draw, log, draw(st.sampled_from(running)))
+        return
+    if log.state.phase == "open" and not draw(st.integers(0, 5)):
+        _by_themselves(draw, log)
         return
     login = draw(st.sampled_from([*ROLES]))
-    wish: st.SearchStrategy[Any] = _sensible(log) if draw(st.integers(0, 5)) else commands()
+    wish: st.SearchStrategy[Any] = sensible(log) if draw(st.integers(0, 5)) else commands()
     log.ask(login, draw(wish))
 
 
-def _sensible(log: Log) -> st.SearchStrategy[cmd.AnyCommand]:
-    """What somebody who wants to get on would ask for."""
-    if log.state.phase == "paused":
-        return st.just(cmd.Resume())
+def sensible(log: Log) -> st.SearchStrategy[cmd.AnyCommand]:
+    """What somebody who wants to get on, or back, would ask for."""
+    if log.state.phase in ("paused", "aborted"):
+        back = cmd.Rollback(confirm="small", reason="back")
+        return st.sampled_from([cmd.Resume(reason="go on"), cmd.Resume(reason="go on"), back])
     step_id = log.state.current
     spec = log.plan.step(step_id)
     if spec is None:
         return st.just(cmd.Close(confirm="small"))
-    if log.step(step_id).state == "unknown":
+    step = log.step(step_id)
+    if step.state == "unknown" or any(t.state == "unknown" for t in step.tasks.values()):
         return structs(cmd.Settle, step=step_id, host="", reason="looked")
     if spec.what == "manual":
-        return st.just(cmd.Tick(step=step_id, override="we must"))
-    if spec.what == "gate":
-        return st.integers(0, 4).map(lambda n: cmd.Vote(step=step_id, go=n > 0, reason="so"))
+        start = cmd.Start(step=step_id, override="we must")
+        return st.just(start if step.state == "rolled back" else cmd.Tick(step=step_id, override="we must"))
+    if spec.what == "gate" and step.state == "running":
+        return st.integers(0, 4).map(lambda n: log.vote(step_id, go=n > 0, reason="so"))
+    if step.state == "failed" and spec.what == "command":
+        bad = [t.host for t in step.tasks.values() if t.state in ("failed", "unreachable", "rolled back")]
+        retry = cmd.Start(step=step_id, override="we must", hosts=tuple(bad[:1]))
+        host = bad[0] if bad else "a"
+        return st.sampled_from([
+            retry, cmd.Start(step=step_id, override="we must"), cmd.Exclude(host=host, reason="broken"),
+            cmd.Rollback(confirm="small", reason="back"), cmd.Rollback(confirm="small", reason="back", step=step_id),
+            cmd.Rollback(confirm="small", reason="back", hosts=(host, "c")),
+        ])  # fmt: skip
     return st.just(cmd.Start(step=step_id, confirm=step_id, override="we must"))
 
 
-def _conductor(draw: Callable[[st.SearchStrategy[Any]], Any], log: Log, step_id: str) -> None:
+def conduct(draw: Callable[[st.SearchStrategy[Any]], Any], log: Log, step_id: str) -> None:
+    """A turn of the conductor's on a step that runs."""
     step, spec = log.step(step_id), log.plan.step(step_id)
     assert spec is not None
     if spec.what != "command":
@@ -150,17 +177,86 @@ def _conductor(draw: Callable[[st.SearchStrategy[Any]], Any], log: Log, step_id:
         host = draw(st.sampled_from(active))
         how = draw(st.sampled_from(["good", "good", "good", "bad", "lost"]))
         if how == "lost":
-            log.lost(step_id, host)
+            log.lost(step_id, host, following=draw(st.booleans()))
         else:
             log.ends(step_id, [host], 0 if how == "good" else 1)
         return
     bad = [t for t in step.tasks.values() if t.state in ("failed", "unknown", "unreachable")]
     waiting = [t for t in step.tasks.values() if t.state == "pending"]
-    if bad or not waiting:
+    if bad or not waiting or log.state.phase == "aborted":
         unknown = any(t.state == "unknown" for t in bad)
-        log.finishes(step_id, "unknown" if unknown else "failed" if bad else "done")
+        log.finishes(step_id, "unknown" if unknown else "failed" if bad or waiting else "done")
     elif draw(st.integers(0, 5)):
         log.batch(step_id, waiting[0].batch)
     else:
         host = waiting[0].host
         log.happens(ev.TaskUnreachable(step=step_id, host=host, attempt=step.attempt, reason="no route"))
+
+
+def roll_back(draw: Callable[[st.SearchStrategy[Any]], Any], log: Log) -> None:
+    """A turn of the conductor's on the rollback that was asked for: it stops at what fails or is unknown."""
+    rollback = log.state.rollback
+    assert rollback is not None
+    left = [u for u in rollback.undo if not _is_back(log, u)]
+    if not left:
+        log.back()
+        return
+    undo, step = left[0], log.step(left[0].step)
+    if step.state != "rolling back":
+        log.undoing(undo.step)
+        return
+    if not undo.batches:
+        log.ask("mei", cmd.Tick(step=undo.step))
+        return
+    for batch in undo.batches:
+        tasks = [step.tasks[h] for h in batch]
+        todo = [t.host for t in tasks if t.undo < step.undo]
+        busy = [t.host for t in tasks if t.state == "rolling back"]
+        bad = [t.state for t in tasks if t.state not in ("rolled back", "skipped")]
+        if todo or busy:
+            _undo_one(draw, log, undo.step, todo, busy)
+            return
+        if bad:
+            outcome: ev.Outcome = "unknown" if "unknown" in bad else "failed"
+            log.undone(undo.step, outcome).back(outcome, reason="stopped")
+            return
+    log.undone(undo.step)
+
+
+def _undo_one(
+    draw: Callable[[st.SearchStrategy[Any]], Any], log: Log, step_id: str, todo: list[str], busy: list[str]
+) -> None:
+    host = draw(st.sampled_from([*busy, *todo]))
+    how = draw(st.sampled_from(["good", "good", "good", "good", "bad", "lost"]))
+    if host in todo and how == "lost":
+        attempt = log.step(step_id).undo
+        log.happens(ev.TaskUnreachable(step=step_id, host=host, attempt=attempt, reason="gone", undo=True))
+    elif host in todo:
+        log.undo_starts(step_id, [host])
+    elif how == "lost":
+        log.undo_lost(step_id, host, following=draw(st.booleans()))
+    else:
+        log.undo_ends(step_id, [host], 0 if how == "good" else 1)
+
+
+def _is_back(log: Log, undo: ev.Undo) -> bool:
+    step = log.step(undo.step)
+    if not undo.batches or step.state == "rolling back":
+        return step.state in ("rolled back", "pending")
+    return all(not step.tasks[h].changed for b in undo.batches for h in b)
+
+
+def _by_themselves(draw: Callable[[st.SearchStrategy[Any]], Any], log: Log) -> None:
+    """A lost job is heard of again; else a gate that is ready is opened."""
+    lost = [(s.id, t) for s in log.state.steps.values() for t in s.tasks.values() if t.following]
+    if lost:
+        step_id, task = draw(st.sampled_from(lost))
+        undo = task.undo > 0
+        attempt = task.undo or task.attempt
+        if draw(st.booleans()):
+            log.happens(ev.TaskFound(step=step_id, host=task.host, attempt=attempt, undo=undo))
+        log.happens(ev.TaskFinished(step=step_id, host=task.host, attempt=attempt, exit=0, seconds=9.0, undo=undo))
+        return
+    gate = next((s.id for s in log.plan.steps if s.what == "gate" and log.state.shown(s.id) == "ready"), "")
+    if gate and not log.state.rolling_back:
+        log.opens(gate)

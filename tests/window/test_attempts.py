@@ -188,14 +188,16 @@ def test_an_irreversible_step_that_is_skipped_unbegun_is_no_point_of_no_return()
 
 
 def test_a_rolled_back_step_costs_nothing_any_more_and_lets_nothing_after_it_go() -> None:
-    log = Log().copied().happens(ev.RollbackStarted(step="copy", reason="slow"))
+    log = Log().copied().asks_back(step="copy").undoing("copy")
     assert (log.state.current, clock.rollback_cost(log.state)) == ("copy", 14 * MINUTE)
-    log.happens(ev.RollbackFinished(step="copy", outcome="done", seconds=200))
+    for batch in log.step("copy").undo_batches:
+        log.undo_starts("copy", batch).undo_ends("copy", batch)
+    log.undone("copy").back()
     assert clock.rollback_cost(log.state) == 5 * MINUTE
     assert (log.state.shown("copy"), log.state.missing("go")) == ("rolled back", ("copy",))
 
 
 def test_a_rollback_that_failed_at_once_does_not_pass_for_a_quick_one() -> None:
-    log = Log().copied().happens(ev.RollbackStarted(step="copy", reason="slow"))
-    log.happens(ev.RollbackFinished(step="copy", outcome="failed", seconds=2))
+    log = Log().copied().asks_back(step="copy").undoing("copy").undo_starts("copy", "d").wait(0.1)
+    log.undo_ends("copy", "d", 1).undone("copy", "failed").back("failed")
     assert (log.step("copy").state, clock.rollback_cost(log.state)) == ("failed", 14 * MINUTE)

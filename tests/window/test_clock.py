@@ -7,7 +7,6 @@ import pytest
 from tests.window.small import END, MINUTE, START, Log, plan_of
 from upgrade_tui.window import clock
 from upgrade_tui.window import commands as cmd
-from upgrade_tui.window import events as ev
 
 WHOLE = (10 + 34 + 5 + 10 + 2 + 1) * MINUTE  # prep, copy with its bakes, go, soak, drop, tell
 
@@ -259,7 +258,7 @@ def test_a_deadline_that_was_crossed_is_not_raised_again_after_a_rollback_made_r
     log = Log().copied()
     log.now = END - 40 * MINUTE
     assert _raised(log) == ["T-30"]
-    log.happens(ev.RollbackFinished(step="copy", outcome="done", seconds=60))
+    log.asks_back(step="copy").undoes("copy", minutes=0).back()
     assert log.reading().slack == 25 * MINUTE
     log.wait(3)
     assert _raised(log) == []

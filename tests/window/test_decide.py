@@ -209,44 +209,6 @@ def test_only_the_lead_skips_a_gate() -> None:
     assert log.does("mei", cmd.Skip(step="go", reason="alone tonight")).step("go").state == "skipped"
 
 
-# -- gates --------------------------------------------------------------------------------------------------------
-
-
-def test_a_gate_opens_at_its_quorum_of_different_voters() -> None:
-    log = Log().copied().does("tom", cmd.Vote(step="go", go=True))
-    assert log.step("go").state == "running"
-    log.does("tom", cmd.Vote(step="go", go=True, reason="still"))
-    assert log.step("go").state == "running", "one voter twice is one vote"
-    log.does("mei", cmd.Vote(step="go", go=True))
-    assert (log.step("go").state, log.step("go").reason) == ("done", "go by mei, tom")
-    assert "the vote is over" in log.refuses("tom", cmd.Vote(step="go", go=False, reason="wait"))
-
-
-def test_one_no_go_is_a_no_and_the_next_vote_begins_a_new_count() -> None:
-    log = Log().copied().does("mei", cmd.Vote(step="go", go=True))
-    assert "needs a reason" in log.refuses("tom", cmd.Vote(step="go", go=False))
-    log.does("tom", cmd.Vote(step="go", go=False, reason="lag"))
-    assert (log.step("go").state, log.step("go").reason) == ("failed", "no-go by tom: lag")
-    log.does("tom", cmd.Vote(step="go", go=True))
-    assert (log.step("go").state, log.step("go").attempt, list(log.step("go").votes)) == ("running", 2, ["tom"])
-    log.does("mei", cmd.Vote(step="go", go=True))
-    assert log.step("go").state == "done"
-
-
-def test_only_those_named_vote_only_on_gates_and_only_when_it_is_time() -> None:
-    log = Log()
-    assert "waits for copy" in log.refuses("mei", cmd.Vote(step="go", go=True))
-    assert "not a gate" in log.refuses("mei", cmd.Vote(step="prep", go=True))
-    log.copied()
-    assert "ana has no vote on this gate; it is decided by mei, tom" in log.refuses("ana", cmd.Vote(step="go", go=True))
-
-
-def test_in_a_pause_a_no_counts_and_a_go_does_not() -> None:
-    log = Log().copied().does("mei", cmd.Pause(reason="canary"))
-    assert "paused" in log.refuses("mei", cmd.Vote(step="go", go=True))
-    assert log.does("mei", cmd.Vote(step="go", go=False, reason="canary")).step("go").state == "failed"
-
-
 # -- unknown, settle ----------------------------------------------------------------------------------------------
 
 
@@ -288,34 +250,14 @@ def test_a_step_is_done_when_the_last_host_is_settled() -> None:
     assert (log.step("copy").state, log.state.shown("go")) == ("done", "ready")
 
 
-def test_a_running_step_is_not_settled() -> None:
-    log = Log().prepared().does("tom", cmd.Start(step="copy")).batch("copy", 0).lost("copy", "a")
-    assert "still running" in log.refuses("mei", cmd.Settle(step="copy", outcome="done", reason="x"))
-
-
-# -- rolled back --------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("over", [False, True])
-def test_nothing_moves_a_rolled_back_step_forward(over: bool) -> None:
-    log = _half_done().happens(ev.RollbackStarted(step="copy", reason="back"))
-    log.happens(ev.RollbackStarted(step="prep", reason="back"))
-    if over:
-        log.happens(*(ev.RollbackFinished(step=s, outcome="done", seconds=60) for s in ("copy", "prep")))
-    for command in (
-        cmd.Start(step="copy"),
-        cmd.Settle(step="copy", outcome="done", reason="looked"),
-        cmd.Skip(step="copy", reason="x"),
-        cmd.Start(step="prep"),
-        cmd.Tick(step="prep"),
-        cmd.Untick(step="prep", reason="x"),
-    ):
-        log.refuses("mei", command)
-
-
-def test_a_vote_does_not_revive_a_rolled_back_gate() -> None:
-    log = Log().copied().happens(ev.RollbackFinished(step="go", outcome="done", seconds=0))
-    assert "locked" in log.refuses("mei", cmd.Vote(step="go", go=True))
+def test_of_a_running_step_only_what_is_unknown_is_settled() -> None:
+    log = Log().prepared().does("tom", cmd.Start(step="copy")).batch("copy", 0)
+    settle = cmd.Settle(step="copy", outcome="done", reason="looked")
+    assert "nothing to settle" in log.refuses("mei", settle)
+    log.lost("copy", "a").does("tom", settle)
+    assert (log.step("copy").tasks["a"].state, log.step("copy").state) == ("done", "running")
+    log.batch("copy", 1).ends("copy", "b", 1)
+    assert "nothing to settle" in log.refuses("mei", settle), "it may be retried by itself while the step runs"
 
 
 # -- notes and the end --------------------------------------------------------------------------------------------

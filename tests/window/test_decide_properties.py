@@ -14,7 +14,7 @@ from upgrade_tui.window import events as ev
 from upgrade_tui.window.commands import Actor, Refusal
 from upgrade_tui.window.decide import decide
 from upgrade_tui.window.fold import fold_all
-from upgrade_tui.window.state import OVER, WindowState
+from upgrade_tui.window.state import OVER, StepState, WindowState
 
 
 @calmly
@@ -43,6 +43,8 @@ def _holds(command: cmd.AnyCommand, login: str, before: WindowState, after: Wind
         case cmd.Start(step=step):
             assert after.steps[step].state == "running"
             assert after.steps[step].attempt == before.steps[step].attempt + 1
+        case cmd.Tick(step=step) if before.steps[step].state == "rolling back":
+            assert after.steps[step].state == "rolled back"
         case cmd.Tick(step=step):
             assert (after.steps[step].state, after.steps[step].by) == ("done", login)
         case cmd.Untick(step=step):
@@ -54,17 +56,58 @@ def _holds(command: cmd.AnyCommand, login: str, before: WindowState, after: Wind
         case cmd.Note():
             assert len(after.notes) == len(before.notes) + 1
         case cmd.Settle(step=step, outcome=outcome, host=host):
-            settled = [t for t in before.steps[step].tasks.values() if t.state in ("failed", "unknown", "unreachable")]
-            assert all(after.steps[step].tasks[t.host].state == outcome for t in settled if host in ("", t.host))
+            _settled(before.steps[step], after.steps[step], outcome, host)
         case cmd.Vote(step=step, go=go):
             assert after.steps[step].votes[login].go == go
             assert go or after.steps[step].state == "failed"
+        case cmd.Abort():
+            assert (after.phase, after.paused_by) == ("aborted", login)
+        case cmd.Exclude(host=host):
+            assert host in after.excluded
+            tasks = [s.tasks[host] for s in after.steps.values() if host in s.tasks]
+            assert not any(t.can_be_left_out for t in tasks), "nothing begins there any more"
+        case cmd.Rollback():
+            _promised(before, after)
+        case cmd.Confirm(step=step) | cmd.Extend(step=step) | cmd.Revert(step=step):
+            assert any(a.asked for a in after.steps[step].armed.values())
         case cmd.Pause():
             assert (after.phase, after.paused_by) == ("paused", login)
         case cmd.Resume():
             assert after.phase == "open"
         case cmd.Close(outcome=outcome):
             assert (after.phase, after.outcome) == ("closed", outcome)
+
+
+def _settled(before: StepState, after: StepState, outcome: str, host: str) -> None:
+    """What somebody looked at is what they said; nothing is left unknown in silence."""
+    under_way = before.state in ("running", "rolling back")
+    for task in before.tasks.values():
+        if task.state not in (("unknown",) if under_way else ("failed", "unknown", "unreachable")):
+            continue
+        if host in ("", task.host):
+            said = {"done": "rolled back"}.get(outcome, outcome) if task.undo else outcome
+            assert after.tasks[task.host].state == said
+    if not under_way and all(t.state != "unknown" for t in after.tasks.values()):
+        assert after.state != "unknown"
+
+
+def _promised(before: WindowState, after: WindowState) -> None:
+    """A rollback has something to do, only where something was done, and nothing goes forward from now on."""
+    assert after.rollback is not None
+    assert after.rolling_back
+    assert after.rollback.undo
+    for undo in after.rollback.undo:
+        hosts = [h for batch in undo.batches for h in batch]
+        assert len(hosts) == len(set(hosts))
+        assert all(before.steps[undo.step].tasks[h].changed for h in hosts)
+    order = [undo.step for undo in after.rollback.undo]
+    for i, step in enumerate(order):
+        assert not set(after.plan.needs(after.plan.step(step))) & set(order[:i]), "what stands on it goes first"  # type: ignore[arg-type]
+    for step_id in after.steps:
+        lead = Actor("mei", "lead")
+        assert isinstance(
+            decide(after, cmd.Start(step=step_id, confirm=step_id, override="x"), lead, after.ts), Refusal
+        )
 
 
 @calmly
@@ -88,14 +131,16 @@ def _was_startable(before: WindowState, record: ev.Record) -> None:
     assert isinstance(event, ev.StepIntent)
     step = before.steps[event.step]
     assert before.phase == "open"
+    assert not before.rolling_back
     assert before.missing(event.step) == ()
-    assert step.state not in (*OVER, "running", "rolling back", "rolled back")
-    assert all(t.state not in ("unknown", "running") for t in step.tasks.values()), "unknown is never rerun silently"
+    assert step.state not in (*OVER, "running", "rolling back")
+    tasks = [t for t in step.tasks.values() if not event.hosts or t.host in event.hosts]
+    assert all(t.state not in ("unknown", "running") for t in tasks), "unknown is never rerun silently"
 
 
 def _was_decided(before: WindowState, record: ev.Record, event: ev.StepFinished) -> None:
     voters = {login for login, vote in before.steps[event.step].votes.items() if vote.go} | {record.actor}
-    assert event.outcome == "failed" or len(voters & {"mei", "tom"}) >= 2
+    assert event.outcome == "failed" or (len(voters & {"mei", "tom"}) >= 2 and not before.rolling_back)
 
 
 @calmly

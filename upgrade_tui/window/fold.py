@@ -131,6 +131,8 @@ def _unit(s: WindowState, r: ev.Record, e: ev.UnitChanged) -> WindowState:
 
 def _excluded(s: WindowState, r: ev.Record, e: ev.HostExcluded) -> WindowState:
     """What the host has not begun, or what went wrong there, is skipped; what was done there stays done."""
+    if e.host not in s.hosts:
+        return s
     s = replace(s, excluded=with_(s.excluded, e.host, e.reason))
     for step in s.steps.values():
         task = step.tasks.get(e.host)

@@ -53,8 +53,8 @@ def _unproven(task: Task, ts: float) -> Task:
 
 
 def _left(step: StepState) -> bool:
-    """Something of the step still stands on a host."""
-    return any(t.changed or t.state == "done" for t in step.tasks.values())
+    """Something that the step did, or may have, still stands on a host. What stood there before it is not its own."""
+    return any(t.changed for t in step.tasks.values())
 
 
 def _ended(s: WindowState, r: ev.Record, e: ev.RollbackEnded) -> WindowState:
