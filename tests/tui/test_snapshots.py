@@ -3,9 +3,11 @@
 from typing import Any
 
 import pytest
+from textual.pilot import Pilot
 
 from tests.support_tui import feed, recorded
 from upgrade_tui.tui.app import UpgradeApp
+from upgrade_tui.tui.screen import MainScreen
 
 
 def app(moment: str, theme: str = "dark", **more: Any) -> UpgradeApp:
@@ -17,22 +19,41 @@ def app(moment: str, theme: str = "dark", **more: Any) -> UpgradeApp:
     return made
 
 
+def after(*keys: str) -> Any:
+    """Presses keys, then waits until the log's scrollbar has followed to its end."""
+
+    async def settled(pilot: Pilot[Any]) -> None:
+        await pilot.pause()
+        await pilot.press(*keys)
+        await pilot.pause()
+        screen = pilot.app.screen
+        assert isinstance(screen, MainScreen)
+        log = screen.log_pane
+        for _ in range(200):
+            if not log.display or log.scroll_offset.y == log.first():
+                break
+            await pilot.pause()
+        await pilot.pause()
+
+    return settled
+
+
 @pytest.mark.parametrize("theme", ["dark", "light"])
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)], ids=["80x24", "120x40", "200x60"])
 @pytest.mark.parametrize("moment", ["rollout", "trouble", "closed", "hostile"])
 def test_main_screen(snap_compare: Any, moment: str, size: tuple[int, int], theme: str) -> None:
-    assert snap_compare(app(moment, theme), terminal_size=size)
+    assert snap_compare(app(moment, theme), terminal_size=size, run_before=after())
 
 
 @pytest.mark.parametrize("pane", ["1", "3", "4", "5"])
 def test_each_pane_alone_on_a_small_terminal(snap_compare: Any, pane: str) -> None:
-    assert snap_compare(app("trouble"), terminal_size=(80, 24), press=[pane])
+    assert snap_compare(app("trouble"), terminal_size=(80, 24), run_before=after(pane))
 
 
 def test_ascii_with_the_guide(snap_compare: Any) -> None:
-    assert snap_compare(app("rollout", ascii=True, guide=True), terminal_size=(120, 40))
+    assert snap_compare(app("rollout", ascii=True, guide=True), terminal_size=(120, 40), run_before=after())
 
 
 def test_without_colour(snap_compare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    assert snap_compare(app("trouble"), terminal_size=(120, 40))
+    assert snap_compare(app("trouble"), terminal_size=(120, 40), run_before=after())
