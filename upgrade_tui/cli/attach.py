@@ -22,11 +22,18 @@ def attach(window: str | None, ascii_only: bool, plain: bool) -> None:
 
 
 def show(
-    directory: Path, *, ascii_only: bool = False, plain: bool = False, demo: bool = False, guide: bool = False
+    directory: Path,
+    *,
+    ascii_only: bool = False,
+    plain: bool = False,
+    demo: bool = False,
+    guide: bool = False,
+    linger: float | None = None,
 ) -> None:
     """The dashboard where there is a terminal for it, else the log as lines until the window is closed.
 
-    ``demo``: leaving it ends the window. ``guide``: it says what to press.
+    ``demo``: leaving it ends the window. ``guide``: it says what to press. ``linger``: seconds that it stays
+    once the window is closed; left out, until it is left.
     """
     from upgrade_tui.conductor.windows import is_running
 
@@ -45,8 +52,9 @@ def show(
 
     try:
         code = run_dashboard(
-            lambda: Session.attach(directory), ascii=ascii_only, guide=guide, exporter=export_report, silent=demo
-        )
+            lambda: Session.attach(directory), ascii=ascii_only, guide=guide, exporter=export_report, silent=demo,
+            linger=linger,
+        )  # fmt: skip
         sys.exit(code)
     except (NotRunning, Lost) as error:
         fail(str(error), Exit.UNAVAILABLE)

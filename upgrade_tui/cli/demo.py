@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from upgrade_tui.demo.start import Hosts
 
 
+LAST_LOOK = 15.0  # seconds that a tour's dashboard stays after the end
+
+
 @click.command(short_help="Eight embedded hosts and a window to try everything on.")
 @click.option("--auto", is_flag=True, help="Play it through by itself (about five minutes); exit 0 if it completed.")
 @click.option("--speed", type=click.FloatRange(0.2, 20), default=1.0, show_default=True, metavar="N",
@@ -92,7 +95,7 @@ def _shown(window: Path, auto: bool, pace: float, ascii_only: bool, plain: bool)
         player = threading.Thread(target=_play, args=(window, pace, lines), name="tour", daemon=True)
         player.start()
     try:
-        show(window, ascii_only=ascii_only, plain=plain, demo=True, guide=not auto)
+        show(window, ascii_only=ascii_only, plain=plain, demo=True, guide=not auto, linger=LAST_LOOK if auto else None)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
     return 0

@@ -19,7 +19,7 @@ from upgrade_tui.tui.theme import DARK, FALLBACKS, LIGHT, THEMES, AsciiOnly
 from upgrade_tui.tui.view.alerts import Alert, alert, together
 from upgrade_tui.tui.view.history import History
 from upgrade_tui.tui.view.scene import Scene, zone_of
-from upgrade_tui.window.events import Record
+from upgrade_tui.window.events import Record, WindowClosed
 
 PAINTS = 0.25  # seconds between two looks at whether there is something to paint
 
@@ -31,6 +31,7 @@ class UpgradeApp(App[None]):
     """The dashboard of one window. ``session`` is what it knows and the only way it acts.
 
     ``theme``: "dark" or "light". ``ascii``: no glyph beyond ASCII. ``guide``: a screen and a line say what to press.
+    ``linger``: seconds it stays once the window is closed; left out, until it is left.
     ``exporter``: what ``e`` does; the report is not the dashboard's own business.
     """
 
@@ -47,6 +48,7 @@ class UpgradeApp(App[None]):
         theme: str | None = None,
         guide: bool = False,
         exporter: Exporter | None = None,
+        linger: float | None = None,
     ) -> None:
         super().__init__()
         self.session = session
@@ -62,6 +64,7 @@ class UpgradeApp(App[None]):
         self._second = -1
         self._alerts: list[Alert] = []
         self._lost_at: float | None = None
+        self._linger = linger
         self._welcome = guide and session.directory is not None  # over panes that show something, not before
 
     def get_default_screen(self) -> Screen[Any]:
@@ -93,6 +96,8 @@ class UpgradeApp(App[None]):
         found = alert(record)
         if found is not None:
             self._alerts.append(found)
+        if isinstance(record.event, WindowClosed) and self._linger is not None:
+            self.set_timer(self._linger, self.exit)
 
     def scene(self) -> Scene:
         """The session as it is now."""

@@ -21,15 +21,17 @@ def run_dashboard(
     guide: bool = False,
     exporter: Exporter | None = None,
     silent: bool = False,
+    linger: float | None = None,
 ) -> int:
     """Attaches with ``session()`` and shows the dashboard until the operator leaves it; the window goes on.
 
+    With ``linger`` it also leaves by itself, that many seconds after the window was closed.
     What became of it is then said in a line on stderr, unless ``silent``: who called has more to say.
 
     Returns the exit code: 0, or 1 where the dashboard itself failed (Textual has said why). Raises what ``session``
     raises: NotRunning, Lost.
     """
-    return asyncio.run(_dashboard(session, ascii, theme, guide, exporter, silent))
+    return asyncio.run(_dashboard(session, ascii, theme, guide, exporter, silent, linger))
 
 
 async def _dashboard(
@@ -39,6 +41,7 @@ async def _dashboard(
     guide: bool,
     exporter: Exporter | None,
     silent: bool,
+    linger: float | None,
 ) -> int:
     loading = asyncio.create_task(asyncio.to_thread(_load), name="load-textual")  # while the conductor answers
     try:
@@ -47,7 +50,7 @@ async def _dashboard(
         await loading
     from upgrade_tui.tui.app import UpgradeApp
 
-    app = UpgradeApp(session, ascii=ascii_only, theme=theme, guide=guide, exporter=exporter)
+    app = UpgradeApp(session, ascii=ascii_only, theme=theme, guide=guide, exporter=exporter, linger=linger)
     await app.run_async()
     if not app.return_code and not silent:
         sys.stderr.write(farewell(session) + "\n")
