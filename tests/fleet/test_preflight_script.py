@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from importlib.resources import files
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 from tests.support import require
 from upgrade_tui.fleet.preflight import FAILED, NOT_FOUND_OUT, command_of, describe, script
 from upgrade_tui.plan.model import Check, Step
-from upgrade_tui.plan.reader import read_plan
+from upgrade_tui.plan.reader import check_plan, read_plan
+from upgrade_tui.plan.rules.checks import KINDS
 from upgrade_tui.units import Duration, Percent
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.toml"))
@@ -170,3 +172,44 @@ def test_the_examples_checks_are_sound_shell_and_can_be_described(shell: tuple[s
             [*shell, "-n"], input=command_of(step, "web1"), capture_output=True, text=True, check=False
         )
         assert (done.returncode, done.stderr) == (0, ""), step.id
+
+
+DOCS = (Path(__file__).parents[2] / "docs" / "preflight.md").read_text(encoding="utf-8")
+
+
+def test_the_documentation_has_every_check_and_its_examples_are_plans() -> None:
+    headings = " ".join(line for line in DOCS.splitlines() if line.startswith("### "))
+    assert all(f"`{kind}`" in headings for kind in KINDS)
+    for example in re.findall(r"```toml\n(.*?)```", DOCS, re.DOTALL):
+        for found in check_plan(example, "example")[1]:
+            missing = ("no ", "`[window]` is missing")
+            assert found.severity == "warning" or found.message.startswith(missing), str(found)
+
+
+def test_the_documentation_shows_lines_as_scripts_print_them() -> None:
+    shapes = _shapes()
+    blocks = [block for block in DOCS.split("```")[1::2] if block.startswith("\n")]
+    lines = [line for block in blocks for line in block.strip().splitlines()]
+    assert len(lines) > 20
+    for line in lines:
+        assert any(shape.fullmatch(line) for shape in shapes), line
+
+
+_BEGINS = re.compile(r"""\b(what|found)=(?:"([a-z].*?)"$|'(.+?)')""", re.MULTILINE)
+_VALUE = re.compile(r"\$\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)|\$\(.*|\$\{[^}]*\}|\$\w+")
+
+
+def _shapes() -> list[re.Pattern[str]]:
+    """What the scripts can print: every text after ok, fail and dunno, with anything in the place of a value."""
+    shapes = [re.compile(r"\w+: \d of \d ok, \d failed, \d could not be found out")]
+    for path in _sources():
+        text = path.read_text(encoding="utf-8")
+        begins = {name: a or b for name, a, b in _BEGINS.findall(text)}
+        for word, said in re.findall(r'\b(ok|fail|dunno) "([^"]*)"', text):
+            for name, begin in begins.items():
+                said = said.replace(f"${name}", begin)
+            parts = _VALUE.split(said)
+            mark = {"ok": "ok    ", "fail": "FAIL  ", "dunno": "?     "}[word]
+            shapes.append(re.compile(re.escape(mark) + ".*".join(map(re.escape, parts))))
+    assert not any(shape.fullmatch("ok    x") or shape.fullmatch("FAIL  x") for shape in shapes), "they tell apart"
+    return shapes

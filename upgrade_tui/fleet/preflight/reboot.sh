@@ -8,7 +8,8 @@ check_no_reboot_pending() (
     if [ -e "$marker" ]; then
       names=
       [ -r "$marker.pkgs" ] && while read -r name; do names="$names${names:+, }$name"; done <"$marker.pkgs"
-      fail "$what: yes${names:+, for $(printf '%.80s' "$names")}, says $marker"
+      names=$(printf '%.80s' "$names")
+      fail "$what: yes${names:+, for $names}, says $marker"
     fi
   done
   running=
