@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from upgrade_tui.conductor.book import Book
-from upgrade_tui.conductor.runner import Runner
+from upgrade_tui.conductor.running.deadman import Deadman
+from upgrade_tui.conductor.running.desk import Desk
+from upgrade_tui.conductor.running.rollback import Rollbacks
+from upgrade_tui.conductor.running.steps import Steps
+from upgrade_tui.conductor.running.tasks import Tasks
 from upgrade_tui.fleet.ended import Ended
+from upgrade_tui.fleet.jobs import DeadMan, JobSpec
 from upgrade_tui.plan.model import Plan
 from upgrade_tui.plan.reader import parse_plan
 from upgrade_tui.window import events as ev
 
-NOW = 1_800_000_000.0
+NOW = time.time()
 
 PLAN = """
 [window]
@@ -46,6 +52,7 @@ title = "Roll out"
 on = "web"
 run = "upgrade"
 check = "is-new"
+check_first = false
 batches = [1, "100%"]
 timeout = "1m"
 rollback = { run = "downgrade", estimate = "5m" }
@@ -58,29 +65,92 @@ title = "Look at it"
 
 @dataclass
 class Hosts:
-    """Hosts that answer from a script: (host, command) -> Ended; ``hold`` keeps one back until it is set."""
+    """Hosts that answer from a script: (host, command) -> Ended; ``hold`` keeps one back until it is set.
+
+    A job is done once a host and name, like on a host: started again it gives what it gave.
+    """
 
     script: dict[tuple[str, str], Ended] = field(default_factory=dict)
     printed: dict[tuple[str, str], bytes] = field(default_factory=dict)
     ran: list[tuple[str, str]] = field(default_factory=list)
     hold: dict[str, asyncio.Event] = field(default_factory=dict)
+    jobs: dict[tuple[str, str], Ended] = field(default_factory=dict)
+    specs: list[JobSpec] = field(default_factory=list)
+    lose: dict[str, asyncio.Event] = field(default_factory=dict)  # the link is lost until this is set
+    ended: list[tuple[str, str]] = field(default_factory=list)
+    guards: dict[tuple[str, str], DeadMan] = field(default_factory=dict)
+    cannot_arm: str | None = None
 
     async def execute(
         self, host: str, command: str, *, timeout: float | None, on_output: Callable[[bytes], None]
     ) -> Ended:
+        command = command.removeprefix(f"UPGRADE_HOST={host}; export UPGRADE_HOST\n")
+        return await self._run(host, command, on_output)
+
+    async def _run(self, host: str, command: str, on_output: Callable[[bytes], None]) -> Ended:
         self.ran.append((host, command))
         if host in self.hold:
             await self.hold[host].wait()
         on_output(self.printed.get((host, command), b""))
         return self.script.get((host, command), Ended(exit=0, seconds=1.0))
 
+    async def job(
+        self,
+        host: str,
+        spec: JobSpec,
+        *,
+        on_output: Callable[[bytes], None],
+        on_lost: Callable[[str], None],
+        on_found: Callable[[], None],
+        resume: bool = False,
+    ) -> Ended:
+        assert spec.problem() == ""
+        self.specs.append(spec)
+        if resume and (host, spec.name) not in self.jobs:
+            return Ended(exit=None, proven=False, sent=False, reason="it was never started")
+        if host in self.lose:
+            on_lost("the link is cut")
+            await self.lose[host].wait()
+            on_found()
+        if (host, spec.name) not in self.jobs:
+            self.jobs[host, spec.name] = await self._run(host, spec.command, on_output)
+        return self.jobs[host, spec.name]
+
+    async def end_job(self, host: str, name: str) -> bool:
+        self.ended.append((host, name))
+        return True
+
+    async def arm(self, host: str, name: str, command: str, seconds: float) -> str | None:
+        if self.cannot_arm is None:
+            self.guards[host, name] = DeadMan(state="armed", remaining=seconds)
+            self.ran.append((host, f"arm {command}"))
+        return self.cannot_arm
+
+    async def confirm(self, host: str, name: str) -> DeadMan:
+        if self.guards[host, name].state == "armed":
+            self.guards[host, name] = DeadMan(state="confirmed")
+        return self.guards[host, name]
+
+    async def extend(self, host: str, name: str, seconds: float) -> DeadMan:
+        if self.guards[host, name].state == "armed":
+            self.guards[host, name] = (
+                DeadMan(state="fired", exit=0) if seconds <= 1 else DeadMan(state="armed", remaining=seconds)
+            )
+        return self.guards[host, name]
+
+    async def armed(self, host: str, name: str) -> DeadMan:
+        return self.guards[host, name]
+
 
 @dataclass
 class Rig:
-    """A book with an open window and a runner over scripted hosts."""
+    """A book with an open window and the runners over scripted hosts."""
 
     book: Book
-    runner: Runner
+    tasks: Tasks
+    steps: Steps
+    rollbacks: Rollbacks
+    deadman: Deadman
     hosts: Hosts
     plan: Plan
 
@@ -90,28 +160,44 @@ class Rig:
         )
         await self.book.write([opened], "mei")
 
-    async def start(self, step: str) -> None:
+    async def start(self, step: str, *hosts: str) -> None:
         """The step's intent, then the runner to its end."""
         state = self.book.state.steps[step]
-        await self.book.write([ev.StepIntent(step=step, attempt=state.attempt + 1, batches=state.batches)], "mei")
-        await self.runner.run(step)
+        intent = ev.StepIntent(step=step, attempt=state.attempt + 1, batches=state.batches, hosts=hosts)
+        await self.book.write([intent], "mei")
+        await self.steps.run(step)
+
+    async def until(self, what: Callable[[], object]) -> None:
+        """Wait for a state."""
+        while not what():
+            await self.book.changed()
 
 
-async def rig(directory: Path, text: str = PLAN) -> Rig:
+async def rig(directory: Path, text: str = PLAN, *, hosts: Hosts | None = None, opened: bool = True) -> Rig:
     plan = parse_plan(text, "plan.toml")
-    hosts = Hosts()
+    hosts = hosts or Hosts()
     book = Book(plan, lambda: NOW)
     await book.open(directory)
-    (directory / "output").mkdir()
-    runner = Runner(
+    (directory / "output").mkdir(exist_ok=True)
+
+    begun = asyncio.get_running_loop().time()
+
+    async def record(event: ev.Event) -> None:
+        await book.write([event])
+
+    desk = Desk(
         state=lambda: book.state,
-        record=lambda event: book.write([event]),
+        record=record,
         changed=book.changed,
         lock=book.lock,
         hosts=hosts,
         output=directory / "output",
         mono=asyncio.get_running_loop().time,
-    )  # type: ignore[arg-type]
-    made = Rig(book, runner, hosts, plan)
-    await made.open()
+        now=lambda: NOW + asyncio.get_running_loop().time() - begun,
+    )
+    tasks = Tasks(desk)
+    deadman = Deadman(desk, hosts)
+    made = Rig(book, tasks, Steps(desk, tasks, deadman), Rollbacks(desk, tasks), deadman, hosts, plan)
+    if opened:
+        await made.open()
     return made

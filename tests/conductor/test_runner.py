@@ -10,9 +10,11 @@ import pytest
 
 from tests.conductor import support
 from tests.conductor.support import Ended, Rig
-from upgrade_tui.conductor import runner as runner_module
+from upgrade_tui.conductor.running import waits
+from upgrade_tui.fleet.jobs import JobSpec
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.commands import Actor, Pause, Settle, Start
+from upgrade_tui.window.gates import open_gate
 
 
 @pytest.fixture
@@ -40,7 +42,7 @@ async def test_a_failed_first_batch_stops_the_step_with_its_arithmetic(rig: Rig)
     rig.hosts.script["a", "upgrade"] = Ended(exit=3)
     await rig.start("roll")
     step = rig.book.state.steps["roll"]
-    assert (step.state, step.reason) == ("failed", "1 failed of 4, 0 allowed")
+    assert (step.state, step.reason) == ("failed", "1 of 4 failed, 0 allowed: stopped")
     assert states(rig) == {"a": "failed", "b": "pending", "c": "pending", "d": "pending"}
     assert step.tasks["a"].last_line == "no space left"
     assert [h for h, _ in rig.hosts.ran] == ["a"]
@@ -77,7 +79,7 @@ async def test_an_unreachable_host_counts_and_would_not_have_to_be_rolled_back(r
     rig.hosts.script["a", "upgrade"] = Ended(exit=None, proven=False, sent=False, reason="refused")
     await rig.start("roll")
     assert states(rig)["a"] == "unreachable"
-    assert rig.book.state.steps["roll"].reason == "1 unreachable of 4, 0 allowed"
+    assert rig.book.state.steps["roll"].reason == "1 of 4 unreachable, 0 allowed: stopped"
     assert rig.book.state.steps["roll"].tasks["a"].reason == "refused"
     assert rig.book.state.steps["roll"].touched() == 0
 
@@ -102,7 +104,7 @@ async def test_max_fail_lets_a_step_go_on_and_says_so(tmp_path: Path) -> None:
     made.hosts.script["a", "upgrade"] = Ended(exit=1)
     await made.start("roll")
     step = made.book.state.steps["roll"]
-    assert (step.state, step.reason) == ("done", "1 failed of 4, 1 allowed")
+    assert (step.state, step.reason) == ("done", "1 of 4 failed, 1 allowed")
     await made.book.close()
 
 
@@ -138,13 +140,13 @@ async def test_the_output_is_kept_with_size_and_hash(rig: Rig, tmp_path: Path) -
 
 async def test_intent_and_start_are_durable_before_the_command_is_sent(rig: Rig, tmp_path: Path) -> None:
     at_send: list[str] = []
-    real = rig.hosts.execute
+    real = rig.hosts.job
 
-    async def spy(host: str, command: str, **options: object) -> Ended:
+    async def spy(host: str, spec: JobSpec, **options: object) -> Ended:
         at_send.append((tmp_path / "log.jsonl").read_text())
-        return await real(host, command, **options)  # type: ignore[arg-type]
+        return await real(host, spec, **options)  # type: ignore[arg-type]
 
-    rig.hosts.execute = spy  # type: ignore[method-assign,assignment]
+    rig.hosts.job = spy  # type: ignore[method-assign,assignment]
     await rig.start("roll")
     assert '"kind":"step.intent"' in at_send[0]
     assert '"kind":"task.started","step":"roll","host":"a"' in at_send[0]
@@ -181,7 +183,7 @@ async def test_a_failing_canary_ends_a_bake_as_failed(tmp_path: Path) -> None:
 
 
 async def test_a_canary_without_data_never_promotes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner_module, "SETTLE_LIMIT", 0.0)
+    monkeypatch.setattr(waits, "SETTLE_LIMIT", 0.0)
     made = await support.rig(tmp_path, support.PLAN + BAKE)
     await made.start("bake")
     step = made.book.state.steps["bake"]
@@ -194,7 +196,8 @@ async def test_a_gate_that_times_out_is_a_no(tmp_path: Path) -> None:
     gate = '\n[[steps]]\nid = "gate"\nkind = "gate"\ntitle = "Go?"\nneeds = []\ntimeout = "50ms"\nby = ["mei"]\n'
     people = '\n[people.mei]\nrole = "lead"\n'
     made = await support.rig(tmp_path, support.PLAN.replace("[hosts.a]", people + "[hosts.a]", 1) + gate)
-    await made.start("gate")
+    await made.book.write(open_gate(made.book.state, "gate", support.NOW))
+    await made.steps.run("gate")
     step = made.book.state.steps["gate"]
     assert step.state == "failed"
     assert step.reason.endswith("a no")

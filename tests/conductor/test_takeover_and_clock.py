@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.conductor import support
-from upgrade_tui.conductor.takeover import left_behind
 from upgrade_tui.conductor.time import WindowClock
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.fold import fold
 
 
-async def test_a_task_under_way_when_the_conductor_ended_is_unknown(tmp_path: Path) -> None:
+async def test_a_task_under_way_when_the_conductor_died_is_found_on_its_host(tmp_path: Path) -> None:
     made = await support.rig(tmp_path)
     step = made.book.state.steps["roll"]
     await made.book.write(
@@ -21,23 +20,48 @@ async def test_a_task_under_way_when_the_conductor_ended_is_unknown(tmp_path: Pa
             ev.TaskStarted(step="roll", host="a", attempt=1),
         ]
     )
-    await made.book.write(left_behind(made.book.state))
+    await made.book.close()
+    hosts = support.Hosts(jobs={("a", "w1.roll.1"): support.Ended(exit=0, seconds=3.0)})
+    again = await support.rig(tmp_path, hosts=hosts, opened=False)
+    await again.steps.run("roll", resume=True)
+    assert again.book.state.steps["roll"].state == "done"
+    assert ("a", "upgrade") not in hosts.ran
+    assert hosts.ran.count(("b", "upgrade")) == 1
+    await again.book.close()
+
+
+async def test_a_task_that_was_never_sent_is_unreachable_after_a_takeover(tmp_path: Path) -> None:
+    made = await support.rig(tmp_path)
     step = made.book.state.steps["roll"]
-    assert (step.state, step.tasks["a"].state, step.tasks["b"].state) == ("unknown", "unknown", "pending")
-    assert left_behind(made.book.state) == ()
+    await made.book.write(
+        [
+            ev.StepIntent(step="roll", attempt=1, batches=step.batches),
+            ev.BatchStarted(step="roll", attempt=1, batch=0),
+            ev.TaskStarted(step="roll", host="a", attempt=1),
+        ]
+    )
+    await made.steps.run("roll", resume=True)
+    task = made.book.state.steps["roll"].tasks["a"]
+    assert (task.state, task.reason) == ("unreachable", "it was never started")
+    assert made.hosts.ran == []
     await made.book.close()
 
 
-async def test_a_step_between_two_batches_can_be_started_again(tmp_path: Path) -> None:
+async def test_a_result_without_its_check_is_checked_by_the_next_conductor(tmp_path: Path) -> None:
     made = await support.rig(tmp_path)
     step = made.book.state.steps["roll"]
-    await made.book.write([ev.StepIntent(step="roll", attempt=1, batches=step.batches)])
-    (finished,) = left_behind(made.book.state)
-    assert isinstance(finished, ev.StepFinished)
-    assert finished.outcome == "failed"
-    await made.book.write([finished])
-    await made.start("roll")
-    assert made.book.state.steps["roll"].state == "done"
+    await made.book.write(
+        [
+            ev.StepIntent(step="roll", attempt=1, batches=step.batches),
+            ev.BatchStarted(step="roll", attempt=1, batch=0),
+            ev.TaskStarted(step="roll", host="a", attempt=1),
+        ]
+    )
+    await made.book.write([ev.TaskFinished(step="roll", host="a", attempt=1, exit=0, seconds=1.0)])
+    made.hosts.script["a", "is-new"] = support.Ended(exit=1)
+    await made.steps.run("roll", resume=True)
+    assert made.hosts.ran == [("a", "is-new")]
+    assert made.book.state.steps["roll"].state == "failed"
     await made.book.close()
 
 

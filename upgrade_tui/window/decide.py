@@ -29,7 +29,7 @@ def decide(state: WindowState, command: cmd.AnyCommand, actor: Actor, now: float
             f"{actor.login} is an observer here", "the plan's [people] gives roles; observers can look and add notes"
         )
     step_id = getattr(command, "step", None)
-    about_the_window = step_id is None or (step_id == "" and isinstance(command, cmd.Note))
+    about_the_window = step_id is None or (step_id == "" and isinstance(command, cmd.Note | cmd.Rollback))
     if not about_the_window and step_id not in state.steps:
         return Refusal(f'there is no step "{step_id}"', f"steps: {', '.join(state.steps)}")
     return _HANDLERS[type(command)](state, command, actor, now)

@@ -1,0 +1,124 @@
+"""The dead-man rollback, seen from here: arm before a change, carry out what was decided, tell what the host did."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from upgrade_tui.conductor.running.desk import Desk
+from upgrade_tui.conductor.running.tasks import Work, job_name
+from upgrade_tui.fleet.jobs import DeadMan
+from upgrade_tui.foreign import one_line
+from upgrade_tui.plan.model import Step
+from upgrade_tui.window import events as ev
+from upgrade_tui.window.state import Armed
+
+LOOK = 5.0  # seconds between two looks at an armed host
+
+
+class Guards(Protocol):
+    """What is needed of the fleet. Errors come as one line."""
+
+    async def arm(self, host: str, name: str, command: str, seconds: float) -> str | None: ...
+
+    async def confirm(self, host: str, name: str) -> DeadMan: ...
+
+    async def extend(self, host: str, name: str, seconds: float) -> DeadMan: ...
+
+    async def armed(self, host: str, name: str) -> DeadMan: ...
+
+
+class Deadman:
+    """Arms hosts and keeps the log true about them."""
+
+    def __init__(self, desk: Desk, guards: Guards) -> None:
+        self._desk, self._guards = desk, guards
+
+    async def arm(self, work: Work) -> bool:
+        """Before anything is changed: True where nothing is to be armed, or it is. An unarmed change is not begun."""
+        within, rollback = work.spec.confirm_within, work.spec.rollback
+        if within is None or rollback is None or rollback.run is None:
+            return True
+        error = await self._guards.arm(
+            work.place, self._name(work.spec, work.host, work.attempt), rollback.run, float(within)
+        )
+        if error is not None:
+            reason = one_line(f"its own rollback could not be armed, so nothing was changed: {error}", 300)
+            unreachable = ev.TaskUnreachable(step=work.spec.id, host=work.host, attempt=work.attempt, reason=reason)
+            await self._desk.record(unreachable)
+            return False
+        armed = ev.DeadmanArmed(step=work.spec.id, host=work.host, attempt=work.attempt, seconds=float(within))
+        await self._desk.record(armed)
+        return True
+
+    def _name(self, spec: Step, host: str, attempt: int) -> str:
+        return job_name(self._desk.state().window, spec, host, f"deadman{attempt}")
+
+    async def task_ended(self, spec: Step, host: str) -> None:
+        """A failed change that left nothing to undo disarms the host, where the plan says so."""
+        step = self._desk.step(spec.id)
+        if spec.failure_changes_nothing and step.tasks[host].state == "failed" and self._is_armed(spec, host):
+            await self._ask(spec, (host,), "the change failed and left nothing to undo")
+
+    async def batch_ended(self, spec: Step) -> None:
+        """Confirm by the plan: once checks passed and the step's canaries are healthy."""
+        if spec.confirm != "auto" or spec.confirm_within is None:
+            return
+        state = self._desk.state()
+        healthy = all(state.canaries[name].verdict == "healthy" for name in spec.canaries)
+        good = tuple(
+            h for h, t in self._desk.step(spec.id).tasks.items() if t.state == "done" and self._is_armed(spec, h)
+        )
+        if healthy and good:
+            await self._ask(spec, good, "its check passed and its canaries are healthy")
+
+    async def _ask(self, spec: Step, hosts: tuple[str, ...], reason: str) -> None:
+        await self._desk.record(ev.DeadmanAsked(step=spec.id, hosts=hosts, what="confirm", reason=reason))
+
+    def _is_armed(self, spec: Step, host: str) -> bool:
+        armed = self._desk.step(spec.id).armed.get(host)
+        return armed is not None and armed.state == "armed"
+
+    async def watch(self) -> None:
+        """Carry out decisions, look at armed hosts, until cancelled. What a lost host did is told when it is back."""
+        while True:
+            jobs = [
+                self._tend(spec, host, armed)
+                for spec in self._desk.state().plan.steps
+                for host, armed in self._desk.step(spec.id).armed.items()
+                if armed.state == "armed"
+            ]
+            await asyncio.gather(*jobs)
+            asked = any(a.asked for s in self._desk.state().steps.values() for a in s.armed.values())
+            await self._desk.change_within(0.5 if asked else LOOK)
+
+    async def _tend(self, spec: Step, host: str, armed: Armed) -> None:
+        place, name = spec.run_on or host, self._name(spec, host, armed.attempt)
+        if armed.asked == "confirm":
+            found = await self._guards.confirm(place, name)
+        elif armed.asked == "extend":
+            found = await self._guards.extend(place, name, armed.asked_seconds)
+        elif armed.asked == "cancel":
+            found = await self._guards.extend(place, name, 1.0)
+        else:
+            found = await self._guards.armed(place, name)
+        event = self._event(spec.id, host, armed, found)
+        if event is not None and self._is_armed(spec, host):
+            await self._desk.record(event)
+
+    def _event(self, step: str, host: str, armed: Armed, found: DeadMan) -> ev.Event | None:
+        if found.state == "confirmed":
+            return ev.DeadmanConfirmed(step=step, host=host)
+        if found.state == "fired":
+            if found.exit is None and not found.reason:
+                return None  # it is at it: its end will be told
+            reason = found.reason or ("reverted by hand" if armed.asked == "cancel" else "")
+            lines = [line for line in found.output.split("\n") if line.strip()]
+            last = one_line(lines[-1], 200) if lines else ""
+            return ev.DeadmanFired(step=step, host=host, exit=found.exit, last_line=last, reason=reason)
+        if found.state == "gone":
+            reason = f"its armed rollback is gone from the host: {found.reason or 'whether it ran is not known'}"
+            return ev.DeadmanFired(step=step, host=host, exit=None, reason=reason)
+        if found.state == "armed" and armed.asked == "extend":
+            return ev.DeadmanExtended(step=step, host=host, seconds=round(found.remaining or armed.asked_seconds))
+        return None  # still armed, or not reachable now

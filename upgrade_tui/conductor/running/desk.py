@@ -1,0 +1,61 @@
+"""What everything that runs needs: the state, a way to make facts durable, the hosts, the clock."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Protocol
+
+from msgspec import Struct
+
+from upgrade_tui.fleet.ended import Ended
+from upgrade_tui.fleet.jobs import JobSpec
+from upgrade_tui.window import events as ev
+from upgrade_tui.window.state import StepState, WindowState
+
+OnOutput = Callable[[bytes], None]
+
+
+class Hosts(Protocol):
+    """What is needed of the fleet."""
+
+    async def execute(self, host: str, command: str, *, timeout: float | None, on_output: OnOutput) -> Ended: ...
+
+    async def job(
+        self,
+        host: str,
+        spec: JobSpec,
+        *,
+        on_output: OnOutput,
+        on_lost: Callable[[str], None],
+        on_found: Callable[[], None],
+        resume: bool = False,
+    ) -> Ended: ...
+
+    async def end_job(self, host: str, name: str) -> bool: ...
+
+
+class Desk(Struct):
+    """Shared by the runners of one window. Who holds ``lock`` is alone in deciding."""
+
+    state: Callable[[], WindowState]
+    record: Callable[[ev.Event], Awaitable[None]]
+    changed: Callable[[], Awaitable[None]]  # the next change of the state
+    lock: asyncio.Lock
+    hosts: Hosts
+    output: Path  # directory for what tasks print
+    mono: Callable[[], float]
+    now: Callable[[], float]
+
+    def step(self, step_id: str) -> StepState:
+        """The step as it stands."""
+        return self.state().steps[step_id]
+
+    async def change_within(self, seconds: float) -> None:
+        """The next change of the state, or so many seconds."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.changed()
+        except TimeoutError:
+            pass

@@ -1,0 +1,147 @@
+"""Steps going forward: batches in order, failures counted, canaries asked between batches."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+
+from upgrade_tui.conductor.running.deadman import Deadman
+from upgrade_tui.conductor.running.desk import Desk
+from upgrade_tui.conductor.running.tasks import Tasks, Work
+from upgrade_tui.conductor.running.waits import Stop, bake, gate, going_on, healthy_for
+from upgrade_tui.plan.model import Step
+from upgrade_tui.window import events as ev
+from upgrade_tui.window.state import StepState, Task
+
+
+class Steps:
+    """Runs steps whose intent is durable, each to its ``step.finished``."""
+
+    def __init__(self, desk: Desk, tasks: Tasks, deadman: Deadman) -> None:
+        self._desk, self._tasks, self._deadman = desk, tasks, deadman
+
+    async def run(self, step_id: str, *, resume: bool = False) -> None:
+        """Carry out a step; ``resume``: an earlier conductor began it."""
+        spec = self._desk.state().plan.step(step_id)
+        if spec is None or spec.what == "manual":
+            return
+        attempt = self._desk.step(step_id).attempt
+        try:
+            if spec.what == "command":
+                outcome, reason = await self._command(spec, resume)
+            else:
+                outcome, reason = await (bake if spec.what == "bake" else gate)(self._desk, spec)
+        except Stop as stop:
+            outcome, reason = stop.outcome, stop.reason
+        async with self._desk.lock:  # an operator's vote or skip may end the step in the same moment
+            step = self._desk.step(step_id)
+            if step.state == "running" and step.attempt == attempt:
+                finished = ev.StepFinished(step=step_id, attempt=attempt, outcome=outcome, reason=reason)
+                await self._desk.record(finished)
+
+    async def _command(self, spec: Step, resume: bool) -> tuple[ev.Outcome, str]:
+        step = self._desk.step(spec.id)
+        began = False
+        for number, hosts in enumerate(step.batches):
+            todo = [h for h in hosts if self._to_do(spec, self._task(spec, h), step)]
+            if not todo:
+                continue
+            if began:
+                await healthy_for(self._desk, spec, float(spec.bake or 0.0))
+            await going_on(self._desk)
+            if not (resume and number == step.batch):
+                await self._desk.record(ev.BatchStarted(step=spec.id, attempt=step.attempt, batch=number))
+            began = True
+            await self._batch(spec, number, todo)
+            self._judge(spec, number)
+        await self._deadman.batch_ended(spec)
+        return self._verdict(spec)
+
+    def _to_do(self, spec: Step, task: Task, step: StepState) -> bool:
+        """Whether a task is still to be run or found in this attempt, or lacks only its check."""
+        if step.only and task.host not in step.only:
+            return False
+        unchecked = task.state == "done" and bool(spec.check) and task.check is None and not task.settled_by
+        of_this = task.attempt == step.attempt
+        return task.state == "pending" or (of_this and (task.state == "running" or task.following or unchecked))
+
+    async def _batch(self, spec: Step, number: int, todo: list[str]) -> None:
+        places = asyncio.Semaphore(spec.parallel or len(todo))
+        async with asyncio.TaskGroup() as group:
+            for host in todo:
+                group.create_task(self._one(spec, host, number, places), name=f"{spec.id}@{host}")
+
+    async def _one(self, spec: Step, host: str, number: int, places: asyncio.Semaphore) -> None:
+        step = self._desk.step(spec.id)
+        work = Work(spec=spec, host=host, place=spec.run_on or host, attempt=step.attempt, batch=number)
+        async with places:
+            task = self._task(spec, host)
+            if task.state == "done":
+                await self._tasks.check_after(work)
+            elif task.state == "pending":
+                await self._fresh(spec, work)
+            elif task.state == "running" or task.following:
+                await self._tasks.run(work, resume=True)
+        await self._deadman.task_ended(spec, host)
+
+    async def _fresh(self, spec: Step, work: Work) -> None:
+        if spec.stop == "now" and len(bad(self._desk.step(spec.id))) > allowed(spec, self._desk.step(spec.id)):
+            return  # stays pending: nothing more starts
+        with contextlib.suppress(Stop):  # aborted: it stays pending
+            await going_on(self._desk)
+            if await self._tasks.check_before(work) or not await self._deadman.arm(work):
+                return
+            await self._tasks.run(work)
+
+    def _judge(self, spec: Step, number: int) -> None:
+        """Stop at the end of a batch when more hosts failed than the plan allows; unreachable and unknown count."""
+        step = self._desk.step(spec.id)
+        if len(bad(step)) > allowed(spec, step) and number + 1 < len(step.batches):
+            raise Stop(_outcome(step), arithmetic(spec, step))
+
+    def _verdict(self, spec: Step) -> tuple[ev.Outcome, str]:
+        step = self._desk.step(spec.id)
+        if any(t.state == "pending" for t in step.tasks.values()):
+            return "failed", f"{arithmetic(spec, step)}; {_pending(step)} not begun" if bad(step) else _rest(step)
+        if not bad(step):
+            return "done", ""
+        if len(bad(step)) <= allowed(spec, step) and not any(t.state == "unknown" for t in step.tasks.values()):
+            return "done", arithmetic(spec, step)
+        return _outcome(step), arithmetic(spec, step)
+
+    def _task(self, spec: Step, host: str) -> Task:
+        return self._desk.step(spec.id).tasks[host]
+
+
+def bad(step: StepState) -> list[str]:
+    """Hosts that count against ``max_fail``."""
+    return [t.host for t in step.tasks.values() if t.state in ("failed", "unknown", "unreachable")]
+
+
+def allowed(spec: Step, step: StepState) -> int:
+    """How many hosts may fail."""
+    return math.floor(len(step.tasks) * spec.max_fail / 100)
+
+
+def _outcome(step: StepState) -> ev.Outcome:
+    return "unknown" if any(t.state == "unknown" for t in step.tasks.values()) else "failed"
+
+
+def _pending(step: StepState) -> int:
+    return sum(t.state == "pending" for t in step.tasks.values())
+
+
+def _rest(step: StepState) -> str:
+    """Why a step is not done although nothing failed: only some hosts were to run, or it was stopped."""
+    return f"{_pending(step)} of {len(step.tasks)} not begun: start the step to go on"
+
+
+def arithmetic(spec: Step, step: StepState) -> str:
+    """``2 of 8 failed or unreachable, 1 allowed: stopped``: why a step stopped or went on."""
+    names = ("failed", "unreachable", "unknown")
+    found = [name for name in names if any(t.state == name for t in step.tasks.values())]
+    words = " or ".join(found)
+    limit = allowed(spec, step)
+    stopped = "" if len(bad(step)) <= limit else ": stopped"
+    return f"{len(bad(step))} of {len(step.tasks)} {words}, {limit} allowed{stopped}"

@@ -1,0 +1,255 @@
+"""One command on one host: a step's or its rollback's, from the durable start to the proven end, or to unknown.
+
+The command is a job on the host: it is started at most once, goes on without us, and is found again after a cut.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from upgrade_tui.conductor.output import OutputFile
+from upgrade_tui.conductor.paths import output_file
+from upgrade_tui.conductor.running.desk import Desk, OnOutput
+from upgrade_tui.conductor.running.secret import NoSecret, Redactor, secrets_of
+from upgrade_tui.fleet.ended import Ended
+from upgrade_tui.fleet.jobs import JobSpec
+from upgrade_tui.fleet.preflight import command_of
+from upgrade_tui.foreign import one_line
+from upgrade_tui.plan.model import Step
+from upgrade_tui.window import events as ev
+from upgrade_tui.window.state import Task
+from upgrade_tui.window.telemetry import TaskFrame
+
+CHECK_LIMIT = 60.0  # seconds for a check
+LONGEST_NAME = 120  # of a job
+
+
+class Work(Struct, frozen=True, kw_only=True):
+    """What is to be done on a host. ``attempt`` counts rollbacks where ``undo``. ``place``: where it runs."""
+
+    spec: Step
+    host: str
+    place: str
+    attempt: int
+    batch: int
+    undo: bool = False
+
+    @property
+    def command(self) -> str:
+        """What is run."""
+        if not self.undo:
+            return command_of(self.spec, self.host)
+        assert self.spec.rollback is not None, "a rollback that is carried out is in the plan"
+        return self.spec.rollback.run or "true"
+
+    @property
+    def check(self) -> str | None:
+        """What proves that it worked."""
+        return (self.spec.rollback.check if self.spec.rollback else None) if self.undo else self.spec.check
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds the host gives it."""
+        limit = (self.spec.rollback.timeout if self.spec.rollback else None) if self.undo else self.spec.timeout
+        return None if limit is None else float(limit)
+
+    def job_name(self, window: str) -> str:
+        """The job's name on the host: the same name never starts twice there."""
+        return job_name(window, self.spec, self.host, f"{'undo' if self.undo else ''}{self.attempt}")
+
+
+def job_name(window: str, spec: Step, host: str, what: str) -> str:
+    """``<window>.<step>.<what>``, with the host where that is not where it runs; cut with a hash where too long."""
+    name = ".".join((window, spec.id, *((host,) if spec.run_on else ()), what))
+    if len(name) <= LONGEST_NAME:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:12]
+    return f"{name[: LONGEST_NAME - 14]}..{digest}"
+
+
+class Live(Struct):
+    """A running task and its output so far."""
+
+    work: Work
+    file: OutputFile
+    last_byte: float  # monotonic seconds
+
+
+class Tasks:
+    """Carries out tasks. ``arm`` makes a host undo a step by itself unless confirmed; it gives an error or None."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self.live: dict[tuple[str, str], Live] = {}
+
+    def frames(self) -> tuple[TaskFrame, ...]:
+        """The running tasks, for the telemetry frame."""
+        now = self._desk.mono()
+        return tuple(
+            TaskFrame(step, host, t.file.size, now - t.last_byte, t.file.last_line)
+            for (step, host), t in self.live.items()
+        )
+
+    async def end_all(self) -> None:
+        """End the running jobs on their hosts, politely, then firmly. Their ends arrive as those of any job."""
+        window = self._desk.state().window
+        jobs = [self._desk.hosts.end_job(t.work.place, t.work.job_name(window)) for t in list(self.live.values())]
+        await asyncio.gather(*jobs)
+
+    async def check_before(self, work: Work) -> bool:
+        """Whether the check says that the work is done already; then there is nothing to run."""
+        if work.undo or work.check is None or not work.spec.check_first:
+            return False
+        ended, last = await self._checked(work)
+        if not (ended.proven and ended.exit == 0 and not ended.timed_out):
+            return False
+        await self._desk.record(
+            ev.TaskChecked(step=work.spec.id, host=work.host, attempt=work.attempt, exit=0, before=True, last_line=last)
+        )
+        return True
+
+    async def run(self, work: Work, *, resume: bool = False) -> None:
+        """The whole task. ``resume``: its start is in the log already; find its job."""
+        step, host = work.spec.id, work.host
+        try:
+            secrets = await secrets_of(work.spec) if not resume else {}
+        except NoSecret as error:
+            await self._unreachable(work, str(error))
+            return
+        name = output_file(step, host, work.attempt, "undo" if work.undo else "out")
+        file = await asyncio.to_thread(OutputFile, self._desk.output / name)
+        if not resume:
+            await self._desk.record(
+                ev.TaskStarted(
+                    step=step, host=host, attempt=work.attempt, batch=work.batch, undo=work.undo,
+                    place=work.place if work.place != host else "",
+                )
+            )  # fmt: skip
+        self.live[step, host] = live = Live(work, file, self._desk.mono())
+        try:
+            ended = await self._follow(live, secrets, resume)
+        finally:
+            digest = await asyncio.to_thread(file.close)
+            self.live.pop((step, host), None)
+        if ended is None:
+            return  # a person settled it
+        await self._tell(work, ended, file, name, digest)
+        if ended.ok:
+            await self.check_after(work)
+
+    async def _follow(self, live: Live, secrets: Mapping[str, str], resume: bool) -> Ended | None:
+        """The job to its end, telling when its host is lost and found. None where a person settled it meanwhile."""
+        work = live.work
+        told: asyncio.Queue[ev.Event | None] = asyncio.Queue()
+
+        def took(data: bytes) -> None:
+            live.last_byte = self._desk.mono()
+            live.file.write(data)
+
+        def lost(reason: str) -> None:
+            told.put_nowait(
+                ev.TaskUnknown(
+                    step=work.spec.id, host=work.host, attempt=work.attempt, reason=one_line(reason, 300),
+                    following=True, undo=work.undo,
+                )
+            )  # fmt: skip
+
+        def found() -> None:
+            event = ev.TaskFound(step=work.spec.id, host=work.host, attempt=work.attempt, undo=work.undo)
+            told.put_nowait(event)
+
+        redactor = Redactor(secrets, took)
+        spec = self._job(work, secrets)
+        job = asyncio.ensure_future(
+            self._desk.hosts.job(work.place, spec, on_output=redactor.feed, on_lost=lost, on_found=found, resume=resume)
+        )
+        job.add_done_callback(lambda _: told.put_nowait(None))
+        settled = asyncio.ensure_future(self._settled(work))
+        settled.add_done_callback(lambda _: job.cancel())
+        try:
+            while (event := await told.get()) is not None:
+                await self._desk.record(event)
+        finally:
+            for each in (settled, job):
+                each.cancel()
+            await asyncio.gather(settled, job, return_exceptions=True)
+        redactor.close()
+        return None if job.cancelled() else job.result()
+
+    async def _settled(self, work: Work) -> None:
+        """Until a person said what is so with this task while its host was lost."""
+        while not self._task(work).settled_by:
+            await self._desk.changed()
+
+    def _job(self, work: Work, secrets: Mapping[str, str]) -> JobSpec:
+        window = self._desk.state().window
+        return JobSpec(
+            name=work.job_name(window), command=work.command, timeout=work.timeout, secrets=dict(secrets),
+            directory=self._desk.state().plan.ssh.job_dir,
+            env={
+                "UPGRADE_WINDOW": window, "UPGRADE_STEP": work.spec.id, "UPGRADE_HOST": work.host,
+                "UPGRADE_ATTEMPT": str(work.attempt), "UPGRADE_BATCH": str(work.batch),
+                "UPGRADE_NOW": f"{self._desk.now():.3f}",
+            },
+        )  # fmt: skip
+
+    async def _tell(self, work: Work, ended: Ended, file: OutputFile, name: str, digest: str) -> None:
+        if not ended.sent:
+            await self._unreachable(work, ended.reason)
+        elif not ended.proven:
+            await self._desk.record(
+                ev.TaskUnknown(
+                    step=work.spec.id, host=work.host, attempt=work.attempt, reason=one_line(ended.reason, 300),
+                    undo=work.undo,
+                )
+            )  # fmt: skip
+        else:
+            await self._desk.record(
+                ev.TaskFinished(
+                    step=work.spec.id, host=work.host, attempt=work.attempt, exit=ended.exit, signal=ended.signal,
+                    seconds=round(ended.seconds, 3), timed_out=ended.timed_out, output=name, bytes=file.size,
+                    sha256=digest, last_line=file.error or file.last_line, undo=work.undo,
+                )
+            )  # fmt: skip
+
+    async def _unreachable(self, work: Work, reason: str) -> None:
+        await self._desk.record(
+            ev.TaskUnreachable(
+                step=work.spec.id, host=work.host, attempt=work.attempt, reason=one_line(reason, 300), undo=work.undo
+            )
+        )
+
+    async def check_after(self, work: Work) -> None:
+        """The work's own proof that it is done there."""
+        if work.check is None:
+            return
+        ended, last = await self._checked(work)
+        code = ended.exit if ended.proven and not ended.timed_out else None
+        if ended.proven and code is None:
+            code = 124 if ended.timed_out else 128  # as timeout(1) and shells give them
+        last = last or (f"the check took over {CHECK_LIMIT:.0f} s" if ended.timed_out else one_line(ended.reason, 200))
+        await self._desk.record(
+            ev.TaskChecked(
+                step=work.spec.id, host=work.host, attempt=work.attempt, exit=code, last_line=last, undo=work.undo
+            )
+        )
+
+    async def _checked(self, work: Work) -> tuple[Ended, str]:
+        """Run the check; how it ended, and its last line."""
+        what = "undo-check" if work.undo else "check"
+        path = self._desk.output / output_file(work.spec.id, work.host, work.attempt, what)
+        file = await asyncio.to_thread(OutputFile, path)
+        took: OnOutput = file.write
+        command = f"UPGRADE_HOST={work.host}; export UPGRADE_HOST\n{work.check}"
+        try:
+            ended = await self._desk.hosts.execute(work.place, command, timeout=CHECK_LIMIT, on_output=took)
+        finally:
+            await asyncio.to_thread(file.close)
+        return ended, file.last_line
+
+    def _task(self, work: Work) -> Task:
+        return self._desk.step(work.spec.id).tasks[work.host]

@@ -1,0 +1,67 @@
+"""Waiting: until the window goes on, until canaries were healthy for long enough, until a gate is decided."""
+
+from __future__ import annotations
+
+import math
+
+from upgrade_tui.conductor.running.desk import Desk
+from upgrade_tui.plan.model import Step
+from upgrade_tui.units import duration_text
+from upgrade_tui.window import events as ev
+
+SETTLE_LIMIT = 60.0  # seconds over the bake that degraded canaries get to become healthy
+
+
+class Stop(Exception):
+    """A step ends before its last batch: the outcome and why."""
+
+    def __init__(self, outcome: ev.Outcome, reason: str) -> None:
+        super().__init__(reason)
+        self.outcome, self.reason = outcome, reason
+
+
+async def going_on(desk: Desk) -> None:
+    """Until the window is not paused. Raises Stop where it was aborted."""
+    while desk.state().phase == "paused":
+        await desk.changed()
+    if desk.state().phase in ("aborted", "closed"):
+        raise Stop("failed", f"the window was {desk.state().phase}: {desk.state().reason}")
+
+
+async def healthy_for(desk: Desk, spec: Step, seconds: float) -> None:
+    """Until the step's canaries were healthy for ``seconds`` on end. Failing stops; no data never promotes."""
+    begun = since = desk.mono()
+    while desk.step(spec.id).state == "running":
+        if desk.state().phase in ("aborted", "closed"):
+            raise Stop("failed", f"the window was {desk.state().phase}")
+        verdicts = {name: desk.state().canaries[name].verdict for name in spec.canaries}
+        failing = [name for name, verdict in verdicts.items() if verdict == "failing"]
+        if failing:
+            detail = desk.state().canaries[failing[0]].detail
+            raise Stop("failed", f"canary {failing[0]} is failing: {detail}".rstrip(": "))
+        unsure = [f"{name} ({verdict})" for name, verdict in verdicts.items() if verdict != "healthy"]
+        if unsure:
+            since = desk.mono()
+            if since - begun > 2 * seconds + SETTLE_LIMIT:
+                raise Stop("failed", f"inconclusive, never healthy for {duration_text(seconds)}: {', '.join(unsure)}")
+        elif desk.mono() - since >= seconds:
+            return
+        await desk.change_within(min(1.0, max(0.05, seconds - (desk.mono() - since))))
+
+
+async def bake(desk: Desk, spec: Step) -> tuple[ev.Outcome, str]:
+    """A bake step."""
+    await healthy_for(desk, spec, float(spec.bake if spec.bake is not None else spec.estimate))
+    return "done", "canaries stayed healthy" if spec.canaries else ""
+
+
+async def gate(desk: Desk, spec: Step) -> tuple[ev.Outcome, str]:
+    """Votes end a gate; here is only its time limit: a gate that times out is a no."""
+    attempt = desk.step(spec.id).attempt
+    while desk.step(spec.id).state == "running" and desk.step(spec.id).attempt == attempt:
+        opened = desk.step(spec.id).gate
+        left = math.inf if opened is None or opened.until is None else opened.until - desk.now()
+        if left <= 0:
+            return "failed", f"nobody decided in {duration_text(spec.timeout or 0)}: a no"
+        await desk.change_within(min(max(left, 0.01), 1.0))
+    return "failed", ""  # somebody else ended it; the runner sees that and says nothing
