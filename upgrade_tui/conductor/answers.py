@@ -4,25 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
+from upgrade_tui.canary.watch import Canaries
 from upgrade_tui.conductor import protocol as p
+from upgrade_tui.conductor.book import Book
 from upgrade_tui.conductor.paths import OUTPUT, output_file
 from upgrade_tui.conductor.telemetry_reader import TelemetryUnreadable
+from upgrade_tui.conductor.telemetry_store import TelemetryStore
+from upgrade_tui.fleet.fleet import Fleet
+from upgrade_tui.plan.model import Plan
 from upgrade_tui.window.commands import Actor, Refusal
 
-if TYPE_CHECKING:
-    from upgrade_tui.conductor.conductor import Conductor
-
 MOST_BYTES = 1024 * 1024  # of output in one answer
+
+
+class Sources(Struct, frozen=True):
+    """Where answers come from."""
+
+    directory: Path
+    plan: Plan
+    book: Book
+    store: TelemetryStore
+    fleet: Fleet
+    canaries: Canaries
+    now: Callable[[], float]
 
 
 class Answers:
     """Answers requests on behalf of a conductor. Never raises for what a client got wrong: that is a ``Failed``."""
 
-    def __init__(self, conductor: Conductor) -> None:
-        self._c = conductor
+    def __init__(self, sources: Sources) -> None:
+        self._c = sources
 
     async def answer(self, request: p.FromClient, welcome: p.Welcome) -> p.Answer:
         """One answer for one request."""
@@ -64,7 +80,7 @@ class Answers:
         return p.Output(id=request.id, data=data, offset=request.offset, size=size, running=running)
 
     async def _history(self, request: p.GetHistory) -> p.Answer:
-        since = self._c.clock.now() - max(1.0, request.seconds)
+        since = self._c.now() - max(1.0, request.seconds)
         points = max(2, min(request.points, 2000))
         try:
             if request.host in self._c.plan.hosts:

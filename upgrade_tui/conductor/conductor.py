@@ -15,7 +15,7 @@ from pathlib import Path
 from upgrade_tui import __version__
 from upgrade_tui.canary.watch import Canaries
 from upgrade_tui.conductor import protocol as p
-from upgrade_tui.conductor.answers import Answers
+from upgrade_tui.conductor.answers import Answers, Sources
 from upgrade_tui.conductor.book import Book
 from upgrade_tui.conductor.facts import Facts
 from upgrade_tui.conductor.paths import OUTPUT, PLAN, TELEMETRY
@@ -109,7 +109,8 @@ class Conductor:
             hosts=self.fleet, output=self.directory / OUTPUT, mono=time.monotonic,
         )  # fmt: skip
         self.server = Server(self.directory, self, lambda error: print(error, file=sys.stderr, flush=True))  # noqa: T201
-        self.answers = Answers(self)
+        sources = Sources(self.directory, self.plan, self.book, self.store, self.fleet, self.canaries, self.clock.now)
+        self.answers = Answers(sources)
 
     async def run(self, ready: asyncio.Event) -> None:
         """Serve the window. ``ready`` is set once clients can connect. Returns when the window is closed."""
