@@ -71,6 +71,11 @@ lives() { # is the runner that `begun` found still there?
     alive "$runner" "${detail%% *}"
 }
 
+coded() { # has the command ended? how, into `result`
+    { read -r code why how from to dot <"$d/code"; } 2>/dev/null && [ "${dot%% *}" = . ] || return 1
+    result="$code $why $how $from $to"
+}
+
 decide() { # write $1 as the decision over this job; false if there is one already
     set -C
     { printf '%s\n' "$1" >"$d/begun"; } 2>/dev/null

@@ -19,7 +19,7 @@ begin() { # the directory is ours alone: fill it, start the runner
     {
         printf '%s %s %s\n' "$booted" "$up" "$armed" >"$d/boot" &&
             printf '%s' "$command" >"$d/command" &&
-            printf '%-60s\n' '' >"$d/code.new" &&
+            printf '%-60s\n' '' >"$d/code" &&
             printf '%-100s\n' '0 0 0 0 0' >"$d/size" && [ -s "$d/size" ] &&
             { [ "$armed" = 0 ] || printf '%-20s\n' "$((${up%%.*} + armed))" >"$d/deadline"; }
     } 2>/dev/null || give_up "cannot write to $d: is the disk of the host full?"
@@ -144,7 +144,7 @@ heed() { # follow by the runner's news: nothing to do, on either side, while not
 }
 
 ended() { # is there a result, with all of its output?
-    [ -e "$d/code" ] || return 1
+    coded || return 1
     [ -e "$d/drained" ] || { begun && ! lives; }
 }
 
@@ -153,10 +153,7 @@ poll() { # follow by looking: for those who came later
     self=$mark turn=0 pause=0.02
     printf '%s\n' "$self" 2>/dev/null >"$d/follower"
     while :; do
-        if ended; then
-            read -r result <"$d/code"
-            finish "$result"
-        fi
+        ! ended || finish "$result"
         sizes && emit
         if [ $((turn % 8)) = 0 ]; then look; fi
         read -r newest 2>/dev/null <"$d/follower" && [ "$newest" != "$self" ] && exit 0
@@ -181,9 +178,9 @@ look() { # does it still run?
         undecided
     elif [ "$runner" = never ] || [ "$runner" = confirmed ]; then
         leave "N ${detail:-it was never started}"
-    elif ! lives && [ ! -e "$d/code" ]; then
+    elif ! lives && ! coded; then
         nap 0.1
-        [ -e "$d/code" ] || leave "U what ran it on the host was killed (process $runner): it may still go on there"
+        coded || leave "U what ran it on the host was killed (process $runner): it may still go on there"
     fi
 }
 

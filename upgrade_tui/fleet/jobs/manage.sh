@@ -10,7 +10,7 @@ leave() {
 }
 
 settled() { # has it ended, or never begun, or lost its runner?
-    [ ! -e "$d/code" ] || return 0
+    ! coded || return 0
     boot
     was=
     { read -r was _ <"$d/boot"; } 2>/dev/null
@@ -25,15 +25,15 @@ settled() { # has it ended, or never begun, or lost its runner?
 
 end() {
     each here || leave 'R gone'
-    [ ! -e "$d/code" ] || leave 'R over'
+    ! coded || leave 'R over'
     decide 'never it was ended before it began' && leave 'R ended'
     n=0
     begun && lives && kill -TERM "$runner" 2>/dev/null
-    while [ ! -e "$d/code" ] && begun && lives && [ $n -lt 120 ]; do
+    while ! coded && begun && lives && [ $n -lt 120 ]; do
         nap 0.1
         n=$((n + 1))
     done
-    [ -e "$d/code" ] && leave 'R ended'
+    coded && leave 'R ended'
     leave 'R running'
 }
 
@@ -96,8 +96,8 @@ fired() {
     confirmed) leave 'R confirmed 0' ;;
     never) leave "R gone 0 $detail" ;;
     esac
-    if [ -e "$d/code" ]; then
-        read -r code why _ <"$d/code"
+    if coded; then
+        :
     elif [ "$was" != "$booted" ]; then
         code=- why='the host rebooted while it ran'
     elif ! lives; then

@@ -81,14 +81,19 @@ launch() { # the command, in a session of its own, its output into our standard 
     k=$!
 }
 
-watchdog() {
-    (
-        exec 3>&-
-        trap 'kill $!; exit' TERM
-        sleep "$timeout" &
-        wait $! && kill -ALRM "$me"
-    ) &
-    watch=$!
+watchdog() { # tell main when the time is up; whoever ends this ends the sleep as well
+    trap 'kill $!; exit' USR2
+    [ "$armed" = 0 ] || trap 'kill $!; exit' TERM
+    exec 3>&-
+    [ -n "$timeout" ] || return
+    sleep "$timeout" &
+    wait $!
+    slept=$?
+    while [ $slept -gt 128 ]; do
+        wait $! # it was interrupted by a signal that is not for it
+        slept=$?
+    done
+    [ $slept = 0 ] && read -r m _ <"$d/begun" && kill -ALRM "$m"
 }
 
 main() {
@@ -121,15 +126,15 @@ main() {
     set +C
     launch
     exec >/dev/null
-    [ -z "$timeout" ] || watchdog
+    if [ "$armed" != 0 ]; then ( watchdog ) & watch=$!; fi
     result
-    [ -z "$timeout" ] || kill "$watch"
+    [ "$armed" = 0 ] || kill "$watch"
     uptime
     last="$code $why $how $t0 $up"
-    printf '%-60s\n' "$last" 1<>"$d/code.new"
-    mv "$d/code.new" "$d/code"
+    printf '%-60s\n' "$last ." 1<>"$d/code" # room for it was made at the start; without its dot it does not count
     drained
     tell "C $last"
+    kill -USR2 $$
 }
 
 result() { # wait for the command, end it if we are told to; its exit code into `code`
@@ -229,7 +234,11 @@ fi
 exec </dev/null >/dev/null 2>&1
 trap 'read -r m _ <"$d/begun" && kill -TERM "$m"' TERM
 trap : HUP INT PIPE
-{ main | { exec 4<&-; copy; }; } &
+trap exit USR2
+main | { exec 4<&-; copy; } &
 all=$!
 exec 4<&-
+if [ "$armed" = 0 ] && [ -n "$timeout" ]; then
+    watchdog
+fi
 until wait "$all"; [ $? -lt 128 ]; do :; done

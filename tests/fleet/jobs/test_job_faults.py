@@ -1,0 +1,254 @@
+"""What can go wrong on a host, and what is said about it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fleet.jobs.ran import Heard, Place, until
+from tests.support import require
+
+
+def runner(place: Place, spec: object) -> int:
+    return int((place.directory(spec) / "begun").read_text().split()[0])  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    require("mount", root=True)
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k,nr_inodes=64", "tmpfs", str(disk)], check=True)
+    try:
+        yield disk
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def fake_boot(place: Place, directory: Path, boot: str) -> None:
+    path = directory / "sys/kernel/random/boot_id"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(boot + "\n")
+    place.proc = str(directory)
+
+
+async def test_a_host_that_rebooted_while_it_ran_leaves_it_unknown(place: Place, tmp_path: Path) -> None:
+    fake_boot(place, tmp_path / "proc", "one")
+    spec = place.spec("echo before; exec sleep 1000")
+    async with place.running(spec):
+        pass
+    place.end_all()
+    os.kill(runner(place, spec), signal.SIGKILL)
+    fake_boot(place, tmp_path / "proc", "two")
+    heard = Heard()
+    ended = await place.job(spec, heard).run(resume=True)
+    assert (ended.proven, ended.sent, ended.reason) == (False, True, "the host rebooted while it ran")
+    assert bytes(heard.output) == b"before\n"
+
+
+async def test_a_result_from_before_a_reboot_still_counts(place: Place, tmp_path: Path) -> None:
+    fake_boot(place, tmp_path / "proc", "one")
+    spec = place.spec("echo before; exit 3")
+    await place.job(spec, Heard()).run()
+    fake_boot(place, tmp_path / "proc", "two")
+    heard = Heard()
+    assert (await place.job(spec, heard).run(resume=True)).exit == 3
+    assert bytes(heard.output) == b"before\n"
+
+
+async def test_a_runner_that_was_killed_leaves_it_unknown(place: Place) -> None:
+    spec = place.spec("echo here; exec sleep 1000")
+    async with place.running(spec) as (task, _heard):
+        os.kill(runner(place, spec), signal.SIGKILL)
+        place.end_all()
+        ended = await task
+    assert (ended.proven, ended.sent) == (False, True)
+    assert "killed" in ended.reason
+
+
+async def test_a_removed_directory_costs_those_who_come_later_the_result(place: Place, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    os.mkfifo(go)
+    spec = place.spec(f"echo here; cat {go}; exit 5")
+    async with place.running(spec) as (task, heard):
+        late = asyncio.create_task(place.job(spec, Heard()).run(resume=True))
+        await until((place.directory(spec) / "follower").exists)
+        subprocess.run(["rm", "-rf", str(place.directory(spec))], check=True)
+        ended = await late
+        assert (ended.proven, ended.sent) == (False, True)
+        assert "directory is gone" in ended.reason
+        await asyncio.to_thread(go.write_text, "lost output")
+        first = await task  # has the runner's own word
+        assert (first.exit, first.proven) == (5, True)
+        assert bytes(heard.output) == b"here\n"
+
+
+@pytest.mark.usefixtures("shell")
+async def test_a_full_disk_keeps_a_job_from_starting(place: Place, small_disk: Path) -> None:
+    (small_disk / "ballast").write_bytes(b"x" * 256 * 1024)
+    ended, _heard = await place.run(f"touch {small_disk}/started", directory=str(small_disk))
+    assert (ended.proven, ended.sent, ended.exit) == (False, False, None)
+    assert "disk" in ended.reason or "space" in ended.reason
+    assert not (small_disk / "started").exists()
+
+
+@pytest.mark.usefixtures("shell")
+async def test_a_disk_that_fills_up_costs_output_but_not_the_result(place: Place, small_disk: Path) -> None:
+    ended, heard = await place.run(
+        "echo first; head -c 1000000 /dev/zero; echo last; exit 6", directory=str(small_disk)
+    )
+    assert (ended.exit, ended.proven) == (6, True)
+    assert heard.output.startswith(b"first\n")
+    assert "were not kept" in ended.reason
+
+
+async def test_places_that_cannot_be_written_are_passed_over(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require("mount", root=True)
+    home = tmp_path / "home"
+    home.mkdir()
+    spec = place.spec("echo here", directory="")
+    script = f"""
+        mount --bind /var/tmp /var/tmp && mount -o remount,ro,bind /var/tmp
+        mount -t tmpfs -o size=64k tmpfs /tmp && mount -o remount,ro /tmp
+        mount -t tmpfs -o noexec tmpfs {home} 2>/dev/null || {{ mkdir -p /mnt && mount -t tmpfs -o noexec tmpfs /mnt; }}
+    """
+    from upgrade_tui.fleet.jobs.scripts import job_call
+
+    call = job_call(spec, "h", "start", offset=0)
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", script + '\nexport HOME=/mnt\nexec "$@"', "sh", *call.argv],
+        stdin=subprocess.DEVNULL, capture_output=True, check=True,
+    )  # fmt: skip
+    assert b" new /mnt/.cache/" in done.stdout
+    assert b"here\n" in done.stdout
+    assert b"X 0 exit" in done.stdout
+
+
+async def test_a_directory_of_somebody_else_is_not_used(place: Place) -> None:
+    require("chown", root=True)
+    base = place.base
+    name = os.environ.get("LOGNAME") or os.environ.get("USER") or "nobody"
+    (base / f"upgrade-tui.{name}").mkdir(parents=True)
+    os.chown(base / f"upgrade-tui.{name}", 65534, 65534)
+    ended, _heard = await place.run("true")
+    assert (ended.proven, ended.sent) == (False, False)
+    assert "is not ours" in ended.reason
+
+
+async def test_who_died_between_making_the_directory_and_starting_starts_nothing(place: Place, tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    spec = place.spec(f"touch {started}")
+    await place.job(place.spec("true"), Heard()).run()
+    (parent,) = place.base.iterdir()
+    (parent / f"{spec.name}@h").mkdir(mode=0o700)
+    ended = await place.job(spec, Heard()).run()
+    assert (ended.proven, ended.sent) == (False, False)
+    assert "never started" in ended.reason
+    assert not started.exists()
+
+
+async def test_secrets_that_never_arrive_start_nothing(place: Place, tmp_path: Path) -> None:
+    from upgrade_tui.fleet.jobs.scripts import job_call
+
+    started = tmp_path / "started"
+    spec = place.spec(f"touch {started}", secrets={"A": "1", "B": "2"})
+    call = job_call(spec, "h", "start", offset=0)
+    done = subprocess.run(call.argv, input=call.stdin[:-4], capture_output=True, check=True)
+    assert b"N the link broke before its secrets arrived" in done.stdout
+    ended = await place.job(spec, Heard()).run()
+    assert (ended.sent, ended.reason) == (False, "the link broke before its secrets arrived")
+    assert not started.exists()
+
+
+async def test_output_that_cannot_be_kept_here_costs_the_output_only(place: Place) -> None:
+    def full(_data: bytes) -> None:
+        raise OSError("disk full")
+
+    heard = Heard()
+    heard.on_output = full  # type: ignore[method-assign]
+    ended = await place.job(place.spec("echo a; exit 3"), heard).run()
+    assert (ended.exit, ended.proven) == (3, True)
+    assert "disk full" in ended.reason
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"name": "a/b"}, "name"),
+        ({"name": "../x"}, "name"),
+        ({"command": "a\0b"}, "NUL"),
+        ({"command": "x" * 200_000}, "too long"),
+        ({"directory": "tmp"}, "absolute"),
+        ({"env": {"A B": "1"}}, "variable"),
+        ({"timeout": 0.0}, "timeout"),
+        ({"keep": 10}, "bytes of output"),
+    ],
+)
+async def test_what_cannot_be_sent_is_refused(place: Place, change: dict[str, object], said: str) -> None:
+    ended, _heard = await place.run(**{"command": "true", **change})  # type: ignore[arg-type]
+    assert (ended.proven, ended.sent) == (False, False)
+    assert said in ended.reason
+
+
+FAKE_SYSTEMD_RUN = """#!/bin/sh
+echo "$@" >> {log}
+[ -z "{fail}" ] || exit 1
+while [ $# -gt 0 ]; do
+    case $1 in
+    -p) shift 2 ;;
+    --setenv=*) export "${{1#--setenv=}}"; shift ;;
+    -*) shift ;;
+    *) break ;;
+    esac
+done
+setsid "$@" <&- >/dev/null 2>&1 3>&- 4>&- 5>&- &
+"""
+
+
+@pytest.mark.usefixtures("shell")
+@pytest.mark.parametrize("fail", ["", "yes"])
+async def test_systemd_runs_it_where_it_is_there(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fail: str
+) -> None:
+    log, tools = tmp_path / "systemd-run.log", tmp_path / "tools"
+    tools.mkdir()
+    (tools / "systemd-run").write_text(FAKE_SYSTEMD_RUN.format(log=log, fail=fail))
+    (tools / "systemd-run").chmod(0o755)
+    (tmp_path / "systemd/system").mkdir(parents=True)
+    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+    place.systemd = str(tmp_path / "systemd")
+    spec = place.spec('printf \'%s|%s\' "$A" "$B"\nexit 3', env={"A": "it's"}, secrets={} if fail else {"B": "s\n$x"})
+    heard = Heard()
+    ended = await place.job(spec, heard).run()
+    assert ended.exit == 3
+    assert bytes(heard.output) == (b"it's|" if fail else b"it's|s\n$x")
+    said = log.read_text()
+    assert f"--unit=upgrade-tui-{spec.name}@h.service" in said
+    assert "--collect" in said
+    assert "KillMode=process" in said
+    assert "$x" not in said
+
+
+async def test_a_unit_that_systemd_stops_is_ended_politely(place: Place) -> None:
+    spec = place.spec("trap 'echo asked; exit 8' TERM; echo here; sleep 1000 & wait")
+    async with place.running(spec) as (task, heard):
+        stat = Path(f"/proc/{runner(place, spec)}/stat").read_text().rpartition(")")[2].split()
+        os.kill(int(stat[1]), signal.SIGTERM)  # the unit's main process
+        assert (await task).exit == 8
+        assert b"asked" in heard.output
+
+
+async def test_what_ignores_being_asked_is_killed(place: Place) -> None:
+    ended, heard = await place.run("trap '' TERM; echo started; while :; do sleep 1000; done", timeout=0.3)
+    assert (ended.exit, ended.timed_out) == (137, True)
+    assert "was killed" in ended.reason
+    assert bytes(heard.output) == b"started\n"
+    await until(lambda: not place.processes())
