@@ -17,7 +17,7 @@ import pytest
 
 from upgrade_tui.conductor.windows import WindowInfo
 from upgrade_tui.demo.site import SHAKY_HOST, USER
-from upgrade_tui.demo.start import Hosts, claim
+from upgrade_tui.demo.start import Hosts, claim, cut_off, demos_directory
 from upgrade_tui.plan.model import Plan
 from upgrade_tui.plan.reader import parse_plan
 
@@ -179,6 +179,31 @@ def test_every_demo_gets_a_name_of_its_own(plan: Plan, tmp_path: Path, monkeypat
     opened = WindowInfo(tmp_path, running=True, state=initial(plan))  # a window called demo
     assert [claim([]).name, claim([]).name] == ["demo", "demo-2"]
     assert [claim([opened]).name, claim([]).name] == ["demo-3", "demo-4"]
+
+
+def test_only_windows_whose_hosts_and_conductor_are_gone_count_as_cut_off(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from msgspec.structs import replace
+
+    from upgrade_tui.window.state import initial
+
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    gone, living_there = demos_directory() / "demo", demos_directory() / "demo-2"
+    (living_there / "hosts").mkdir(parents=True)
+
+    def window(origin: Path, running: bool = False, phase: str = "open") -> WindowInfo:
+        state = replace(initial(plan), origin=str(origin), phase=phase)
+        return WindowInfo(tmp_path, running=running, state=state)
+
+    left = window(gone)
+    others = [
+        window(gone, running=True),
+        window(gone, phase="closed"),
+        window(living_there),
+        window(Path("/srv/plans")),
+    ]
+    assert cut_off([left, *others]) == [left]
 
 
 def test_kept_hosts_free_their_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

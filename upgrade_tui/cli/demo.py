@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 import sys
@@ -37,14 +36,12 @@ def demo(auto: bool, speed: float, ascii_only: bool, plain: bool, keep: bool) ->
     terminal, `upgrade-tui attach`, `status`, `tick STEP` and all the others work on it. Leaving the dashboard ends the
     demo: its window is closed as abandoned, unless you have closed it yourself, and its hosts are gone.
     """
-    from upgrade_tui.cli.run import launch
-
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     hosts = _hosts(1 / speed, keep)
     window: Path | None = None
     code = 0
     try:
-        window = _launched(hosts, launch)
+        window = _launched(hosts)
         code = _shown(window, auto, 1 / speed, ascii_only, plain)
     except KeyboardInterrupt:
         code = 130
@@ -56,14 +53,13 @@ def demo(auto: bool, speed: float, ascii_only: bool, plain: bool, keep: bool) ->
 def _hosts(pace: float, keep: bool) -> Hosts:
     """The hosts, up. Ends the command where that fails."""
     from upgrade_tui.conductor.windows import all_windows
-    from upgrade_tui.demo.leave import leave
     from upgrade_tui.demo.start import CannotStart, Hosts, claim, cut_off, remove_leftovers
 
     try:
         remove_leftovers()
         for window in cut_off(all_windows()):
             click.echo(f"{window.name}: an earlier demo that was cut off; closing it", err=True)
-            asyncio.run(leave(window.directory, "the demo was cut off"))
+            _close(window.directory, "the demo was cut off")
         hosts = Hosts(claim(all_windows()), pace=pace, keep=keep)
     except OSError as error:
         fail(f"cannot make the demo's directory: {error}", Exit.CANNOT_WRITE, "is the disk full or read-only?")
@@ -78,9 +74,11 @@ def _hosts(pace: float, keep: bool) -> Hosts:
     return hosts
 
 
-def _launched(hosts: Hosts, launch: object) -> Path:
-    assert callable(launch)
-    directory: Path = launch(hosts.plan)
+def _launched(hosts: Hosts) -> Path:
+    """The window of their plan, started as ``run`` starts any."""
+    from upgrade_tui.cli.run import launch
+
+    directory = launch(hosts.plan)
     hosts.opened(directory)
     click.echo(f"The window is {directory.name}. From another terminal: upgrade-tui attach {directory.name}", err=True)
     return directory
@@ -116,7 +114,6 @@ def _play(window: Path, pace: float, lines: bool) -> None:
 def _left(hosts: Hosts, window: Path | None) -> str:
     """End the demo, write the report; the window's outcome."""
     from upgrade_tui.conductor.windows import look
-    from upgrade_tui.demo.leave import leave
 
     click.echo("Ending the demo: closing its window, stopping its hosts …", err=True)
     hosts.leave()
@@ -124,13 +121,23 @@ def _left(hosts: Hosts, window: Path | None) -> str:
         click.echo(f"hosts:  {hosts.kept}")
     if window is None:
         return ""
-    with contextlib.suppress(OSError):
-        asyncio.run(leave(window, "the demo was left"))  # nothing to do, unless its hosts died before
+    _close(window, "the demo was left")  # nothing to do, unless its hosts died before
     info = look(window)
     outcome = info.state.outcome if info.state is not None else ""
     click.echo(f"window: {window.name}, {outcome or 'not closed'}")
     _report(window)
     return outcome
+
+
+def _close(window: Path, reason: str) -> None:
+    from upgrade_tui.conductor.launch import CannotStart
+    from upgrade_tui.demo.leave import leave
+    from upgrade_tui.journal import JournalError
+
+    try:
+        asyncio.run(leave(window, reason))
+    except (CannotStart, JournalError, OSError) as error:
+        click.echo(f"upgrade-tui: {window.name} could not be closed: {error}", err=True)
 
 
 def _report(window: Path) -> None:
