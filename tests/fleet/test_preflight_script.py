@@ -8,6 +8,8 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.support import require
 from upgrade_tui.fleet.preflight import FAILED, NOT_FOUND_OUT, command_of, describe, script
@@ -174,6 +176,53 @@ def test_the_examples_checks_are_sound_shell_and_can_be_described(shell: tuple[s
         assert (done.returncode, done.stderr) == (0, ""), step.id
 
 
+texts = st.sampled_from(
+    [
+        "5GiB",
+        "0.5 TB",
+        "10%",
+        "0%",
+        "1d",
+        "100ms",
+        "/var",
+        "/",
+        "db:5432",
+        "[::1]:22",
+        "nginx",
+        "1.28",
+        "a.service",
+        "",
+        "x y",
+        "%",
+    ]
+)
+tables = st.dictionaries(
+    st.sampled_from([*KINDS, "version", "min", "max_age", "sha256"]), texts, min_size=1, max_size=4
+)
+
+
+@given(tables, st.booleans())
+@settings(max_examples=300, deadline=None)
+def test_whatever_the_reader_accepts_has_a_script_and_words(table: dict[str, str], reboot: bool) -> None:
+    pairs = [f'{key} = "{value}"' for key, value in table.items() if key != "no_reboot_pending"]
+    pairs += ["no_reboot_pending = true"] * reboot
+    plan, _ = check_plan(_PLAN + f"checks = [{{ {', '.join(pairs)} }}]\n", "p.toml")
+    if plan is not None:
+        step = plan.steps[0]
+        assert "check_" in command_of(step, "a")
+        assert len(describe(step.checks[0])) > 5
+
+
+_PLAN = """
+[window]
+id = "w"
+title = "W"
+start = "now"
+duration = "1h"
+[[steps]]
+id = "a"
+title = "A"
+"""
 DOCS = (Path(__file__).parents[2] / "docs" / "preflight.md").read_text(encoding="utf-8")
 
 

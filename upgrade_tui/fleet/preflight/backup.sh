@@ -18,7 +18,9 @@ check_backup() (
     checksum "$1" "$6"
     found="$found, checksum verified"
   fi
-  ok "$what: $found${2:+, wanted at least $3}${4:+, wanted at most $5 old}"
+  wants=${2:+at least $3}
+  [ -z "$4" ] || wants="$wants${wants:+ and }at most $5 old"
+  ok "$what: $found${wants:+, wanted $wants}"
 )
 
 # FILE: ends the check if it is not a file, or cannot be seen

@@ -1,6 +1,6 @@
-kit_clock=$(date +%s.%N 2>/dev/null)
+kit_clock=$(date +%s.%N 2>/dev/null) kit_clock_note=
 case $kit_clock in
-  '' | *[!0-9.]* | *.) kit_clock=$(date +%s) ;; # a date without fractions
+  '' | *[!0-9.]* | *.) kit_clock=$(date +%s).500 kit_clock_note=', to half a second' ;; # a date without fractions
 esac
 
 # MILLISECONDS WORDS: this clock at most so far from the conductor's, which it gave as $UPGRADE_NOW
@@ -21,8 +21,8 @@ check_clock() (
   else
     words=$(age_words $((apart / 1000)))
   fi
-  [ "$apart" -le "$1" ] && ok "clock: $words $side, wanted at most $2"
-  fail "clock: $words $side$note, wanted at most $2"
+  [ "$apart" -le "$1" ] && ok "clock: $words $side$kit_clock_note, wanted at most $2"
+  fail "clock: $words $side$kit_clock_note$note, wanted at most $2"
 )
 
 # epoch seconds with or without a fraction; nothing where they are not

@@ -13,7 +13,7 @@ check_free() (
     if is_number "$2" && is_number "$3" && is_number "$4" && is_number "${5%\%}"; then break; fi
     shift
   done
-  [ $# -ge 6 ] || dunno "$what: this is no file system with a size"
+  [ $# -ge 6 ] && [ $(($3 + $4)) -gt 0 ] || dunno "$what: this is no file system with a size"
   used=$3 free=$4
   shift 5
   where=
@@ -23,7 +23,6 @@ check_free() (
     [ $((free * 1024)) -ge "$bytes" ] && ok "$what: $found, wanted at least $words"
   else
     all=$((used + free))
-    [ "$all" -gt 0 ] || dunno "$what: this is no file system with a size"
     found="$((free * 100 / all)) %, $found"
     [ $((free * 10000)) -ge $((share * all)) ] && ok "$what: $found, wanted at least $words"
   fi
