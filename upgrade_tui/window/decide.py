@@ -155,6 +155,8 @@ def _still_at_it(step: StepState) -> Refusal | None:
 
 def _tick(state: WindowState, c: cmd.Tick, actor: Actor, now: float) -> Decision:
     step, what = state.steps[c.step], _spec(state, c.step).what
+    if step.state == "rolling back" and _by_hand(_spec(state, c.step)):
+        return _not_theirs(state, c.step, actor) or _undone_by_hand(step, now)
     if what != "manual":
         verb = {"command": "start it", "gate": "vote go or no-go on it", "bake": "it ends by itself"}[what]
         return Refusal(f'"{c.step}" is a {what} step, not a manual one', verb)
@@ -162,8 +164,6 @@ def _tick(state: WindowState, c: cmd.Tick, actor: Actor, now: float) -> Decision
         return Refusal(
             f'"{c.step}" is already {step.state}', f"by {step.by}; untick it with a reason to take that back"
         )
-    if step.state == "rolling back":
-        return _not_theirs(state, c.step, actor) or _undone_by_hand(step, now)
     if _spec(state, c.step).evidence and not c.evidence.strip():
         return Refusal(f'"{c.step}" asks what you saw', "say it: --evidence TEXT")
     refusal = _locked(state, step) or _not_theirs(state, c.step, actor) or _not_ready(state, c.step)
@@ -173,10 +173,19 @@ def _tick(state: WindowState, c: cmd.Tick, actor: Actor, now: float) -> Decision
     return _dangerous(state, c, actor, now) or (ticked,)
 
 
+def _by_hand(spec: Step) -> bool:
+    """A person undoes it: also where a command did it."""
+    return spec.rollback is None or spec.rollback.run is None
+
+
 def _undone_by_hand(step: StepState, now: float) -> Decision:
-    """The tick of a manual rollback."""
+    """The tick of a manual rollback: it holds for every host that was to be undone."""
     seconds = max(0.0, now - step.undo_started) if step.undo_started is not None else 0.0
-    return (ev.RollbackFinished(step=step.id, outcome="done", seconds=round(seconds, 1), batches=1),)
+    hosts = [h for batch in step.undo_batches for h in batch if h in step.tasks]
+    settled = [ev.TaskSettled(step=step.id, host=h, outcome="done", reason="undone by hand", undo=True) for h in hosts]
+    batches = max(1, len(step.undo_batches))
+    ended = ev.RollbackFinished(step=step.id, outcome="done", seconds=round(seconds, 1), batches=batches)
+    return (*settled, ended)
 
 
 def _untick(state: WindowState, c: cmd.Untick, actor: Actor, now: float) -> Decision:
