@@ -116,29 +116,31 @@ class Hosts:
             self.jobs[host, spec.name] = await self._run(host, spec.command, on_output)
         return self.jobs[host, spec.name]
 
-    async def end_job(self, host: str, name: str) -> bool:
+    async def end_job(self, host: str, name: str, *, directory: str = "") -> bool:
         self.ended.append((host, name))
         return True
 
-    async def arm(self, host: str, name: str, command: str, seconds: float) -> str | None:
+    async def arm(
+        self, host: str, name: str, command: str, seconds: float, *, spec: JobSpec | None = None
+    ) -> str | None:
         if self.cannot_arm is None:
             self.guards[host, name] = DeadMan(state="armed", remaining=seconds)
             self.ran.append((host, f"arm {command}"))
         return self.cannot_arm
 
-    async def confirm(self, host: str, name: str) -> DeadMan:
+    async def confirm(self, host: str, name: str, *, directory: str = "") -> DeadMan:
         if self.guards[host, name].state == "armed":
             self.guards[host, name] = DeadMan(state="confirmed")
         return self.guards[host, name]
 
-    async def extend(self, host: str, name: str, seconds: float) -> DeadMan:
+    async def extend(self, host: str, name: str, seconds: float, *, directory: str = "") -> DeadMan:
         if self.guards[host, name].state == "armed":
             self.guards[host, name] = (
                 DeadMan(state="fired", exit=0) if seconds <= 1 else DeadMan(state="armed", remaining=seconds)
             )
         return self.guards[host, name]
 
-    async def armed(self, host: str, name: str) -> DeadMan:
+    async def armed(self, host: str, name: str, *, directory: str = "") -> DeadMan:
         return self.guards[host, name]
 
 

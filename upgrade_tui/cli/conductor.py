@@ -34,7 +34,7 @@ def conductor(directory: Path, ready_fd: int, origin: Path | None) -> None:
         assert task is not None
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, lambda *_: None)  # not SIG_IGN, which local commands would inherit
         async with asyncio.TaskGroup() as group:
             telling = group.create_task(_tell(ready, ready_fd))
             await window.run(ready)

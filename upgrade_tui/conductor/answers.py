@@ -67,9 +67,11 @@ class Answers:
         if step is None or request.host not in step.tasks:
             return p.Failed(id=request.id, error=f'"{request.step}" does not run on "{request.host}"')
         task = step.tasks[request.host]
-        attempt = request.attempt or task.attempt
-        running = task.state == "running" and attempt == task.attempt
-        path = self._c.directory / OUTPUT / output_file(request.step, request.host, attempt)
+        undo = task.undo > 0 and not request.attempt
+        attempt = task.undo if undo else request.attempt or task.attempt
+        running = task.state in ("running", "rolling back") and attempt in (task.attempt, task.undo)
+        name = output_file(request.step, request.host, attempt, "undo" if undo else "out")
+        path = self._c.directory / OUTPUT / name
         limit = max(0, min(request.limit, MOST_BYTES))
         try:
             data, size = await asyncio.to_thread(_piece, path, max(0, request.offset), limit)

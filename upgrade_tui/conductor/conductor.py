@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import socket
@@ -19,9 +20,12 @@ from upgrade_tui.conductor.answers import Answers, Sources
 from upgrade_tui.conductor.book import Book
 from upgrade_tui.conductor.facts import Facts
 from upgrade_tui.conductor.paths import OUTPUT, PLAN, TELEMETRY
-from upgrade_tui.conductor.runner import Runner
+from upgrade_tui.conductor.running.deadman import Deadman
+from upgrade_tui.conductor.running.desk import Desk
+from upgrade_tui.conductor.running.rollback import Rollbacks
+from upgrade_tui.conductor.running.steps import Steps
+from upgrade_tui.conductor.running.tasks import Tasks
 from upgrade_tui.conductor.server import CHUNK, Server
-from upgrade_tui.conductor.takeover import left_behind
 from upgrade_tui.conductor.telemetry_store import TelemetryStore
 from upgrade_tui.conductor.time import WindowClock
 from upgrade_tui.conductor.wire import Peer
@@ -29,6 +33,7 @@ from upgrade_tui.fleet.fleet import Fleet
 from upgrade_tui.fleet.limits import Limits
 from upgrade_tui.journal.reader import read
 from upgrade_tui.plan.estimate import window_end, window_start
+from upgrade_tui.plan.model import LOCAL
 from upgrade_tui.plan.reader import parse_plan
 from upgrade_tui.window import clock
 from upgrade_tui.window import events as ev
@@ -37,6 +42,7 @@ from upgrade_tui.window.state import role_of
 from upgrade_tui.window.telemetry import Frame, HostDetail
 
 FRAME_AT = 0.35  # seconds after the wall second: samplers fire on it, their lines are in by then
+CLEAN_LIMIT = 10.0  # seconds for taking job directories off the hosts at the end
 LINGER = 1.0  # seconds for clients to read that the window was closed
 
 
@@ -76,7 +82,7 @@ class Conductor:
             await self.book.write([self._opening()], self._opener)
         elif self.book.state.phase != "closed":
             started = ev.ConductorStarted(pid=os.getpid(), host=socket.gethostname(), version=__version__)
-            await self.book.write([started, *left_behind(self.book.state)])
+            await self.book.write([started])
 
     def _opening(self) -> ev.WindowOpened:
         now = self.clock.now()
@@ -104,10 +110,13 @@ class Conductor:
             self.plan, execute=self._probe_command, on_verdict=self.facts.verdict, on_result=self.facts.result,
             initial={name: canary.verdict for name, canary in state.canaries.items()},
         )  # fmt: skip
-        self.runner = Runner(
+        desk = Desk(
             state=lambda: self.book.state, record=self._record, changed=self.book.changed, lock=self.book.lock,
-            hosts=self.fleet, output=self.directory / OUTPUT, mono=time.monotonic,
+            hosts=self.fleet, output=self.directory / OUTPUT, mono=time.monotonic, now=self.clock.now,
         )  # fmt: skip
+        self.tasks = Tasks(desk)
+        self.deadman = Deadman(desk, self.fleet)
+        self.steps, self.rollbacks = Steps(desk, self.tasks, self.deadman), Rollbacks(desk, self.tasks)
         self.server = Server(self.directory, self, lambda error: print(error, file=sys.stderr, flush=True))  # noqa: T201
         sources = Sources(self.directory, self.plan, self.book, self.store, self.fleet, self.canaries, self.clock.now)
         self.answers = Answers(sources)
@@ -125,32 +134,42 @@ class Conductor:
                     for name, job in {
                         "server": self.server.run(self._clients_so_far()), "fleet": self.fleet.run(),
                         "canaries": self.canaries.run(), "facts": self._write_facts(), "seconds": self._seconds(),
-                        "advance": self._advancer(), "log": self.book.keep_writable(),
+                        "advance": self._advancer(), "log": self.book.keep_writable(), "dead-man": self.deadman.watch(),
                     }.items()
                 ]  # fmt: skip
-                self._resume_steps()
+                self._resume()
                 self._advance.set()
                 await self.server.listening.wait()
                 ready.set()
                 await self._closing.wait()
                 await asyncio.sleep(LINGER)
+                await self._clean()
                 for task in owned:
                     task.cancel()
         finally:
             await self.store.close()
             await self.book.close()
 
+    async def _clean(self) -> None:
+        """Take the window's job directories off the hosts that can be reached; a host that hangs is left alone."""
+        up = [name for name, frame in self.fleet.frames(time.monotonic()).items() if frame.link == "up"]
+        window, job_dir = self.directory.name, self.plan.ssh.job_dir
+        jobs = [self.fleet.clean_jobs(host, window, directory=job_dir) for host in dict.fromkeys((*up, LOCAL))]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLEAN_LIMIT):
+                await asyncio.gather(*jobs, return_exceptions=True)
+
     def _clients_so_far(self) -> int:
         """Client numbers are not used twice in a log: a takeover counts on far enough away."""
         return 1_000_000 * self.book.state.takeovers
 
-    def _resume_steps(self) -> None:
+    def _resume(self) -> None:
+        """Go on with what an earlier conductor had begun: its jobs go on on their hosts, and are found there."""
         for step in self.book.state.steps.values():
             if step.state == "running":
-                self._start(step.id)
-
-    def _start(self, step_id: str) -> None:
-        self._group.create_task(self.runner.run(step_id), name=f"step {step_id}")
+                self._group.create_task(self.steps.run(step.id, resume=True), name=f"step {step.id}")
+        if self.book.state.rolling_back:
+            self._group.create_task(self.rollbacks.run(), name="rollback")
 
     # -- events ---------------------------------------------------------------------------------------------------
 
@@ -161,7 +180,11 @@ class Conductor:
         self.server.happened(records)
         for record in records:
             if isinstance(record.event, ev.StepIntent):
-                self._start(record.event.step)
+                self._group.create_task(self.steps.run(record.event.step), name=f"step {record.event.step}")
+            elif isinstance(record.event, ev.RollbackRequested):
+                self._group.create_task(self.rollbacks.run(), name="rollback")
+            elif isinstance(record.event, ev.WindowAborted):
+                self._group.create_task(self.tasks.end_all(), name="abort")
             elif isinstance(record.event, ev.WindowClosed):
                 self._closing.set()
         self._advance.set()
@@ -228,7 +251,7 @@ class Conductor:
         self.trouble("log", f"the log cannot be written: {self.book.fenced}" if self.book.fenced else "")
         mono = time.monotonic()
         frame = Frame(
-            ts=now, hosts=self.fleet.frames(mono), canaries=self.canaries.frames(mono), tasks=self.runner.frames(),
+            ts=now, hosts=self.fleet.frames(mono), canaries=self.canaries.frames(mono), tasks=self.tasks.frames(),
             details=details, trouble=tuple(self._troubles.values()),
         )  # fmt: skip
         return p.encode(p.Telemetry(frame=frame)) + b"\n"

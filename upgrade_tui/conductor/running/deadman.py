@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from upgrade_tui.conductor.running.desk import Desk
-from upgrade_tui.conductor.running.tasks import Work, job_name
-from upgrade_tui.fleet.jobs import DeadMan
+from upgrade_tui.conductor.running.secret import NoSecret, secrets_of
+from upgrade_tui.conductor.running.tasks import Work, job_name, job_spec
+from upgrade_tui.fleet.jobs import DeadMan, JobSpec
 from upgrade_tui.foreign import one_line
 from upgrade_tui.plan.model import Step
 from upgrade_tui.window import events as ev
@@ -19,13 +22,15 @@ LOOK = 5.0  # seconds between two looks at an armed host
 class Guards(Protocol):
     """What is needed of the fleet. Errors come as one line."""
 
-    async def arm(self, host: str, name: str, command: str, seconds: float) -> str | None: ...
+    async def arm(
+        self, host: str, name: str, command: str, seconds: float, *, spec: JobSpec | None = None
+    ) -> str | None: ...
 
-    async def confirm(self, host: str, name: str) -> DeadMan: ...
+    async def confirm(self, host: str, name: str, *, directory: str = "") -> DeadMan: ...
 
-    async def extend(self, host: str, name: str, seconds: float) -> DeadMan: ...
+    async def extend(self, host: str, name: str, seconds: float, *, directory: str = "") -> DeadMan: ...
 
-    async def armed(self, host: str, name: str) -> DeadMan: ...
+    async def armed(self, host: str, name: str, *, directory: str = "") -> DeadMan: ...
 
 
 class Deadman:
@@ -39,9 +44,7 @@ class Deadman:
         within, rollback = work.spec.confirm_within, work.spec.rollback
         if within is None or rollback is None or rollback.run is None:
             return True
-        error = await self._guards.arm(
-            work.place, self._name(work.spec, work.host, work.attempt), rollback.run, float(within)
-        )
+        error = await self._armed_there(work, rollback.run, float(within))
         if error is not None:
             reason = one_line(f"its own rollback could not be armed, so nothing was changed: {error}", 300)
             unreachable = ev.TaskUnreachable(step=work.spec.id, host=work.host, attempt=work.attempt, reason=reason)
@@ -50,6 +53,16 @@ class Deadman:
         armed = ev.DeadmanArmed(step=work.spec.id, host=work.host, attempt=work.attempt, seconds=float(within))
         await self._desk.record(armed)
         return True
+
+    async def _armed_there(self, work: Work, command: str, seconds: float) -> str | None:
+        """Tell the host; why it did not work, or None."""
+        try:
+            secrets = await secrets_of(work.spec)
+        except NoSecret as error:
+            return str(error)
+        name = self._name(work.spec, work.host, work.attempt)
+        spec = job_spec(self._desk, replace(work, undo=True), secrets)
+        return await self._guards.arm(work.place, name, command, seconds, spec=spec)
 
     def _name(self, spec: Step, host: str, attempt: int) -> str:
         return job_name(self._desk.state().window, spec, host, f"deadman{attempt}")
@@ -95,13 +108,13 @@ class Deadman:
     async def _tend(self, spec: Step, host: str, armed: Armed) -> None:
         place, name = spec.run_on or host, self._name(spec, host, armed.attempt)
         if armed.asked == "confirm":
-            found = await self._guards.confirm(place, name)
+            found = await self._guards.confirm(place, name, directory=self._desk.job_dir)
         elif armed.asked == "extend":
-            found = await self._guards.extend(place, name, armed.asked_seconds)
+            found = await self._guards.extend(place, name, armed.asked_seconds, directory=self._desk.job_dir)
         elif armed.asked == "cancel":
-            found = await self._guards.extend(place, name, 1.0)
+            found = await self._guards.extend(place, name, 1.0, directory=self._desk.job_dir)
         else:
-            found = await self._guards.armed(place, name)
+            found = await self._guards.armed(place, name, directory=self._desk.job_dir)
         event = self._event(spec.id, host, armed, found)
         if event is not None and self._is_armed(spec, host):
             await self._desk.record(event)

@@ -33,7 +33,7 @@ class Hosts(Protocol):
         resume: bool = False,
     ) -> Ended: ...
 
-    async def end_job(self, host: str, name: str) -> bool: ...
+    async def end_job(self, host: str, name: str, *, directory: str = "") -> bool: ...
 
 
 class Desk(Struct):
@@ -47,6 +47,11 @@ class Desk(Struct):
     output: Path  # directory for what tasks print
     mono: Callable[[], float]
     now: Callable[[], float]
+
+    @property
+    def job_dir(self) -> str:
+        """Where the plan wants jobs to keep their output on the hosts; empty: where it works."""
+        return self.state().plan.ssh.job_dir
 
     def step(self, step_id: str) -> StepState:
         """The step as it stands."""

@@ -71,6 +71,22 @@ def job_name(window: str, spec: Step, host: str, what: str) -> str:
     return f"{name[: LONGEST_NAME - 14]}..{digest}"
 
 
+def job_spec(desk: Desk, work: Work, secrets: Mapping[str, str]) -> JobSpec:
+    """What the host is given."""
+    state = desk.state()
+    there = state.plan.hosts.get(work.place)
+    env = {
+        "UPGRADE_WINDOW": state.window, "UPGRADE_STEP": work.spec.id, "UPGRADE_HOST": work.host,
+        "UPGRADE_ATTEMPT": str(work.attempt), "UPGRADE_BATCH": str(work.batch), "UPGRADE_NOW": f"{desk.now():.3f}",
+    }  # fmt: skip
+    if there is not None and there.proc_root != "/proc":
+        env["UPGRADE_PROC"] = there.proc_root
+    return JobSpec(
+        name=work.job_name(state.window), command=work.command, timeout=work.timeout, directory=desk.job_dir,
+        env=env, secrets=dict(secrets),
+    )  # fmt: skip
+
+
 class Live(Struct):
     """A running task and its output so far."""
 
@@ -96,8 +112,9 @@ class Tasks:
 
     async def end_all(self) -> None:
         """End the running jobs on their hosts, politely, then firmly. Their ends arrive as those of any job."""
-        window = self._desk.state().window
-        jobs = [self._desk.hosts.end_job(t.work.place, t.work.job_name(window)) for t in list(self.live.values())]
+        window, directory = self._desk.state().window, self._desk.job_dir
+        works = [live.work for live in self.live.values()]
+        jobs = [self._desk.hosts.end_job(w.place, w.job_name(window), directory=directory) for w in works]
         await asyncio.gather(*jobs)
 
     async def check_before(self, work: Work) -> bool:
@@ -163,7 +180,7 @@ class Tasks:
             told.put_nowait(event)
 
         redactor = Redactor(secrets, took)
-        spec = self._job(work, secrets)
+        spec = job_spec(self._desk, work, secrets)
         job = asyncio.ensure_future(
             self._desk.hosts.job(work.place, spec, on_output=redactor.feed, on_lost=lost, on_found=found, resume=resume)
         )
@@ -186,16 +203,7 @@ class Tasks:
             await self._desk.changed()
 
     def _job(self, work: Work, secrets: Mapping[str, str]) -> JobSpec:
-        window = self._desk.state().window
-        return JobSpec(
-            name=work.job_name(window), command=work.command, timeout=work.timeout, secrets=dict(secrets),
-            directory=self._desk.state().plan.ssh.job_dir,
-            env={
-                "UPGRADE_WINDOW": window, "UPGRADE_STEP": work.spec.id, "UPGRADE_HOST": work.host,
-                "UPGRADE_ATTEMPT": str(work.attempt), "UPGRADE_BATCH": str(work.batch),
-                "UPGRADE_NOW": f"{self._desk.now():.3f}",
-            },
-        )  # fmt: skip
+        return job_spec(self._desk, work, secrets)
 
     async def _tell(self, work: Work, ended: Ended, file: OutputFile, name: str, digest: str) -> None:
         if not ended.sent:
