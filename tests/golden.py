@@ -4,6 +4,8 @@ Everything in it is made the honest way: what people do goes through ``decide``,
 raised by the clock. Nothing is random and no clock is read: the same moment always gives the same records and frame.
 
     rollout           on time, the API's second batch under way, a host lost, a memory limit crossed
+    armed             the same night, later: both balancers switched; they undo it in 6 min if nobody confirms
+    rollback          in the trouble below, mei takes the API back instead: one host is back, one under way, one failed
     trouble ... closed  the base backup took 84 minutes more: a tight night that is finished going forward
 """
 
@@ -16,7 +18,7 @@ from functools import cached_property, lru_cache
 from typing import Literal, get_args
 
 from tests import golden_frame, golden_plan
-from upgrade_tui.plan.model import Plan
+from upgrade_tui.plan.model import Plan, Step
 from upgrade_tui.plan.reader import parse_plan
 from upgrade_tui.window import clock
 from upgrade_tui.window import commands as cmd
@@ -28,7 +30,7 @@ from upgrade_tui.window.gates import open_gate
 from upgrade_tui.window.state import WindowState, initial, role_of
 from upgrade_tui.window.telemetry import Frame, HostDetail, Link
 
-Moment = Literal["opened", "preflight", "rollout", "trouble", "late", "closed"]
+Moment = Literal["opened", "preflight", "rollout", "armed", "trouble", "rollback", "late", "closed"]
 MOMENTS: tuple[Moment, ...] = get_args(Moment)
 
 EVENING = datetime.fromisoformat("2026-11-21T00:00:00+08:00")
@@ -68,7 +70,7 @@ def golden(moment: str = "rollout", hosts: int = 12, *, hostile: bool = False) -
 
 @lru_cache(maxsize=32)
 def _told(moment: str, hosts: int, hostile: bool) -> tuple[str, Plan, tuple[ev.Record, ...], Frame, float]:
-    text = golden_plan.plan_text(hosts, hostile=hostile)
+    text = golden_plan.plan_text(hosts, hostile=hostile, dead_man=moment == "armed")
     plan = parse_plan(text, "plan.toml")
     story = Story(plan, moment, hostile)
     story.tell()
@@ -90,7 +92,7 @@ class Story:
         self.now = 0.0
         self._moment = moment
         self._hostile = hostile
-        self._slow = moment in ("trouble", "late", "closed")
+        self._slow = moment in ("trouble", "rollback", "late", "closed")
         self._shift = 0.0
         self._client = 0
 
@@ -376,7 +378,11 @@ class Story:
         self.task_ends("api", done, last_line="orders-api 4.2.0 up in 3.4 s")
         self.at("23:30:30", "rollout")
         self.facts("cache2")
+        if self._moment == "armed":
+            self._armed()
         self._trouble()
+        if self._moment == "rollback":
+            self._rollback()
         self._recovery()
 
     def _trouble(self) -> None:
@@ -394,6 +400,62 @@ class Story:
         self.happens(ev.WindowPaused(reason="canary orders health is failing: 503 Service Unavailable"))
         self._note("tom", "api4: half-configured package, no space on /boot", step="api", host="api4", mark="bad")
         self.at("23:37:40", "trouble")
+
+    def _armed(self) -> None:
+        """The rest of the fleet goes well; then the step that hosts undo by themselves."""
+        self.at("23:33:10")
+        self.task_ends("api", ["api3", "api4"], last_line="orders-api 4.2.0 up in 3.2 s")
+        self.verdict("checkout latency", "healthy", "200", latency=0.127)
+        self.at("23:38:20")
+        self.task_ends_after("api", 2, "23:42:30")
+        self.step_ends(
+            "api", reason=f"{len(self.state.steps['api'].tasks)} of {len(self.state.steps['api'].tasks)} done"
+        )
+        self.at("23:44:00")
+        self.does("ana", cmd.Start(step="traffic"))
+        attempt = self.state.steps["traffic"].attempt
+        self.happens(ev.BatchStarted(step="traffic", attempt=attempt, batch=0))
+        for host in ("lb1", "lb2"):
+            name = next(h for h in self.plan.targets(self._spec("traffic")) if h.startswith(host))
+            self.happens(ev.DeadmanArmed(step="traffic", host=name, attempt=attempt, seconds=600.0))
+            self.happens(ev.TaskStarted(step="traffic", host=name, attempt=attempt))
+        self.at("23:44:12")
+        self.task_ends("traffic", self.plan.targets(self._spec("traffic")), last_line="weights: new 100, old 0")
+        self.step_ends("traffic", reason="2 of 2 done")
+        self.at("23:48:00", "armed")
+
+    def _rollback(self) -> None:
+        """Back to 4.1: the second batch first, as it was done last."""
+        self.at("23:40:10")
+        self.facts("api3")
+        self.at("23:42:00")
+        self.does("mei", cmd.Rollback(confirm=self.plan.window.id, step="api", reason="4.2 does not fit on /boot"))
+        assert self.state.rollback is not None
+        batches = self.state.rollback.undo[0].batches
+        self.happens(ev.RollbackStarted(step="api", reason=self.state.rollback.reason, batches=batches))
+        for host in batches[0]:
+            self.happens(ev.TaskStarted(step="api", host=host, attempt=1, batch=1, undo=True))
+        self.at("23:43:30")
+        for host in batches[0]:
+            if host not in ("api3", "api4"):
+                self._undo_ends(host, 0, "orders-api 4.1.7 up in 3.0 s")
+        self.at("23:43:50")
+        self._undo_ends("api4", 100, "dpkg: error: dpkg frontend lock is held by process 4711")
+        self.at("23:44:10", "rollback")
+
+    def _undo_ends(self, host: str, exit_code: int, last_line: str) -> None:
+        started = self.state.steps["api"].tasks[host].started
+        assert started is not None
+        self.happens(ev.TaskFinished(
+            step="api", host=host, attempt=1, exit=exit_code, seconds=round(self.now - started, 3), undo=True,
+            output=f"output/api.undo.1.{host}.log", bytes=812, sha256=golden_frame.digest("undo", host, 1),
+            last_line=self._foreign(last_line),
+        ))  # fmt: skip
+
+    def _spec(self, step: str) -> Step:
+        spec = self.plan.step(step)
+        assert spec is not None
+        return spec
 
     def _recovery(self) -> None:
         self.at("23:40:10")

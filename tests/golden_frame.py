@@ -61,7 +61,7 @@ def frame(state: WindowState, now: float, *, hostile: bool = False) -> Frame:
         _task(step.id, task.host, now - task.started, hostile)
         for step in state.steps.values()
         for task in step.tasks.values()
-        if task.state == "running" and task.started is not None
+        if task.state in ("running", "rolling back") and task.started is not None
     )
     return Frame(
         ts=now,

@@ -266,10 +266,30 @@ def kind_of(host: str) -> str:
     return host[: next(i for i, character in enumerate(host) if not character.islower())]
 
 
-def plan_text(hosts: int = 12, *, hostile: bool = False) -> str:
-    """The plan as TOML. ``hostile``: texts that try to act on a screen, made harmless as at any ingress."""
+_BY_HAND = """\
+instructions = "lb1 first, then lb2; watch checkout for a minute in between."
+estimate = "5m"
+rollback = { manual = "shift back to the old weights", estimate = "2m" }
+"""
+_BY_COMMAND = """\
+on = "lb"
+run = "sudo -n /opt/lb/weights new=100"
+check = "/opt/lb/weights | grep -q new=100"
+estimate = "5m"
+confirm_within = "10m"
+rollback = { run = "sudo -n /opt/lb/weights old=100", estimate = "2m" }
+"""
+
+
+def plan_text(hosts: int = 12, *, hostile: bool = False, dead_man: bool = False) -> str:
+    """The plan as TOML. ``hostile``: texts that try to act on a screen, made harmless as at any ingress.
+
+    ``dead_man``: traffic is shifted by a command that the balancers undo by themselves unless it is confirmed.
+    """
     names = host_names(hosts, hostile=hostile)
     text = _HEAD + "".join(_host(i, name, hostile) for i, name in enumerate(names)) + _STEPS
+    if dead_man:
+        text = text.replace(_BY_HAND, _BY_COMMAND)
     if hostile:
         for plain, nasty in _HOSTILE:
             text = text.replace(plain, nasty)

@@ -33,7 +33,12 @@ def test_its_frame_agrees_with_its_log(told: Golden) -> None:
     assert {n: c.verdict for n, c in told.frame.canaries.items()} == {
         n: c.verdict for n, c in told.state.canaries.items()
     }
-    running = {(s.id, t.host) for s in told.state.steps.values() for t in s.tasks.values() if t.state == "running"}
+    running = {
+        (s.id, t.host)
+        for s in told.state.steps.values()
+        for t in s.tasks.values()
+        if t.state in ("running", "rolling back")
+    }
     assert {(t.step, t.host) for t in told.frame.tasks} == running
 
 
@@ -63,6 +68,26 @@ def test_trouble_is_paused_unknown_failed_and_tight() -> None:
     assert (told.state.phase, tasks["api3"].state, tasks["api4"].state) == ("paused", "unknown", "failed")
     assert told.state.canaries["orders health"].verdict == "failing"
     assert clock.read(told.state, told.now).slack_level == "tight"
+
+
+def test_rollback_has_one_back_one_under_way_and_one_failed() -> None:
+    told = golden("rollback")
+    tasks, rollback = told.state.steps["api"].tasks, told.state.rollback
+    assert rollback is not None
+    assert (rollback.active, rollback.scope) == (True, "step api")
+    assert rollback.undo[0].batches == (("api2", "api3", "api4"), ("api1",))
+    assert [tasks[f"api{i}"].state for i in (1, 2, 3, 4)] == ["done", "rolled back", "rolling back", "failed"]
+    assert (told.state.shown("api"), told.state.phase) == ("rolling back", "paused")
+
+
+def test_armed_has_six_minutes_left_on_two_hosts() -> None:
+    told = golden("armed")
+    assert check_plan(told.plan_text, "plan.toml")[1] == ()
+    armed = told.state.steps["traffic"].armed
+    assert {h: (a.state, round((a.until - told.now) / 60, 1)) for h, a in armed.items()} == {
+        "lb1": ("armed", 6.0), "lb2": ("armed", 6.0),
+    }  # fmt: skip
+    assert (told.state.steps["traffic"].state, clock.read(told.state, told.now).level) == ("done", "good")
 
 
 def test_late_is_too_late_to_go_back() -> None:

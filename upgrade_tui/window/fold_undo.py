@@ -66,7 +66,7 @@ def _ended(s: WindowState, r: ev.Record, e: ev.RollbackEnded) -> WindowState:
 
 def _armed(s: WindowState, r: ev.Record, e: ev.DeadmanArmed) -> WindowState:
     step = s.steps.get(e.step)
-    if step is None:
+    if step is None or (e.host not in s.hosts and e.host not in step.tasks):
         return s
     return change_step(
         s, e.step, armed=with_(step.armed, e.host, Armed(until=r.ts + e.seconds, seconds=e.seconds, attempt=e.attempt))
