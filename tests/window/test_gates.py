@@ -1,0 +1,181 @@
+"""Gates: decided on the evidence that is open, by enough different people, in time."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.window.small import MINUTE, Log, plan_of
+from upgrade_tui.plan.model import Plan
+from upgrade_tui.window import commands as cmd
+from upgrade_tui.window import events as ev
+from upgrade_tui.window.gates import open_gate
+
+
+def _open() -> Log:
+    return Log().copied().opens("go")
+
+
+def _gate(more: str) -> Plan:
+    return plan_of(f'[[steps]]\nid = "go"\nkind = "gate"\ntitle = "Go?"\n{more}\n')
+
+
+# -- who ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_gate_is_passed_at_its_quorum_of_different_voters() -> None:
+    log = _open()
+    log.does("tom", log.vote("go"))
+    assert log.step("go").state == "running"
+    log.does("tom", log.vote("go", reason="still"))
+    assert log.step("go").state == "running", "one voter twice is one vote"
+    log.does("mei", log.vote("go"))
+    assert (log.step("go").state, log.step("go").reason) == ("done", "go by mei, tom")
+    assert "the vote is over" in log.refuses("tom", log.vote("go", go=False, reason="wait"))
+
+
+def test_only_those_named_vote_only_on_gates_and_only_when_it_is_time() -> None:
+    log = Log()
+    assert "waits for copy" in log.refuses("mei", log.vote("go"))
+    assert "not a gate" in log.refuses("mei", log.vote("prep"))
+    log.copied()
+    assert '"go" is not open; ask for a decision' in log.refuses("mei", log.vote("go"))
+    log.opens("go")
+    assert "ana has no vote on this gate; it is decided by mei, tom" in log.refuses("ana", log.vote("go"))
+
+
+def test_without_by_leads_and_engineers_decide_and_observers_do_not() -> None:
+    log = Log(_gate("approvals = 2")).opens("go")
+    assert "observer" in log.refuses("eve", log.vote("go"))
+    log.does("ana", log.vote("go")).does("tom", log.vote("go"))
+    assert log.step("go").reason == "go by ana, tom"
+
+
+def test_nobody_approves_their_own_request_where_others_can() -> None:
+    log = Log(_gate("approvals = 1")).does("ana", cmd.Start(step="go"))
+    assert "nobody approves their own request" in log.refuses("ana", log.vote("go"))
+    assert log.does("tom", log.vote("go")).step("go").state == "done"
+
+
+@pytest.mark.parametrize("gate", ['by = ["ana"]', 'by = ["mei", "ana"]\napprovals = 2'])
+def test_who_asked_may_approve_where_the_others_are_not_enough(gate: str) -> None:
+    log = Log(_gate(gate)).does("ana", cmd.Start(step="go"))
+    log.does("ana", log.vote("go"))
+    if log.step("go").state == "running":
+        log.does("mei", log.vote("go"))
+    assert log.step("go").state == "done"
+
+
+def test_who_asked_may_still_say_no() -> None:
+    log = Log(_gate("approvals = 1")).does("ana", cmd.Start(step="go"))
+    assert log.does("ana", log.vote("go", go=False, reason="too hot")).step("go").state == "failed"
+
+
+def test_a_gate_the_conductor_opened_was_asked_for_by_nobody() -> None:
+    log = Log(_gate("approvals = 1")).opens("go")
+    assert log.does("ana", log.vote("go")).step("go").reason == "go by ana"
+
+
+# -- on what ------------------------------------------------------------------------------------------------------
+
+
+def test_the_evidence_says_what_is_next_how_canaries_are_and_what_the_clock_will_read() -> None:
+    log = Log().copied()
+    log.happens(
+        ev.CanaryVerdict(canary="health", verdict="degraded", before="healthy"),
+        ev.LimitCrossed(host="b", metric="disk", what="/var", value=91.2, limit=85),
+    )
+    gate = log.opens("go").step("go").gate
+    assert gate is not None
+    assert gate.next == ("soak",)
+    assert gate.canaries == {"health": "degraded", "port": "no data"}
+    assert gate.alerts == ("b disk /var 91 %, limit 85 %",)
+    assert gate.slack == log.reading().slack
+    assert gate.slack_after == (gate.slack or 0) - 10 * MINUTE, "ten minutes of soaking"
+    assert gate.until is None
+
+
+def test_the_slack_after_an_irreversible_step_is_not_a_number() -> None:
+    log = Log(_gate('[[steps]]\nid = "cut"\ntitle = "Cut"\nirreversible = true')).opens("go")
+    gate = log.step("go").gate
+    assert gate is not None
+    assert (gate.next, gate.slack_after) == (("cut",), None)
+
+
+def test_a_go_counts_only_for_the_evidence_that_is_open_now() -> None:
+    log = _open()
+    seen = log.vote("go")
+    log.does("tom", log.vote("go", go=False, reason="lag")).opens("go")
+    assert "other evidence" in log.refuses("mei", seen)
+    assert "other evidence" in log.refuses("mei", cmd.Vote(step="go", go=True))
+    log.does("mei", log.vote("go"))
+
+
+def test_evidence_is_another_one_in_another_plan_attempt_or_place_in_the_log() -> None:
+    log = Log().copied()
+    seen = {open_gate(log.state, "go", log.now)[1].digest}
+    assert open_gate(log.state, "go", log.now)[1].digest in seen, "the same evidence has the same digest"
+    log.happens(ev.NoteAdded(text="lag is back"))
+    seen.add(open_gate(log.state, "go", log.now)[1].digest)
+    log.opens("go").finishes("go", "failed")
+    seen.add(open_gate(log.state, "go", log.now)[1].digest)
+    assert len(seen) == 3
+
+
+def test_a_gate_that_is_asked_again_counts_from_nothing() -> None:
+    log = _open()
+    log.does("mei", log.vote("go"))
+    assert "needs a reason" in log.refuses("tom", log.vote("go", go=False))
+    log.does("tom", log.vote("go", go=False, reason="lag"))
+    assert (log.step("go").state, log.step("go").reason) == ("failed", "no-go by tom: lag")
+    assert "not open" in log.refuses("tom", log.vote("go"))
+    log.does("mei", cmd.Start(step="go"))
+    assert (log.step("go").attempt, dict(log.step("go").votes)) == (2, {})
+    log.does("tom", log.vote("go"))
+    assert log.step("go").state == "running"
+
+
+def test_a_late_vote_on_evidence_that_was_replaced_is_not_counted() -> None:
+    log = _open()
+    old = log.vote("go").digest
+    log.finishes("go", "failed").opens("go")
+    log.happens(ev.GateVoted(step="go", go=True, digest=old), actor="mei")
+    assert dict(log.step("go").votes) == {}
+
+
+# -- when ---------------------------------------------------------------------------------------------------------
+
+
+def test_votes_count_until_the_gates_time_is_over() -> None:
+    log = Log(_gate('approvals = 2\ntimeout = "15m"')).opens("go").wait(15)
+    log.does("tom", log.vote("go")).wait(0.1)
+    assert "the time to decide" in log.refuses("ana", log.vote("go"))
+    assert "the time to decide" in log.refuses("ana", log.vote("go", go=False, reason="late"))
+    log.finishes("go", "failed").does("mei", cmd.Start(step="go"))
+    log.does("tom", log.vote("go")).does("ana", log.vote("go"))
+    assert log.step("go").state == "done"
+
+
+@pytest.mark.parametrize("stop", [cmd.Pause(reason="canary"), cmd.Abort(confirm="small", reason="canary")])
+def test_in_a_stopped_window_a_no_counts_and_a_go_does_not(stop: cmd.AnyCommand) -> None:
+    log = _open().does("mei", stop)
+    assert "canary" in log.refuses("mei", log.vote("go"))
+    assert log.does("mei", log.vote("go", go=False, reason="canary")).step("go").state == "failed"
+
+
+def test_during_a_rollback_no_gate_is_passed() -> None:
+    log = _open().asks_back()
+    assert "a rollback is under way" in log.refuses("mei", log.vote("go"))
+    assert log.does("mei", log.vote("go", go=False, reason="going back")).step("go").state == "failed"
+
+
+def test_what_was_decided_before_a_step_was_undone_is_asked_again_when_it_is_done_anew() -> None:
+    """The go was for that work; what comes after it must not begin on a go for something else."""
+    log = _open()
+    log.does("tom", log.vote("go")).does("mei", log.vote("go")).does("mei", cmd.Start(step="soak")).finishes("soak")
+    log.asks_back(step="copy").undoes("copy").back()
+    assert log.step("go").state == "done", "what was decided is told as it was, until it counts again"
+    log.does("mei", cmd.Start(step="copy"))
+    assert [(s, log.step(s).state) for s in ("go", "soak", "prep")] == [
+        ("go", "pending"), ("soak", "pending"), ("prep", "done"),
+    ]  # fmt: skip
+    assert "not ready" in log.refuses("mei", cmd.Start(step="drop", confirm="drop"))
