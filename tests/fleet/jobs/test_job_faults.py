@@ -43,8 +43,8 @@ async def test_a_host_that_rebooted_while_it_ran_leaves_it_unknown(place: Place,
     spec = place.spec("echo before; exec sleep 1000")
     async with place.running(spec):
         pass
-    place.end_all()
     os.kill(runner(place, spec), signal.SIGKILL)
+    place.end_all()
     fake_boot(place, tmp_path / "proc", "two")
     heard = Heard()
     ended = await place.job(spec, heard).run(resume=True)

@@ -62,9 +62,21 @@ alive() { # is $1 the process that began at $2?
 }
 
 begun() { # who decided over this job, into `runner` (a pid, or a word) and `detail`; false if nobody has yet
+    tries=0
+    while :; do
+        runner= detail=
+        { read -r runner detail <"$d/begun"; } 2>/dev/null
+        [ -z "$runner" ] || return 0
+        [ -e "$d/begun" ] && [ $tries -lt 10 ] || return 1 # made, but not written yet (or never: the disk is full)
+        tries=$((tries + 1))
+        nap 0.05
+    done
+}
+
+sleeper() { # of a dead-man: who waits for its deadline, into `runner` and `detail`; false if it is no more
     runner= detail=
-    { read -r runner detail <"$d/begun"; } 2>/dev/null
-    [ -n "$runner" ]
+    { read -r runner detail <"$d/sleeper"; } 2>/dev/null
+    lives
 }
 
 lives() { # is the runner that `begun` found still there?

@@ -21,6 +21,7 @@ begin() { # the directory is ours alone: fill it, start the runner
             printf '%s' "$command" >"$d/command" &&
             printf '%-60s\n' '' >"$d/code" &&
             printf '%-100s\n' '0 0 0 0 0' >"$d/size" && [ -s "$d/size" ] &&
+            { [ "$armed" = 0 ] || printf 'armed\n' >"$d/token"; } &&
             { [ "$armed" = 0 ] || printf '%-20s\n' "$((${up%%.*} + armed))" >"$d/deadline"; }
     } 2>/dev/null || give_up "cannot write to $d: is the disk of the host full?"
     say "$mark new $d"
@@ -176,7 +177,7 @@ look() { # does it still run?
     fi
     if ! begun; then
         undecided
-    elif [ "$runner" = never ] || [ "$runner" = confirmed ]; then
+    elif [ "$runner" = never ]; then
         leave "N ${detail:-it was never started}"
     elif ! lives && ! coded; then
         nap 0.1
@@ -186,11 +187,11 @@ look() { # does it still run?
 
 undecided() { # made, not begun: whoever made it is at it right now, or was ended and will never begin it
     if [ "$armed" != 0 ]; then
-        [ ! -s "$d/sleeper" ] || leave A
-        return
+        sleeper && { [ -e "$d/token" ] || [ -e "$d/due" ]; } && leave A
+        [ ! -e "$d/confirmed" ] || leave 'N it was confirmed before'
     fi
     waited=$((${waited:-0} + 1))
-    [ $waited -lt 4 ] || decide 'never it was never started: the link broke as it was sent'
+    [ $waited -lt 4 ] || [ -e "$d/fired" ] || decide 'never it was never started: the link broke as it was sent'
 }
 
 # -- the beginning ----------------------------------------------------------------------------------------------------

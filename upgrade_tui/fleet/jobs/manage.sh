@@ -10,7 +10,7 @@ leave() {
 }
 
 settled() { # has it ended, or never begun, or lost its runner?
-    ! coded || return 0
+    coded || [ -e "$d/confirmed" ] || [ -e "$d/ended" ] && return 0
     boot
     was=
     { read -r was _ <"$d/boot"; } 2>/dev/null
@@ -18,15 +18,20 @@ settled() { # has it ended, or never begun, or lost its runner?
     if begun; then
         ! lives
     else
-        { read -r sleeper detail <"$d/sleeper"; } 2>/dev/null || return 1
-        ! alive "$sleeper" "$detail"
+        [ -e "$d/sleeper" ] && ! sleeper
     fi
 }
 
 end() {
     each here || leave 'R gone'
     ! coded || leave 'R over'
-    decide 'never it was ended before it began' && leave 'R ended'
+    if [ -e "$d/token" ] || [ -e "$d/due" ]; then
+        take ended
+        [ ! -e "$d/ended" ] || leave 'R ended'
+    fi
+    if [ ! -e "$d/sleeper" ]; then
+        decide 'never it was ended before it began' && leave 'R ended'
+    fi
     n=0
     begun && lives && kill -TERM "$runner" 2>/dev/null
     while ! coded && begun && lives && [ $n -lt 120 ]; do
@@ -52,23 +57,30 @@ sweep() {
     return 1
 }
 
+take() { # the token of a dead-man, into $1; who is about to fire has it for a moment
+    n=0
+    while ! mv "$d/token" "$d/$1" 2>/dev/null && [ -e "$d/due" ] && [ $n -lt 100 ]; do
+        nap 0.05
+        n=$((n + 1))
+    done
+}
+
 confirm() {
     each here || leave 'R gone 0 it is not on the host'
-    decide 'confirmed'
+    take confirmed
     state
 }
 
 extend() {
     each here || leave 'R gone 0 it is not on the host'
-    if ! begun; then
-        uptime
-        { printf '%-20s\n' "$((${up%%.*} + more))" 1<>"$d/deadline"; } 2>/dev/null || leave 'R gone 0 its directory cannot be written'
-        n=0
-        while [ -e "$d/due" ] && ! begun && [ $n -lt 50 ]; do # it was about to fire: wait for what comes of it
-            nap 0.1
-            n=$((n + 1))
-        done
-    fi
+    uptime
+    { printf '%-20s\n' "$((${up%%.*} + more))" 1<>"$d/deadline"; } 2>/dev/null ||
+        leave 'R gone 0 its directory cannot be written'
+    n=0
+    while [ -e "$d/due" ] && [ $n -lt 100 ]; do # it was about to fire: wait for what comes of it
+        nap 0.05
+        n=$((n + 1))
+    done
     state
 }
 
@@ -79,31 +91,26 @@ state() {
     was= deadline=
     { read -r was _ <"$d/boot"; } 2>/dev/null
     { read -r deadline <"$d/deadline"; } 2>/dev/null
-    if begun; then
-        fired
-    elif [ "$was" != "$booted" ]; then
-        leave 'R gone 0 the host rebooted: nothing is armed any more'
-    elif settled; then
-        leave 'R gone 0 what waited on the host was killed: nothing is armed any more'
-    fi
+    [ ! -e "$d/confirmed" ] || leave 'R confirmed 0'
+    [ ! -e "$d/ended" ] || leave 'R gone 0 it was ended on request'
+    [ ! -e "$d/fired" ] || fired
+    [ "$was" = "$booted" ] || leave 'R gone 0 the host rebooted: nothing is armed any more'
+    sleeper || [ -e "$d/fired" ] || leave 'R gone 0 what waited on the host was killed: nothing is armed any more'
+    [ ! -e "$d/fired" ] || fired
     left=$((${deadline:-0} - ${up%%.*}))
     [ $left -gt 0 ] || left=0
     leave "R armed $left"
 }
 
-fired() {
-    case $runner in
-    confirmed) leave 'R confirmed 0' ;;
-    never) leave "R gone 0 $detail" ;;
-    esac
+fired() { # how far is it?
     if coded; then
         :
     elif [ "$was" != "$booted" ]; then
         code=- why='the host rebooted while it ran'
-    elif ! lives; then
+    elif ! sleeper && ! coded; then
         code=- why='what ran it on the host was killed'
     else
-        code=+ why=
+        coded || code=+ why=
     fi
     { read -r _ total kept piece _ <"$d/size"; } 2>/dev/null
     say "R fired $code $why"

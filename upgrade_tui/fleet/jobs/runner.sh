@@ -27,11 +27,20 @@ members() { # all that runs in the command's session, into `found`
     done
 }
 
+strike() { # each once: what it started meanwhile has not been told yet
+    for s in $found; do
+        case "$asked " in *" $s "*) continue ;; esac
+        kill -$how "$s"
+        kill -CONT "$s"
+        asked="$asked $s"
+    done
+}
+
 stop() { # end the command with all it started: politely, after 5 seconds by force
     for how in TERM KILL; do
+        asked=
         members
-        kill -$how $found
-        kill -CONT $found
+        strike
         uptime
         limit=$((${up%%.*} + 6)) n=0
         while [ "${up%%.*}" -lt $limit ]; do
@@ -40,7 +49,7 @@ stop() { # end the command with all it started: politely, after 5 seconds by for
             if ! kill -0 -- "-$k" || [ $((n % 10)) = 0 ]; then # /proc is read only when it may be over
                 members
                 [ -n "$found" ] || return
-                [ $how = TERM ] || kill -KILL $found
+                strike
             fi
             uptime
         done
@@ -49,20 +58,23 @@ stop() { # end the command with all it started: politely, after 5 seconds by for
 
 uptime() { read -r up _ </proc/uptime; }
 
-await_deadline() { # of a dead-man: a decision while it waits ends it
-    while [ ! -s "$d/begun" ]; do
+await_deadline() { # of a dead-man: whoever moves its token decides; nothing of it needs room on the disk
+    while [ -e "$d/token" ]; do
         uptime
-        read -r deadline <"$d/deadline" || never 'its directory was damaged'
+        read -r deadline <"$d/deadline" || deadline=$((${up%%.*} + 1))
         left=$((${deadline%%.*} - ${up%%.*}))
         if [ $left -gt 0 ]; then
             [ $left -lt 5 ] || left=5
             sleep $left
             continue
         fi
-        printf '' >"$d/due" # from here on an extension waits for what comes of it
+        mv "$d/token" "$d/due" || exit # from here on, who confirms or extends waits for what comes of it
         read -r again <"$d/deadline"
-        [ "$again" = "$deadline" ] && return
-        rm -f "$d/due"
+        if [ "$again" = "$deadline" ]; then
+            mv "$d/due" "$d/fired" && return
+        else
+            mv "$d/due" "$d/token"
+        fi
     done
     exit
 }
@@ -81,6 +93,8 @@ launch() { # the command, in a session of its own, its output into our standard 
     k=$!
 }
 
+runner() { read -r m _ <"$d/begun" || read -r m _ <"$d/sleeper"; } # the pid of main, into `m`
+
 watchdog() { # tell main when the time is up; whoever ends this ends the sleep as well
     trap 'kill $!; exit' USR2
     [ "$armed" = 0 ] || trap 'kill $!; exit' TERM
@@ -93,7 +107,17 @@ watchdog() { # tell main when the time is up; whoever ends this ends the sleep a
         wait $! # it was interrupted by a signal that is not for it
         slept=$?
     done
-    [ $slept = 0 ] && read -r m _ <"$d/begun" && kill -ALRM "$m"
+    [ $slept = 0 ] && runner && kill -ALRM "$m"
+}
+
+claim() { # that we begin it, and nobody else; a dead-man has decided by its token
+    [ "$armed" != 0 ] || set -C
+    if ! printf '%s %s %s\n' "$me" "$began" "$t0" >"$d/begun" && [ "$armed" = 0 ]; then
+        sleep 0.2
+        [ -s "$d/begun" ] && tell D || tell 'N the disk of the host is full, or its job directory was removed'
+        exit
+    fi
+    set +C
 }
 
 main() {
@@ -118,12 +142,7 @@ main() {
     trap 'got=ended' TERM
     uptime
     t0=$up
-    set -C
-    if ! printf '%s %s %s\n' "$me" "$began" "$t0" >"$d/begun"; then
-        [ -s "$d/begun" ] && tell D || tell 'N the disk of the host is full, or its job directory was removed'
-        exit
-    fi
-    set +C
+    claim
     launch
     exec >/dev/null
     if [ "$armed" != 0 ]; then ( watchdog ) & watch=$!; fi
@@ -180,7 +199,7 @@ next_piece() { # begin another piece of output; forget the oldest of those that 
 
 copy() { # the output to disk, in pieces named by where they begin
     trap '' TERM PIPE HUP INT
-    at=0 kept=0 first=0 tail= chunks=0 piece=$((keep / 8)) block=65536
+    at=0 kept=0 first=0 tail= chunks=0 credit=40 piece=$((keep / 8)) block=65536
     [ $piece -ge $block ] || block=$piece
     export LC_ALL=C
     while :; do
@@ -203,11 +222,16 @@ copy() { # the output to disk, in pieces named by where they begin
         at=$((at + n)) kept=$at chunks=$((chunks + 1))
         sized
         if [ $chunks -lt 1500 ]; then tell W; elif [ $chunks = 1500 ]; then tell P; fi # the pipe holds that many
-        [ $chunks -lt 40 ] || [ "$n" -ge $block ] || sleep 0.1
+        pace
     done
     sized
     printf '' >"$d/drained"
     tell W
+}
+
+pace() { # a process for each line would cost the host too much; but who writes a lot is not held up
+    [ "$n" -lt $((block / 2)) ] || credit=50
+    if [ $credit -gt 0 ]; then credit=$((credit - 1)); else sleep 0.1; fi
 }
 
 lose() { # the disk is full, or the directory is gone: the command goes on without anybody listening
@@ -232,7 +256,7 @@ if [ $# -lt 7 ]; then
     prelude=${prelude%_} command=${command%_}
 fi
 exec </dev/null >/dev/null 2>&1
-trap 'read -r m _ <"$d/begun" && kill -TERM "$m"' TERM
+trap 'runner && kill -TERM "$m"' TERM
 trap : HUP INT PIPE
 trap exit USR2
 main | { exec 4<&-; copy; } &
