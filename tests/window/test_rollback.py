@@ -52,6 +52,16 @@ def test_nothing_is_undone_under_a_command_that_runs() -> None:
     assert "still running: copy; wait for it, or abort" in log.refuses("mei", cmd.Rollback(confirm="small", reason="x"))
 
 
+def test_a_step_between_two_batches_or_held_by_a_pause_is_aborted_before_it_is_undone() -> None:
+    """Nobody is told to run anything right now, but whoever runs the step would begin its next batch."""
+    log = Log().prepared().does("tom", cmd.Start(step="copy")).batch("copy", 0).ends("copy", "a")
+    ask = cmd.Rollback(confirm="small", reason="x")
+    assert "still running: copy" in log.refuses("mei", ask)
+    assert "still running: copy" in log.does("mei", cmd.Pause(reason="canary")).refuses("mei", ask)
+    log.does("mei", cmd.Abort(confirm="small", reason="back")).finishes("copy", "failed").does("mei", ask)
+    assert log.state.rolling_back
+
+
 @pytest.mark.parametrize("stop", [cmd.Pause(reason="x"), cmd.Abort(confirm="small", reason="x")])
 def test_a_stopped_window_can_be_rolled_back(stop: cmd.AnyCommand) -> None:
     assert Log().copied().does("mei", stop).asks_back().state.rolling_back

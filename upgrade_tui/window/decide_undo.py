@@ -57,7 +57,7 @@ def _rollback(state: WindowState, c: cmd.Rollback, actor: Actor, now: float) -> 
     wrong = _wrong_scope(state, c)
     if wrong is not None:
         return wrong
-    running = [s.id for s in state.steps.values() if any(t.state == "running" for t in s.tasks.values())]
+    running = _under_way(state)
     if running:
         return Refusal(f"still running: {', '.join(running)}", "wait for it, or abort first: upgrade-tui abort")
     undo = undo_plan(state, phase=c.phase, step=c.step, hosts=c.hosts)
@@ -73,6 +73,12 @@ def _rollback(state: WindowState, c: cmd.Rollback, actor: Actor, now: float) -> 
     if not c.reason.strip():
         return Refusal("a rollback needs a reason", "say why: --reason TEXT")
     return (ev.RollbackRequested(scope=undo.scope, undo=undo.steps, reason=c.reason.strip(), estimate=undo.seconds),)
+
+
+def _under_way(state: WindowState) -> list[str]:
+    """Command steps that run, also between two batches or held by a pause: the next batch must not meet its undoing."""
+    steps = state.steps.values()
+    return [s.id for s in steps if s.tasks and "running" in (s.state, *(t.state for t in s.tasks.values()))]
 
 
 def _wrong_scope(state: WindowState, c: cmd.Rollback) -> Refusal | None:
