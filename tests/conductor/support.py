@@ -199,7 +199,7 @@ async def rig(directory: Path, text: str = PLAN, *, hosts: Hosts | None = None, 
     )
     tasks = Tasks(desk)
     deadman = Deadman(desk, hosts)
-    made = Rig(book, tasks, Steps(desk, tasks, deadman), Rollbacks(desk, tasks), deadman, hosts, plan)
+    made = Rig(book, tasks, Steps(desk, tasks, deadman), Rollbacks(desk, tasks, deadman), deadman, hosts, plan)
     if opened:
         await made.open()
     return made

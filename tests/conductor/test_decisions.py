@@ -123,7 +123,8 @@ async def test_abort_ends_running_jobs_and_begins_nothing(tmp_path: Path) -> Non
     while not rig.tasks.live:
         await asyncio.sleep(0)
     await rig.book.write([ev.WindowAborted(reason="wrong night")], "mei")
-    await rig.tasks.end_all()
+    while not rig.hosts.ended:
+        await asyncio.sleep(0)
     assert rig.hosts.ended == [("a", "w1.roll.1")]
     rig.hosts.hold["a"].set()
     await running

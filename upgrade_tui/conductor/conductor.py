@@ -116,7 +116,7 @@ class Conductor:
         )  # fmt: skip
         self.tasks = Tasks(desk)
         self.deadman = Deadman(desk, self.fleet)
-        self.steps, self.rollbacks = Steps(desk, self.tasks, self.deadman), Rollbacks(desk, self.tasks)
+        self.steps, self.rollbacks = Steps(desk, self.tasks, self.deadman), Rollbacks(desk, self.tasks, self.deadman)
         self.server = Server(self.directory, self, lambda error: print(error, file=sys.stderr, flush=True))  # noqa: T201
         sources = Sources(self.directory, self.plan, self.book, self.store, self.fleet, self.canaries, self.clock.now)
         self.answers = Answers(sources)
@@ -183,8 +183,6 @@ class Conductor:
                 self._group.create_task(self.steps.run(record.event.step), name=f"step {record.event.step}")
             elif isinstance(record.event, ev.RollbackRequested):
                 self._group.create_task(self.rollbacks.run(), name="rollback")
-            elif isinstance(record.event, ev.WindowAborted):
-                self._group.create_task(self.tasks.end_all(), name="abort")
             elif isinstance(record.event, ev.WindowClosed):
                 self._closing.set()
         self._advance.set()

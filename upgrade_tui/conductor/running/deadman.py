@@ -45,6 +45,8 @@ class Deadman:
         if within is None or rollback is None or rollback.run is None:
             return True
         error = await self._armed_there(work, rollback.run, float(within))
+        if error is None:
+            error = await self._only_one(work, float(within))
         if error is not None:
             reason = one_line(f"its own rollback could not be armed, so nothing was changed: {error}", 300)
             unreachable = ev.TaskUnreachable(step=work.spec.id, host=work.host, attempt=work.attempt, reason=reason)
@@ -63,6 +65,49 @@ class Deadman:
         name = self._name(work.spec, work.host, work.attempt)
         spec = job_spec(self._desk, replace(work, undo=True), secrets)
         return await self._guards.arm(work.place, name, command, seconds, spec=spec)
+
+    async def _only_one(self, work: Work, seconds: float) -> str | None:
+        """An earlier attempt's dead-man would undo this one: it is disarmed. Why that did not work, or None.
+
+        One that an earlier conductor armed counts from now on.
+        """
+        earlier = self._desk.step(work.spec.id).armed.get(work.host)
+        if earlier is not None and earlier.state == "armed" and earlier.attempt != work.attempt:
+            why = await self.disarm(work.spec, work.host)
+            if why is not None:
+                return why
+        if self._desk.state().takeovers:
+            name = self._name(work.spec, work.host, work.attempt)
+            found = await self._guards.extend(work.place, name, seconds, directory=self._desk.job_dir)
+            if found.state != "armed":
+                return f"an earlier conductor had armed it, and now it is {found.state}: {found.reason}".rstrip(": ")
+        return None
+
+    async def disarm(self, spec: Step, host: str) -> str | None:
+        """Before the step is done again or undone on the host. Why that is not to be begun, or None.
+
+        A dead-man that fires right now is waited for.
+        """
+        while self._is_armed(spec, host):
+            armed = self._desk.step(spec.id).armed[host]
+            found = await self._confirm(spec, host, armed)
+            if found.state == "not known":
+                return f"its dead-man rollback could not be disarmed: {found.reason}"
+            if found.state == "gone":
+                await self._desk.record(ev.DeadmanConfirmed(step=spec.id, host=host))
+                return None
+            event = self._event(spec.id, host, armed, found)
+            if event is None:
+                await self._desk.change_within(0.5)
+            elif self._is_armed(spec, host):
+                await self._desk.record(event)
+                if isinstance(event, ev.DeadmanFired):
+                    return "the host has just undone it by itself"
+        return None
+
+    async def _confirm(self, spec: Step, host: str, armed: Armed) -> DeadMan:
+        name = self._name(spec, host, armed.attempt)
+        return await self._guards.confirm(spec.run_on or host, name, directory=self._desk.job_dir)
 
     def _name(self, spec: Step, host: str, attempt: int) -> str:
         return job_name(self._desk.state().window, spec, host, f"deadman{attempt}")
@@ -108,7 +153,7 @@ class Deadman:
     async def _tend(self, spec: Step, host: str, armed: Armed) -> None:
         place, name = spec.run_on or host, self._name(spec, host, armed.attempt)
         if armed.asked == "confirm":
-            found = await self._guards.confirm(place, name, directory=self._desk.job_dir)
+            found = await self._confirm(spec, host, armed)
         elif armed.asked == "extend":
             found = await self._guards.extend(place, name, armed.asked_seconds, directory=self._desk.job_dir)
         elif armed.asked == "cancel":

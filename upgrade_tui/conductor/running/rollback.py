@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import asyncio
 
+from upgrade_tui.conductor.running.deadman import Deadman
 from upgrade_tui.conductor.running.desk import Desk
 from upgrade_tui.conductor.running.tasks import Tasks, Work
 from upgrade_tui.plan.model import Step
 from upgrade_tui.window import events as ev
-from upgrade_tui.window.state import Task
+from upgrade_tui.window.state import StepState, Task
 
 
 class Rollbacks:
     """Carries out the rollback that the state says is active."""
 
-    def __init__(self, desk: Desk, tasks: Tasks) -> None:
-        self._desk, self._tasks = desk, tasks
+    def __init__(self, desk: Desk, tasks: Tasks, deadman: Deadman) -> None:
+        self._desk, self._tasks, self._deadman = desk, tasks, deadman
 
     async def run(self) -> None:
         """From where it stands to ``rollback.ended``; also after a takeover."""
@@ -83,8 +84,12 @@ class Rollbacks:
                 await self._tasks.check_after(work)
         elif task.undo == step.undo and (task.state == "rolling back" or task.following):
             await self._tasks.run(work, resume=True)
-        elif task.undo != step.undo:
-            await self._tasks.run(work)
+        elif task.undo != step.undo or _before(task, step):
+            why = await self._deadman.disarm(spec, host)  # else it would be undone twice
+            if why is None:
+                await self._tasks.run(work)
+            elif self._desk.step(spec.id).tasks[host].state != "rolled back":
+                await self._tasks.cannot(work, why)
 
     async def _stopped(self, spec: Step, stuck: list[Task], begun: float) -> tuple[ev.Outcome, str]:
         outcome: ev.Outcome = "unknown" if any(t.state == "unknown" for t in stuck) else "failed"
@@ -92,6 +97,12 @@ class Rollbacks:
         seconds = round(max(0.0, self._desk.now() - begun), 1)
         await self._desk.record(ev.RollbackFinished(step=spec.id, outcome=outcome, seconds=seconds, reason=what))
         return outcome, f"{spec.id}: {what}"
+
+
+def _before(task: Task, step: StepState) -> bool:
+    """Whether the task was undone, and not well, before this rollback: its host tried by itself."""
+    began = step.undo_started
+    return task.state != "rolled back" and began is not None and task.finished is not None and task.finished < began
 
 
 def _stuck(tasks: object) -> list[Task]:

@@ -42,21 +42,32 @@ class Steps:
 
     async def _command(self, spec: Step, resume: bool) -> tuple[ev.Outcome, str]:
         step = self._desk.step(spec.id)
+        last = step.batch if resume else -1  # an earlier conductor had begun this batch
+        if resume:
+            await self._pick_up(spec, last)
         began = False
         for number, hosts in enumerate(step.batches):
             todo = [h for h in hosts if self._to_do(spec, self._task(spec, h), step)]
-            if not todo:
+            if not todo and number != last:
                 continue
-            if began:
-                await healthy_for(self._desk, spec, float(spec.bake or 0.0))
-            await going_on(self._desk)
-            if not (resume and number == step.batch):
-                await self._desk.record(ev.BatchStarted(step=spec.id, attempt=step.attempt, batch=number))
+            if todo:
+                if began:
+                    await healthy_for(self._desk, spec, float(spec.bake or 0.0))
+                await going_on(self._desk)
+                if number != last:
+                    await self._desk.record(ev.BatchStarted(step=spec.id, attempt=step.attempt, batch=number))
+                await self._batch(spec, number, todo)
             began = True
-            await self._batch(spec, number, todo)
+            await self._deadman.batch_ended(spec)
             self._judge(spec, number)
-        await self._deadman.batch_ended(spec)
         return self._verdict(spec)
+
+    async def _pick_up(self, spec: Step, number: int) -> None:
+        """Find what runs on hosts, also in a window that is paused or was aborted: that starts nothing."""
+        step = self._desk.step(spec.id)
+        begun = [t.host for t in step.tasks.values() if t.state != "pending" and self._to_do(spec, t, step)]
+        if begun:
+            await self._batch(spec, number, begun)
 
     def _to_do(self, spec: Step, task: Task, step: StepState) -> bool:
         """Whether a task is still to be run or found in this attempt, or lacks only its check."""
@@ -90,9 +101,11 @@ class Steps:
             return  # stays pending: nothing more starts
         with contextlib.suppress(Stop):  # aborted: it stays pending
             await going_on(self._desk)
-            if await self._tasks.check_before(work) or not await self._deadman.arm(work):
+            if await self._tasks.check_before(work):
                 return
-            await self._tasks.run(work)
+            await going_on(self._desk)  # the check may have taken a while
+            if await self._deadman.arm(work):
+                await self._tasks.run(work)
 
     def _judge(self, spec: Step, number: int) -> None:
         """Stop at the end of a batch when more hosts failed than the plan allows; unreachable and unknown count."""
@@ -115,8 +128,8 @@ class Steps:
 
 
 def bad(step: StepState) -> list[str]:
-    """Hosts that count against ``max_fail``."""
-    return [t.host for t in step.tasks.values() if t.state in ("failed", "unknown", "unreachable")]
+    """Hosts that count against ``max_fail``. Rolled back: those that undid it by themselves."""
+    return [t.host for t in step.tasks.values() if t.state in ("failed", "unknown", "unreachable", "rolled back")]
 
 
 def allowed(spec: Step, step: StepState) -> int:
@@ -139,7 +152,7 @@ def _rest(step: StepState) -> str:
 
 def arithmetic(spec: Step, step: StepState) -> str:
     """``2 of 8 failed or unreachable, 1 allowed: stopped``: why a step stopped or went on."""
-    names = ("failed", "unreachable", "unknown")
+    names = ("failed", "unreachable", "unknown", "rolled back")
     found = [name for name in names if any(t.state == name for t in step.tasks.values())]
     words = " or ".join(found)
     limit = allowed(spec, step)

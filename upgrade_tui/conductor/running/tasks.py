@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 from collections.abc import Mapping
+from pathlib import Path
 
 from msgspec import Struct
 
@@ -26,6 +28,7 @@ from upgrade_tui.window.telemetry import TaskFrame
 
 CHECK_LIMIT = 60.0  # seconds for a check
 LONGEST_NAME = 120  # of a job
+AGAIN = 1.0  # seconds before a job that could not be ended is ended again
 
 
 class Work(Struct, frozen=True, kw_only=True):
@@ -96,7 +99,7 @@ class Live(Struct):
 
 
 class Tasks:
-    """Carries out tasks. ``arm`` makes a host undo a step by itself unless confirmed; it gives an error or None."""
+    """Carries out tasks."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -109,13 +112,6 @@ class Tasks:
             TaskFrame(step, host, t.file.size, now - t.last_byte, t.file.last_line)
             for (step, host), t in self.live.items()
         )
-
-    async def end_all(self) -> None:
-        """End the running jobs on their hosts, politely, then firmly. Their ends arrive as those of any job."""
-        window, directory = self._desk.state().window, self._desk.job_dir
-        works = [live.work for live in self.live.values()]
-        jobs = [self._desk.hosts.end_job(w.place, w.job_name(window), directory=directory) for w in works]
-        await asyncio.gather(*jobs)
 
     async def check_before(self, work: Work) -> bool:
         """Whether the check says that the work is done already; then there is nothing to run."""
@@ -133,12 +129,14 @@ class Tasks:
         """The whole task. ``resume``: its start is in the log already; find its job."""
         step, host = work.spec.id, work.host
         try:
-            secrets = await secrets_of(work.spec) if not resume else {}
+            secrets = await secrets_of(work.spec)
         except NoSecret as error:
-            await self._unreachable(work, str(error))
-            return
+            if not resume:
+                await self.cannot(work, str(error))
+                return
+            secrets = {}  # the job has them; who knows no value cannot mask it
         name = output_file(step, host, work.attempt, "undo" if work.undo else "out")
-        file = await asyncio.to_thread(OutputFile, self._desk.output / name)
+        file = await self._output(name)
         if not resume:
             await self._desk.record(
                 ev.TaskStarted(
@@ -187,13 +185,14 @@ class Tasks:
         job.add_done_callback(lambda _: told.put_nowait(None))
         settled = asyncio.ensure_future(self._settled(work))
         settled.add_done_callback(lambda _: job.cancel())
+        aborted = asyncio.ensure_future(self._end_if_aborted(work))
         try:
             while (event := await told.get()) is not None:
                 await self._desk.record(event)
         finally:
-            for each in (settled, job):
+            for each in (settled, aborted, job):
                 each.cancel()
-            await asyncio.gather(settled, job, return_exceptions=True)
+            await asyncio.gather(settled, aborted, job, return_exceptions=True)
         redactor.close()
         return None if job.cancelled() else job.result()
 
@@ -202,12 +201,31 @@ class Tasks:
         while not self._task(work).settled_by:
             await self._desk.changed()
 
-    def _job(self, work: Work, secrets: Mapping[str, str]) -> JobSpec:
-        return job_spec(self._desk, work, secrets)
+    async def _end_if_aborted(self, work: Work) -> None:
+        """An abort ends the job on its host, also one that is only just being sent or whose host is lost until then.
+
+        A rollback may be begun in a window that was aborted: it is not meant.
+        """
+        if work.undo and self._desk.state().phase == "aborted":
+            return
+        while self._desk.state().phase != "aborted":
+            await self._desk.changed()
+        name, directory = work.job_name(self._desk.state().window), self._desk.job_dir
+        while not await self._desk.hosts.end_job(work.place, name, directory=directory):  # noqa: ASYNC110 - ask again
+            await asyncio.sleep(AGAIN)
+
+    async def _output(self, name: str) -> OutputFile:
+        """Where output is kept; nowhere, and saying so, where it cannot be: a rollback goes on with a full disk."""
+        try:
+            return await asyncio.to_thread(OutputFile, self._desk.output / name)
+        except OSError as error:
+            file = await asyncio.to_thread(OutputFile, Path(os.devnull))
+            file.error = f"output could not be kept: {error.strerror}"
+            return file
 
     async def _tell(self, work: Work, ended: Ended, file: OutputFile, name: str, digest: str) -> None:
         if not ended.sent:
-            await self._unreachable(work, ended.reason)
+            await self.cannot(work, ended.reason)
         elif not ended.proven:
             await self._desk.record(
                 ev.TaskUnknown(
@@ -224,7 +242,8 @@ class Tasks:
                 )
             )  # fmt: skip
 
-    async def _unreachable(self, work: Work, reason: str) -> None:
+    async def cannot(self, work: Work, reason: str) -> None:
+        """Nothing was sent to the host, because of ``reason``."""
         await self._desk.record(
             ev.TaskUnreachable(
                 step=work.spec.id, host=work.host, attempt=work.attempt, reason=one_line(reason, 300), undo=work.undo
@@ -249,8 +268,7 @@ class Tasks:
     async def _checked(self, work: Work) -> tuple[Ended, str]:
         """Run the check; how it ended, and its last line."""
         what = "undo-check" if work.undo else "check"
-        path = self._desk.output / output_file(work.spec.id, work.host, work.attempt, what)
-        file = await asyncio.to_thread(OutputFile, path)
+        file = await self._output(output_file(work.spec.id, work.host, work.attempt, what))
         took: OnOutput = file.write
         command = f"UPGRADE_HOST={work.host}; export UPGRADE_HOST\n{work.check}"
         try:

@@ -1,0 +1,265 @@
+"""What a new conductor goes on with, what an abort reaches, and that no two rollbacks of a host meet."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conductor import support
+from tests.conductor.support import Ended, Rig
+from upgrade_tui.conductor.running import waits
+from upgrade_tui.fleet.jobs import DeadMan
+from upgrade_tui.window import events as ev
+from upgrade_tui.window.commands import Actor, Refusal, Rollback
+
+LEAD = Actor("mei", "lead")
+ARMED = support.PLAN.replace("check_first = false", 'check_first = false\nconfirm_within = "10m"', 1)
+
+
+def begun(rig: Rig, *more: ev.Event) -> list[ev.Event]:
+    """What is in the log of a step whose first batch is under way on a."""
+    batches = rig.book.state.steps["roll"].batches
+    return [
+        ev.StepIntent(step="roll", attempt=1, batches=batches),
+        ev.BatchStarted(step="roll", attempt=1, batch=0),
+        ev.TaskStarted(step="roll", host="a", attempt=1),
+        *more,
+    ]
+
+
+def ended(code: int) -> ev.Event:
+    return ev.TaskFinished(step="roll", host="a", attempt=1, exit=code, seconds=1.0)
+
+
+def states(rig: Rig) -> dict[str, str]:
+    return {t.host: t.state for t in rig.book.state.steps["roll"].tasks.values()}
+
+
+async def quiet(what: Callable[[], object]) -> None:
+    """Until something in memory is so."""
+    async with asyncio.timeout(10):
+        while not what():
+            await asyncio.sleep(0.005)
+
+
+# -- takeover ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_batch_that_failed_before_the_takeover_still_stops_the_step(tmp_path: Path) -> None:
+    rig = await support.rig(tmp_path)
+    await rig.book.write(begun(rig, ended(3)))
+    await rig.steps.run("roll", resume=True)
+    assert states(rig) == {"a": "failed", "b": "pending", "c": "pending", "d": "pending"}
+    assert rig.book.state.steps["roll"].state == "failed"
+    assert "1 of 4 failed, 0 allowed: stopped" in rig.book.state.steps["roll"].reason
+    assert ("b", "upgrade") not in rig.hosts.ran
+    await rig.book.close()
+
+
+async def test_the_pause_between_batches_is_kept_after_a_takeover(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    baked: list[float] = []
+
+    async def healthy_for(_desk: object, _spec: object, seconds: float) -> None:
+        baked.append(seconds)
+
+    monkeypatch.setattr("upgrade_tui.conductor.running.steps.healthy_for", healthy_for)
+    rig = await support.rig(tmp_path, support.PLAN.replace("check_first = false", 'check_first = false\nbake = "7m"'))
+    checked = ev.TaskChecked(step="roll", host="a", attempt=1, exit=0)
+    await rig.book.write(begun(rig, ended(0), checked))
+    await rig.steps.run("roll", resume=True)
+    assert baked == [420.0]
+    assert rig.book.state.steps["roll"].state == "done"
+    await rig.book.close()
+    assert waits.healthy_for is not healthy_for
+
+
+async def test_a_running_task_is_found_while_the_window_is_paused(tmp_path: Path) -> None:
+    rig = await support.rig(tmp_path)
+    await rig.book.write([*begun(rig), ev.WindowPaused(reason="lunch")])
+    rig.hosts.jobs["a", "w1.roll.1"] = Ended(exit=0, seconds=1.0)
+    running = asyncio.create_task(rig.steps.run("roll", resume=True))
+    await rig.until(lambda: rig.book.state.steps["roll"].tasks["a"].check == 0)
+    assert states(rig) == {"a": "done", "b": "pending", "c": "pending", "d": "pending"}
+    await rig.book.write([ev.WindowResumed()])
+    await running
+    assert set(states(rig).values()) == {"done"}
+    await rig.book.close()
+
+
+async def test_a_task_running_in_an_aborted_window_is_ended_by_the_next_conductor(tmp_path: Path) -> None:
+    rig = await support.rig(tmp_path)
+    await rig.book.write([*begun(rig), ev.WindowAborted(reason="wrong night")])
+    rig.hosts.lose["a"] = asyncio.Event()
+    rig.hosts.jobs["a", "w1.roll.1"] = Ended(exit=143, seconds=1.0)
+    running = asyncio.create_task(rig.steps.run("roll", resume=True))
+    await quiet(lambda: rig.hosts.ended)
+    rig.hosts.lose["a"].set()
+    await running
+    assert states(rig) == {"a": "failed", "b": "pending", "c": "pending", "d": "pending"}
+    await rig.book.close()
+
+
+async def test_secrets_stay_masked_after_a_takeover(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DB_PASSWORD", "hunter22")
+    text = support.PLAN.replace("check_first = false", 'check_first = false\nsecret_env = ["DB_PASSWORD"]')
+    rig = await support.rig(tmp_path, text)
+    await rig.book.write(begun(rig))
+    rig.hosts.jobs["a", "w1.roll.1"] = Ended(exit=0, seconds=1.0)
+
+    async def job(host: str, spec: object, *, on_output: Callable[[bytes], None], **_: object) -> Ended:
+        on_output(b"with hunter22\n")
+        return Ended(exit=0, seconds=1.0)
+
+    monkeypatch.setattr(rig.hosts, "job", job)
+    await rig.steps.run("roll", resume=True)
+    assert (tmp_path / "output" / "roll.a.1.out").read_bytes() == b"with [secret]\n"
+    await rig.book.close()
+
+
+# -- abort ------------------------------------------------------------------------------------------------------------
+
+
+async def test_an_abort_while_the_check_runs_begins_nothing(tmp_path: Path) -> None:
+    rig = await support.rig(tmp_path, support.PLAN.replace("check_first = false\n", ""))
+    rig.hosts.script["a", "is-new"] = Ended(exit=1)
+    rig.hosts.hold["a"] = asyncio.Event()
+    running = asyncio.create_task(rig.start("roll"))
+    await quiet(lambda: rig.hosts.ran)
+    await rig.book.write([ev.WindowAborted(reason="wrong night")])
+    rig.hosts.hold["a"].set()
+    await running
+    assert rig.hosts.ran == [("a", "is-new")]
+    assert states(rig)["a"] == "pending"
+    await rig.book.close()
+
+
+async def test_an_abort_goes_on_until_a_lost_host_could_be_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("upgrade_tui.conductor.running.tasks.AGAIN", 0.001)
+    rig = await support.rig(tmp_path)
+    rig.hosts.hold["a"] = asyncio.Event()
+    asked: list[str] = []
+
+    async def end_job(host: str, name: str, *, directory: str = "") -> bool:
+        asked.append(host)
+        return len(asked) > 2
+
+    monkeypatch.setattr(rig.hosts, "end_job", end_job)
+    running = asyncio.create_task(rig.start("roll"))
+    await rig.until(lambda: states(rig)["a"] == "running")
+    await rig.book.write([ev.WindowAborted(reason="wrong night")])
+    await quiet(lambda: len(asked) == 3)
+    rig.hosts.hold["a"].set()
+    await running
+    assert asked == ["a"] * 3
+    await rig.book.close()
+
+
+async def test_a_rollback_in_an_aborted_window_is_not_ended(tmp_path: Path) -> None:
+    rig = await support.rig(tmp_path)
+    await rig.start("roll")
+    await rig.book.write([ev.WindowAborted(reason="wrong night")])
+    asked = await rig.book.command(Rollback(confirm="w1", reason="errors"), LEAD)
+    assert not isinstance(asked, Refusal)
+    await rig.rollbacks.run()
+    assert rig.hosts.ended == []
+    assert set(states(rig).values()) == {"rolled back"}
+    await rig.book.close()
+
+
+# -- the dead-man rollback --------------------------------------------------------------------------------------------
+
+
+async def test_a_retry_disarms_the_earlier_attempts_dead_man(tmp_path: Path) -> None:
+    rig = await support.rig(tmp_path, ARMED)
+    rig.hosts.script["a", "upgrade"] = Ended(exit=1)
+    await rig.start("roll")
+    rig.hosts.script.clear()
+    await rig.start("roll")
+    assert rig.hosts.guards["a", "w1.roll.deadman1"].state == "confirmed", "it would undo the second attempt"
+    assert rig.hosts.guards["a", "w1.roll.deadman2"].state == "armed"
+    assert rig.book.state.steps["roll"].armed["a"].attempt == 2
+    assert rig.book.state.steps["roll"].state == "done"
+    await rig.book.close()
+
+
+async def test_a_retry_is_not_begun_where_the_host_has_just_undone_the_first_attempt(tmp_path: Path) -> None:
+    rig = await support.rig(tmp_path, ARMED)
+    rig.hosts.script["a", "upgrade"] = Ended(exit=1)
+    await rig.start("roll")
+    rig.hosts.guards["a", "w1.roll.deadman1"] = DeadMan(state="fired", exit=0)
+    rig.hosts.ran.clear()
+    await rig.start("roll")
+    assert ("a", "upgrade") not in rig.hosts.ran
+    assert states(rig)["a"] == "rolled back"
+    assert rig.book.state.steps["roll"].state == "failed"
+    assert "1 of 4 rolled back, 0 allowed: stopped" in rig.book.state.steps["roll"].reason
+    await rig.book.close()
+
+
+async def test_a_rollback_disarms_the_host_first(tmp_path: Path) -> None:
+    rig = await support.rig(tmp_path, ARMED)
+    await rig.start("roll")
+    rig.hosts.guards["b", "w1.roll.deadman1"] = DeadMan(state="fired", exit=0)
+    rig.hosts.ran.clear()
+    await rig.book.command(Rollback(confirm="w1", reason="errors"), LEAD)
+    await rig.rollbacks.run()
+    assert sorted(rig.hosts.ran) == [("a", "downgrade"), ("c", "downgrade"), ("d", "downgrade")]
+    assert {h: g.state for (h, _), g in rig.hosts.guards.items()} == {
+        "a": "confirmed", "b": "fired", "c": "confirmed", "d": "confirmed",
+    }  # fmt: skip
+    assert rig.book.state.steps["roll"].state == "rolled back"
+    await rig.book.close()
+
+
+async def test_a_rollback_tries_again_where_the_host_failed_to_undo_it_by_itself(tmp_path: Path) -> None:
+    rig = await support.rig(tmp_path, ARMED)
+    await rig.start("roll")
+    await rig.book.write([ev.DeadmanFired(step="roll", host="d", exit=9)])
+    rig.hosts.guards["d", "w1.roll.deadman1"] = DeadMan(state="fired", exit=9)
+    rig.hosts.ran.clear()
+    await rig.book.command(Rollback(confirm="w1", reason="errors"), LEAD)
+    await rig.rollbacks.run()
+    assert ("d", "downgrade") in rig.hosts.ran
+    assert set(states(rig).values()) == {"rolled back"}
+    await rig.book.close()
+
+
+async def test_a_dead_man_armed_before_a_takeover_counts_anew(tmp_path: Path) -> None:
+    rig = await support.rig(tmp_path, ARMED)
+    batches = rig.book.state.steps["roll"].batches
+    await rig.book.write(
+        [
+            ev.StepIntent(step="roll", attempt=1, batches=batches),
+            ev.BatchStarted(step="roll", attempt=1, batch=0),
+            ev.DeadmanArmed(step="roll", host="a", attempt=1, seconds=600.0),
+            ev.ConductorStarted(pid=2, host="h", version="0"),
+        ]
+    )
+    extended: list[tuple[str, float]] = []
+    extend = rig.hosts.extend
+
+    async def watched(host: str, name: str, seconds: float, *, directory: str = "") -> DeadMan:
+        extended.append((host, seconds))
+        return await extend(host, name, seconds, directory=directory)
+
+    rig.hosts.extend = watched  # type: ignore[method-assign]
+    await rig.steps.run("roll", resume=True)
+    assert ("a", 600.0) in extended
+    assert set(states(rig).values()) == {"done"}
+    await rig.book.close()
+
+
+async def test_the_plan_confirms_each_batch_not_only_the_last(tmp_path: Path) -> None:
+    rig = await support.rig(tmp_path, ARMED.replace('"10m"', '"10m"\nconfirm = "auto"', 1))
+    rig.hosts.script["b", "upgrade"] = Ended(exit=1)
+    await rig.start("roll")
+    asked = {host: armed.asked for host, armed in rig.book.state.steps["roll"].armed.items()}
+    assert asked == {"a": "confirm", "b": "", "c": "confirm", "d": "confirm"}
+    await rig.book.close()
