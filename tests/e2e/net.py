@@ -105,7 +105,7 @@ class Net:
         config.write_text(
             f"Port {PORT}\nListenAddress {host.address}\nHostKey {self.directory / f'{host.name}_key'}\n"
             f"AuthorizedKeysFile {self.key}.pub\nPermitRootLogin prohibit-password\nStrictModes no\nUsePAM no\n"
-            f"PasswordAuthentication no\nPidFile none\nSetEnv HOST_DIR={host.directory} HOST_NAME={host.name}\n"
+            f"PasswordAuthentication no\nPidFile none\nSetEnv HOST_DIR={host.directory} HOST_NAME={host.name} HOME={host.directory}\n"
         )
         sshd = shutil.which("sshd", path="/usr/sbin:/sbin:" + os.environ.get("PATH", "")) or "/usr/sbin/sshd"
         host.sshd = host.spawn(sshd, "-D", "-f", str(config))
