@@ -45,6 +45,9 @@ class Door(Protocol):
     async def run(self, call: Call, feed: Feed) -> Run:
         """Run a script. Cancelling stops following; what the script detached goes on."""
 
+    async def dismiss(self, pid: int) -> None:
+        """End a follower that nobody listens to any more, so that its channel is free again; as far as possible."""
+
 
 class RemoteDoor:
     """Over SSH. ``now`` gives the connection if there is one, ``attempt`` tries once, ``news`` waits for a change."""
@@ -87,6 +90,15 @@ class RemoteDoor:
             if link.running == 0 and loop.time() > patience:  # none of ours is in the way
                 return Run(sent=False, cut="the host opens no channel, with none of ours in the way")
             await place_free(link)
+
+    async def dismiss(self, pid: int) -> None:
+        """See Door. Closing the channel does not do it, and sshd takes a signal for no session of root's."""
+        link = self._now()
+        if link is None or link.connection.is_closed():
+            return
+        with contextlib.suppress(OSError, asyncssh.Error, TimeoutError):
+            async with asyncio.timeout(_CLOSING):
+                await link.connection.run(f"kill -TERM -{pid} || kill -TERM {pid}", encoding=None)
 
 
 class _Channel(asyncssh.SSHClientSession[bytes]):
@@ -144,9 +156,6 @@ async def _over(link: Commands, call: Call, feed: Feed) -> Run | None:
             await asyncio.wait({session.closed}, timeout=_CLOSING)
         return Run(sent=True, error=session.error)
     finally:
-        if not session.closed.done():
-            with contextlib.suppress(OSError, asyncssh.Error):
-                session.channel.terminate()  # the follower; the runner is in a session of its own
         session.channel.close()
 
 
@@ -185,3 +194,6 @@ class LocalDoor:
                 os.killpg(process.pid, signal.SIGTERM)  # the follower; the runner is in a session of its own
             await asyncio.shield(process.wait())
         return Run(sent=True, cut="its follower was ended")
+
+    async def dismiss(self, pid: int) -> None:
+        """See Door. ``run`` has done it."""

@@ -24,7 +24,7 @@ begin() { # the directory is ours alone: fill it, start the runner
             { [ "$armed" = 0 ] || printf 'armed\n' >"$d/token"; } &&
             { [ "$armed" = 0 ] || printf '%-20s\n' "$((${up%%.*} + armed))" >"$d/deadline"; }
     } 2>/dev/null || give_up "cannot write to $d: is the disk of the host full?"
-    say "$mark new $d"
+    say "$mark new $$ $d"
     if usable_systemd && in_unit; then
         poll
     else
@@ -34,7 +34,7 @@ begin() { # the directory is ours alone: fill it, start the runner
 
 give_up() { # nothing was started and nothing will be
     rm -rf "$d"
-    say "$mark new $d"
+    say "$mark new $$ $d"
     leave "N $1"
 }
 
@@ -199,29 +199,29 @@ undecided() { # made, not begun: whoever made it is at it right now, or was ende
 exec 4<&0
 opened= there=
 if each here; then
-    say "$mark there $d"
+    say "$mark there $$ $d"
     poll
 fi
 if [ "$mode" = attach ]; then
-    say "$mark there -"
+    say "$mark there $$ -"
     leave 'U its job directory is gone from the host: somebody removed it'
 fi
 command -v setsid >/dev/null 2>&1 || {
-    say "$mark new -"
+    say "$mark new $$ -"
     leave 'N the host has no setsid (it comes with util-linux and with busybox)'
 }
 if ! each make; then
-    say "$mark new -"
+    say "$mark new $$ -"
     why="no directory for it can be made on the host: ${why:-no place to try}"
     [ "$mode" = start ] && leave "N $why"
     leave "U it is not on the host, but nothing keeps it from starting late: $why"
 elif [ -n "$there" ]; then
-    say "$mark there $d"
+    say "$mark there $$ $d"
     poll
 elif [ "$mode" = start ]; then
     begin
 else
-    say "$mark there $d"
+    say "$mark there $$ $d"
     decide 'never it was never started' || poll
     leave 'N it was never started'
 fi

@@ -2,7 +2,7 @@
 
 ::
 
-    MARK new|there DIRECTORY     before it, whatever the login scripts print
+    MARK new|there PID DIRECTORY     the follower's pid; before it, whatever the login scripts print
     O n                          n bytes of output follow
     G a b                        output from byte a to b was not kept
     K                            still there
@@ -50,6 +50,7 @@ class Frames:
         self.found = False  # the script runs and has the directory
         self.made = False  # ... and made it just now
         self.directory = ""
+        self.pid = 0
         self.offset = offset  # next byte of output to come
         self.result: Result | None = None
         self.never = ""
@@ -95,7 +96,8 @@ class Frames:
             self.banner = data[:200]
             self._held = data[-_BANNER:]
             return b""
-        how, _, self.directory = data[start + len(self._mark) : end].decode("utf-8", "replace").partition(" ")
+        how, pid, self.directory = (data[start + len(self._mark) : end].decode("utf-8", "replace") + "  ").split(" ", 2)
+        self.pid = int(pid) if pid.isdigit() else 0
         self.found, self.made = True, how == "new"
         self._on_found()
         return data[end + 1 :]

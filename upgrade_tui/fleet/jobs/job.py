@@ -112,7 +112,12 @@ class Job:
             frames.feed(data)
             return frames.over
 
-        run = await self._door.run(call, feed)
+        try:
+            run = await self._door.run(call, feed)
+        except asyncio.CancelledError:
+            if frames.pid and not frames.over:
+                await asyncio.shield(self._door.dismiss(frames.pid))
+            raise
         self._sent = self._sent or run.sent
         self._known = self._known or frames.found
         self._offset = frames.offset
