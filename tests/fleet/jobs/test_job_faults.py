@@ -127,7 +127,7 @@ async def test_places_that_cannot_be_written_are_passed_over(
         ["unshare", "-m", "sh", "-c", script + '\nexport HOME=/mnt\nexec "$@"', "sh", *call.argv],
         stdin=subprocess.DEVNULL, capture_output=True, check=True,
     )  # fmt: skip
-    assert b" new /mnt/.cache/" in done.stdout
+    assert b" /mnt/.cache/" in done.stdout
     assert b"here\n" in done.stdout
     assert b"X 0 exit" in done.stdout
 

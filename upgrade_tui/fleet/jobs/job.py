@@ -81,17 +81,16 @@ class Job:
         problem = self._spec.problem()
         if problem and not resume:
             return Ended(proven=False, sent=False, reason=problem)
-        first: Mode = "resume" if resume else "start"
-        if why := await self._door.reached():
-            if not resume:
-                return Ended(proven=False, sent=False, reason=why)
-            self._tale.lost(why)
         cut = ""
         while True:
+            if not self._sent and (why := await self._door.reached()):
+                if not resume:
+                    return Ended(proven=False, sent=False, reason=why)
+                cut = why
             if not await self._open():
                 self._tale.lost(cut or "the link broke")
                 await self._door.opened()
-            run = await self._once("attach" if self._known else first)
+            run = await self._once("attach" if self._known else "resume" if resume else "start")
             ended = self._ended(run, resume)
             if ended is not None:
                 return ended
@@ -121,7 +120,8 @@ class Job:
         self._sent = self._sent or run.sent
         self._known = self._known or frames.found
         self._offset = frames.offset
-        self._mute = 0 if frames.found else self._mute + 1
+        quiet = not frames.found and await self._open()
+        self._mute = self._mute + 1 if quiet else 0
         return run
 
     def _ended(self, run: Run, resume: bool) -> Ended | None:
@@ -135,8 +135,8 @@ class Job:
             return Ended(proven=False, reason=last.unknown)
         if last.armed:
             return Ended()
-        if not self._sent and not resume:
-            return Ended(proven=False, sent=False, reason=run.cut)
+        if not self._sent:  # every link broke just before
+            return Ended(proven=False, sent=False, reason=run.cut) if self._mute >= _MUTE and not resume else None
         if self._mute >= _MUTE and not run.error:
             said = one_line(last.banner.decode("utf-8", "replace").strip(), 100)
             return Ended(
