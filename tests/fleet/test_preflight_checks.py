@@ -362,6 +362,21 @@ def test_a_date_without_fractions_still_tells_the_time(host: Host) -> None:
     assert host.says(Check(clock=Duration(2))) == "ok    clock: 1.00 s behind, to half a second, wanted at most 2 s"
 
 
+@pytest.mark.parametrize(
+    ("skew", "said"),
+    [
+        ("0.3", "ok    clock: 0.3 s ahead, wanted at most 2 s"),
+        ("-2.0", "ok    clock: 2.0 s behind, wanted at most 2 s"),
+        ("-71.4", "FAIL  clock: 71.4 s behind, wanted at most 2 s"),
+        ("soon", "ok    clock: 0.00 s ahead, wanted at most 2 s"),
+    ],
+)
+def test_what_was_measured_over_the_connection_comes_first(host: Host, skew: str, said: str) -> None:
+    host.fake("date", "echo 1796508000.250000000")
+    host.env |= {"UPGRADE_NOW": "1796508000.250", "UPGRADE_SKEW": skew}
+    assert host.says(Check(clock=Duration(2))) == said
+
+
 def test_the_real_clock_of_this_machine_agrees_with_itself(host: Host) -> None:
     host.env["UPGRADE_NOW"] = f"{time.time():.6f}"
     assert host.says(Check(clock=Duration(60))).startswith("ok    clock: ")

@@ -82,6 +82,9 @@ def job_spec(desk: Desk, work: Work, secrets: Mapping[str, str]) -> JobSpec:
         "UPGRADE_WINDOW": state.window, "UPGRADE_STEP": work.spec.id, "UPGRADE_HOST": work.host,
         "UPGRADE_ATTEMPT": str(work.attempt), "UPGRADE_BATCH": str(work.batch), "UPGRADE_NOW": f"{desk.now():.3f}",
     }  # fmt: skip
+    facts = state.hosts[work.place].facts if work.place in state.hosts else None
+    if facts is not None and facts.skew is not None:
+        env["UPGRADE_SKEW"] = f"{facts.skew:.1f}"
     if there is not None and there.proc_root != "/proc":
         env["UPGRADE_PROC"] = there.proc_root
     return JobSpec(

@@ -5,7 +5,8 @@ need. It runs under dash, bash, ksh and busybox sh, needs no root and no python,
 each check (``ok``, ``FAIL`` or ``?`` where it could not be found out) and a last one with the host and the counts.
 Exit code 0: all are ok; 1: at least one failed; 3: none failed, but some could not be found out.
 
-What the conductor gives in the environment: ``UPGRADE_NOW``, its own clock as epoch seconds with a fraction, read as
+What the conductor gives in the environment: ``UPGRADE_SKEW``, how far the host's clock is ahead in seconds, as measured
+over the connection; where that is not known, ``UPGRADE_NOW``, its own clock as epoch seconds with a fraction, read as
 late as possible before the start; and ``UPGRADE_PROC``, where the host's ``/proc`` is, if it is elsewhere. Pure.
 """
 

@@ -3,8 +3,17 @@ case $kit_clock in
   '' | *[!0-9.]* | *.) kit_clock=$(date +%s).500 kit_clock_note=', to half a second' ;; # a date without fractions
 esac
 
-# MILLISECONDS WORDS: this clock at most so far from the conductor's, which it gave as $UPGRADE_NOW
+# MILLISECONDS WORDS: this clock at most so far from the conductor's, which gave what it measured over the connection
+# as $UPGRADE_SKEW (seconds, negative: behind), or else its own time as $UPGRADE_NOW
 check_clock() (
+  measured=$(milliseconds "${UPGRADE_SKEW#-}")
+  if [ -n "$measured" ]; then
+    side=ahead
+    case $UPGRADE_SKEW in -*) side=behind ;; esac
+    words="$((measured / 1000)).$(((measured % 1000) / 100)) s"
+    [ "$measured" -le "$1" ] && ok "clock: $words $side, wanted at most $2"
+    fail "clock: $words $side, wanted at most $2"
+  fi
   there=$(milliseconds "${UPGRADE_NOW:-}")
   here=$(milliseconds "$kit_clock")
   [ -n "$there" ] || dunno "clock: the conductor's time was not given (UPGRADE_NOW)"
