@@ -146,6 +146,8 @@ async def _over(link: Commands, call: Call, feed: Feed) -> Run | None:
         return Run(sent=session.opened, cut=f"the link broke as it was sent: {one_line(str(error), 200)}")
     except (OSError, asyncssh.Error) as error:
         return Run(sent=session.opened, cut=f"the link broke as it was sent: {one_line(str(error), 200)}")
+    except AttributeError:  # asyncssh 2.24, where the channel closes between its answer and the session's start
+        return Run(sent=True, cut="the link broke as it was sent")
     try:
         with contextlib.suppress(OSError, asyncssh.Error):
             session.channel.write(call.stdin)
