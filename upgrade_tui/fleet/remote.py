@@ -215,6 +215,8 @@ async def _run(link: Link, command: str, timeout: float | None, on_output: OnOut
         return _NoChannel(one_line(str(error), 200))
     except (OSError, asyncssh.Error) as error:
         return _unproven(session, seconds(), f"the link broke as the command was sent: {one_line(str(error), 200)}")
+    except AttributeError:  # asyncssh 2.24, where the channel closes between its answer and the session's start
+        return _unproven(session, seconds(), "the link broke as the command was sent")
     try:
         return await _followed(link, session, timeout, seconds)
     except asyncio.CancelledError:
