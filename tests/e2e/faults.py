@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tests.e2e.program import Program
 from upgrade_tui.journal.reader import read
@@ -27,6 +27,7 @@ from upgrade_tui.window.state import WindowState, initial
 ENGINEER = 1  # uid of daemon on Debian
 Event = dict[str, Any]
 When = Callable[[Event], bool]
+T = TypeVar("T")
 
 PLAN = '''
 [window]
@@ -119,6 +120,15 @@ def after(count: int) -> When:
         return left <= 0
 
     return matches
+
+
+def until(what: Callable[[], T], seconds: float = 40.0) -> T:
+    """The first value that is true. Fails when it does not come."""
+    deadline = time.monotonic() + seconds
+    while not (found := what()):
+        assert time.monotonic() < deadline, "it does not come"
+        time.sleep(0.02)
+    return found
 
 
 class Window:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import random
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.e2e import faults
-from tests.e2e.faults import Killer, Night, Window, at, check_log, check_order, double_starts, ran
+from tests.e2e.faults import Killer, Night, Window, at, check_log, check_order, double_starts, ran, until
 from tests.e2e.program import Program
 from tests.sshd import Sshd
 from tests.support import require
@@ -17,6 +19,14 @@ from tests.support import require
 pytestmark = [pytest.mark.ssh, pytest.mark.xdist_group("kills")]
 
 HOSTS = ("h1", "h2", "h3", "h4")
+OPENED: list[Window] = []
+
+
+@pytest.fixture(autouse=True)
+def _ends_what_it_opened() -> Iterator[None]:
+    yield
+    while OPENED:
+        OPENED.pop().kill()
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +46,9 @@ def night(sshd: Sshd, directory: Path, *, seconds: float = 0.3, bake: str = "1s"
     hosts += "".join(f'[hosts.{name}]\naddress = "127.0.0.1"\ngroups = ["fleet"]\n' for name in HOSTS)
     plan = directory / "kills.toml"
     plan.write_text(faults.PLAN.format(hosts=hosts, site=site, ran=site / "ran", seconds=seconds, bake=bake))
-    return Night(Window(Program(directory / "home", uid=0), plan), site)
+    made = Night(Window(Program(directory / "home", uid=0), plan), site)
+    OPENED.append(made.window)
+    return made
 
 
 def test_the_conductor_is_killed_in_every_state_and_nothing_runs_twice(sshd: Sshd, tmp_path: Path) -> None:
@@ -92,3 +104,72 @@ def test_the_conductor_is_killed_in_every_state_and_nothing_runs_twice(sshd: Ssh
     for name in HOSTS:
         assert (tonight.site / f"roll.{name}").read_text() == "old\n"
     assert {t.state for t in window.state().steps["roll"].tasks.values()} == {"rolled back"}
+
+
+def test_killed_while_paused_it_stays_paused_and_running_tasks_end(sshd: Sshd, tmp_path: Path) -> None:
+    tonight = night(sshd, tmp_path, seconds=1.0, bake="100ms")
+    window, lead = tonight.window, tonight.window.program
+    lead.run("start", "roll")
+    until(lambda: ran(tonight.site / "ran"))
+    lead.run("pause", "--reason", "somebody calls")
+    window.kill()
+    window.restart()
+    until(lambda: window.state().steps["roll"].tasks["h1"].check == 0)
+    state = window.state()
+    assert (state.phase, state.reason) == ("paused", "somebody calls")
+    assert [t.state for t in state.steps["roll"].tasks.values()] == ["done", "pending", "pending", "pending"]
+    window.kill()
+    window.restart()
+    lead.run("resume")
+    until(lambda: window.state().steps["roll"].state == "done")
+    assert double_starts(tonight.site / "ran") == []
+    check_log(window.events(), tonight.site / "ran")
+
+
+def test_killed_right_after_an_abort_the_next_conductor_ends_what_runs(sshd: Sshd, tmp_path: Path) -> None:
+    tonight = night(sshd, tmp_path, seconds=60.0, bake="100ms")
+    window, lead = tonight.window, tonight.window.program
+    lead.run("start", "roll")
+    until(lambda: ran(tonight.site / "ran"))
+    killer = Killer(window, [at("window.aborted")], jitter=0.0, rng=random.Random(1))
+    killer.start()
+    lead.run("abort", "--confirm", "kills", "--reason", "wrong night", code=None)
+    state = until(lambda: window.state().steps["roll"].state == "failed" and window.state())
+    killer.stop()
+    assert killer.kills == 1
+    assert state.phase == "aborted"
+    assert [t.state for t in state.steps["roll"].tasks.values()] == ["failed", "pending", "pending", "pending"]
+    assert ran(tonight.site / "ran") == [("begin", "roll", "h1", "1")], "it was ended, and nothing else began"
+    assert not (tonight.site / "roll.h1").exists()
+
+
+@pytest.mark.parametrize("call", ["write", "fdatasync"])
+def test_killed_as_the_intent_is_written_it_runs_once_or_not_at_all(sshd: Sshd, tmp_path: Path, call: str) -> None:
+    """``write``: the intent never reached the log. ``fdatasync``: it did, but nobody was told so."""
+    require("strace")
+    tonight = night(sshd, tmp_path, seconds=0.1, bake="100ms")
+    window, lead, path = tonight.window, tonight.window.program, tonight.site / "ran"
+    until(lambda: all(h.link == "up" for h in window.state().hosts.values()))  # the next event is the intent
+    pid = window.pid
+    inject = f"inject={call}:signal=SIGKILL:when=1"
+    tracer = subprocess.Popen(
+        ["strace", "-qq", "-f", "-p", str(pid), "-P", str(window.directory / "log.jsonl"), "-e", f"trace={call}",
+         "-e", inject, "-o", os.devnull],
+        stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        until(lambda: "TracerPid:\t0" not in Path(f"/proc/{pid}/status").read_text())
+        lead.run("start", "roll", code=None)
+        until(lambda: not faults.alive(pid))
+    finally:
+        tracer.terminate()
+        tracer.wait(10)
+    window.restart()
+    written = [e for e in window.events() if e["kind"] == "step.intent"]
+    assert len(written) == (0 if call == "write" else 1)
+    assert call == "fdatasync" or ran(path) == []
+    tonight.drive(lambda s: s.steps["roll"].state == "done")
+    assert double_starts(path) == []
+    assert [e["attempt"] for e in window.events() if e["kind"] == "step.intent" and e["step"] == "roll"] == [1]
+    check_log(window.events(), path)
+    assert "intact" in lead.run("verify", window.name).stdout
