@@ -56,6 +56,7 @@ def build(window_id: str, directory: Path, pace: float) -> tuple[Site, asyncssh.
     (directory / KEY).touch(mode=0o600)
     key.write_private_key(directory / KEY)
     (directory / SSH_CONFIG).write_text(_SSH_CONFIG, encoding="ascii")
+    (directory / "jobs").mkdir(mode=0o700)
     return site, key
 
 
@@ -79,6 +80,7 @@ def write_plan(site: Site, ports: Mapping[str, int]) -> None:
     text = template.render(
         site=site, ports=ports, places=places, urls={name: f"http://{place}" for name, place in places.items()},
         orders=ORDERS, user=USER, key=KEY, known_hosts=KNOWN_HOSTS, ssh_config=SSH_CONFIG,
+        jobs=str(site.directory / "jobs"),
     )  # fmt: skip
     (site.directory / PLAN).write_text(text, encoding="utf-8")
 

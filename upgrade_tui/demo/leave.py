@@ -22,7 +22,7 @@ from upgrade_tui.window.fold import fold_all
 from upgrade_tui.window.state import WindowState, initial
 
 LIMIT = 40.0  # seconds for running steps to end
-_AFTER = 5.0  # seconds for the conductor to end once its window is closed
+_AFTER = 20.0  # seconds for the conductor to tidy the hosts and end, once its window is closed
 
 
 async def leave(directory: Path, reason: str, stop_work: Callable[[], None] = lambda: None) -> None:

@@ -80,7 +80,7 @@ def _batches(spec: Step, step: StepState, hosts: Collection[str]) -> tuple[tuple
 
 def needs_undo(spec: Step) -> bool:
     """Whether a step leaves something behind that somebody would want to undo."""
-    return spec.rollback is not None or (spec.what == "command" and spec.changes)
+    return spec.rollback is not None or (spec.what == "command" and spec.changes and not spec.checks)
 
 
 def _scope(phase: str, step: str, hosts: Collection[str]) -> str:
