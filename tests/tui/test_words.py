@@ -10,7 +10,8 @@ from upgrade_tui.window.clock import LEVELS
 from upgrade_tui.window.state import StepName, TaskName
 from upgrade_tui.window.telemetry import Link, Verdict
 
-ALL = [w for t in (words.TASKS, words.LINKS, words.VERDICTS, words.LEVELS, words.PHASES) for w in t.values()]
+TABLES = (words.TASKS, words.LINKS, words.VERDICTS, words.LEVELS, words.PHASES, words.ARMED)
+ALL = [words.EXCLUDED, *(w for t in TABLES for w in t.values())]
 
 
 def test_no_state_of_the_window_core_is_left_without_a_word() -> None:
@@ -19,6 +20,9 @@ def test_no_state_of_the_window_core_is_left_without_a_word() -> None:
     assert set(words.LINKS) == set(get_args(Link))
     assert set(words.VERDICTS) == set(get_args(Verdict))
     assert set(words.LEVELS) == set(LEVELS)
+    assert {words.armed_word(state).word for state in ("armed", "confirmed", "fired")} == {
+        "armed", "confirmed", "undone by the host",
+    }  # fmt: skip
 
 
 def test_glyphs_are_one_cell_and_have_an_ascii_stand_in() -> None:

@@ -9,10 +9,10 @@ from textual import events
 from textual.message import Message
 
 from upgrade_tui.tui.lines import Bar
+from upgrade_tui.tui.view.alarms import alarms
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import Line, Span, clip, cut, fit, length
 from upgrade_tui.tui.words import phase_word
-from upgrade_tui.units import duration_text
 
 
 class TitleBar(Bar):
@@ -47,28 +47,21 @@ def title_line(scene: Scene, width: int) -> Line:
 
 
 class Banner(Bar):
-    """What must not be overlooked: no conductor, a fenced log, a paused window. Not there when all is well."""
+    """What must not be overlooked, whatever is looked at. Not there when all is well."""
 
     DEFAULT_CSS = "Banner { height: auto; display: none; background: $tone-alarm; }"
 
     def show(self, scene: Scene) -> None:
         """Appears and goes by itself."""
-        lines = [cut((("  ‼ ", "bad"), (text, "strong")), self.app.size.width) for text in troubles(scene)]
+        self.say(alarms(scene))
+
+    def say(self, found: Sequence[Line]) -> None:
+        """These lines; none: it goes away."""
+        lines = [cut((("  ", "muted"), *line), self.app.size.width) for line in found]
         if len(lines) != len(self.lines):
             self.display = bool(lines)
             self.styles.height = max(1, len(lines))
         self.set_lines(lines)
-
-
-def troubles(scene: Scene) -> list[str]:
-    """The banner's lines, worst first."""
-    out = []
-    if scene.lost is not None:
-        since = f" for {duration_text(scene.now - scene.lost_at)}" if scene.lost_at is not None else ""
-        out.append(f"CONDUCTOR NOT ANSWERING{since}: {scene.lost}. The window itself may go on; reconnecting")
-    if scene.frame is not None:
-        out += [f"TROUBLE: {text}" for text in scene.frame.trouble[:3]]
-    return out
 
 
 class TabBar(Bar):

@@ -30,6 +30,7 @@ VIEWS = (
     Entry("Go to the hosts  (3)", "Worst first", "pane(3)"),
     Entry("Go to the canaries  (4)", "Worst first", "pane(4)"),
     Entry("Go to the log  (5)", "Every event", "pane(5)"),
+    Entry("Matrix  (m)", "Every step on every host, worst hosts first", "matrix"),
     Entry("Zoom  (z)", "One pane alone, and back", "zoom"),
     Entry("Filter  (/)", "What the focused pane shows", "filter"),
     Entry("Copy  (y)", "What is under the cursor, to the clipboard", "copy"),
@@ -46,7 +47,7 @@ class Verbs(Provider):
     def entries(self) -> Iterator[Entry]:
         """Verbs for what is under the cursor first, then the views."""
         screen = cast("MainScreen", self.screen)
-        for verb in VERBS.values():
+        for verb in (v for v in VERBS.values() if v.scope != "task"):
             target = {"step": screen.step, "host": screen.host}.get(verb.scope, "")
             why = screen.refusal(verb.name)
             name = f"{verb.label.capitalize()}{f' {target}' if target else ''}  ({verb.shown})"

@@ -20,6 +20,7 @@ from upgrade_tui.tui.panes.clock import ClockPane, SumsPane
 from upgrade_tui.tui.panes.hosts import HostsPane
 from upgrade_tui.tui.panes.log import LogPane
 from upgrade_tui.tui.panes.steps import StepsPane
+from upgrade_tui.tui.sending import refused
 from upgrade_tui.tui.verbs import VERBS
 from upgrade_tui.tui.view import canaries as canary_view
 from upgrade_tui.tui.view import clock as clock_view
@@ -43,11 +44,16 @@ class MainScreen(Screen[None]):
     COMMANDS: ClassVar[set[Any]] = {Verbs}
     AUTO_FOCUS = "#steps"
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(Binding(v.key, f"verb('{v.name}')", v.label, tooltip=v.help, show=False) for v in VERBS.values()),
+        *(
+            Binding(v.key, f"verb('{v.name}')", v.label, tooltip=v.help, show=False)
+            for v in VERBS.values()
+            if v.scope != "task"
+        ),
         *(Binding(str(n), f"pane({n})", f"pane {n}", show=False) for n in range(1, 6)),
         Binding("tab", "next_pane(1)", "next pane", show=False),
         Binding("shift+tab", "next_pane(-1)", "pane before", show=False),
         Binding("enter", "details", "details", show=False),
+        Binding("m", "matrix", "matrix", tooltip="Every step on every host, worst hosts first", show=False),
         Binding("z", "zoom", "zoom", show=False),
         Binding("escape", "back", "back", show=False),
         Binding("slash", "filter", "filter", show=False),
@@ -203,12 +209,13 @@ class MainScreen(Screen[None]):
 
     def on_key(self, event: events.Key) -> None:
         """A greyed key says why, rather than nothing."""
-        verb = next((v for v in VERBS.values() if v.key == event.key), None)
+        found = self.active_bindings.get(event.key)
+        verb = verbs.of_action(found.binding.action) if found is not None else None
         if verb is not None and isinstance(self.focused, LinePane):
             why = self.refusal(verb.name)
             if why is not None:
                 event.stop()
-                verbs.refused(self.app, why, title=f"{verb.label} is not possible now")
+                refused(self.app, why, title=f"{verb.label} is not possible now")
 
     def on_line_pane_moved(self, message: LinePane.Moved) -> None:
         """Other item, other keys, other details."""
@@ -290,16 +297,12 @@ class MainScreen(Screen[None]):
 
     async def _verb(self, name: str) -> None:
         app, session, pane = self.app, self.ours.session, self.panes[self.current - 1].NAME
-        if VERBS[name].scope == "window":
-            await (verbs.pause if name == "pause" else verbs.close)(app, session)
-        elif name == "reconnect":
-            await verbs.reconnect(app, session, self.host)
-        elif name == "note":
-            on_host = pane == "hosts"
-            on_step = pane in ("steps", "clock")
-            await verbs.note(app, session, step=self.step * on_step, host=self.host * on_host)
-        elif name != "tick" or pane == "steps" or await self._sure(name):
-            await getattr(verbs, name)(app, session, self.step)
+        if name == "tick" and pane != "steps" and not await self._sure(name):
+            return
+        step, host = self.step, self.host
+        if name in ("note", "rollback"):  # about what is looked at, or else about the window
+            step, host = step * (pane in ("steps", "clock")), host * (pane == "hosts")
+        await verbs.perform(app, session, name, step=step, host=host)
 
     async def _sure(self, name: str) -> bool:
         """A tick needs no dialog where the operator sees the cursor; elsewhere it names the step first."""
@@ -332,13 +335,21 @@ class MainScreen(Screen[None]):
         if pane is self.clock:
             self.action_zoom()
         elif not kind or name not in known[kind]:
-            verbs.refused(self.app, "there is nothing more to see of this", title="No details")
+            refused(self.app, "there is nothing more to see of this", title="No details")
+        elif kind == "step" and (spec := session.plan.step(name)) is not None and spec.what == "gate":
+            detail.open_gate(self.app, session, name)
         elif kind == "step":
             detail.open_step(self.app, session, name)
         elif kind == "host":
             detail.open_host(self.app, session, name)
         else:
             detail.open_canary(self.app, session, name)
+
+    def action_matrix(self) -> None:
+        """Steps by hosts."""
+        from upgrade_tui.tui import detail
+
+        detail.open_matrix(self.app, self.ours.session, self.step, self.host)
 
     def action_copy(self) -> None:
         """What is under the cursor as text, to the terminal's clipboard (OSC 52)."""

@@ -6,15 +6,15 @@ then is greyed out, with its reason. The conductor decides again when the verb i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from upgrade_tui.conductor import protocol
+from upgrade_tui.tui import verbs_undo
+from upgrade_tui.tui.sending import refused, send
 from upgrade_tui.window import commands as cmd
-from upgrade_tui.window.card import card, card_lines
 from upgrade_tui.window.commands import Actor, AnyCommand, Refusal
 from upgrade_tui.window.decide import decide
 from upgrade_tui.window.state import UNSETTLED
@@ -32,7 +32,7 @@ class Verb(Struct, frozen=True):
     key: str  # as Textual names it
     shown: str  # as the screen names it
     label: str
-    scope: str  # step, host, window
+    scope: str  # step, host, window; task: a step on a host, where one is shown
     help: str
 
 
@@ -48,11 +48,24 @@ VERBS: dict[str, Verb] = {
         Verb("skip", "S", "S", "skip", "step", "The step will not be done, with a reason"),
         Verb("untick", "U", "U", "untick", "step", "Take back a tick or a skip, with a reason"),
         Verb("settle", "X", "X", "settle", "step", "Say what is so where a result is failed or unknown"),
+        Verb("confirm", "K", "K", "keep", "step", "Armed hosts: the step stays, they will not undo it by themselves"),
+        Verb("extend", "x", "x", "more time", "step", "Armed hosts: they wait longer before they undo the step"),
+        Verb("revert", "V", "V", "undo now", "step", "Armed hosts: they undo the step now instead of waiting"),
+        Verb("retry", "r", "r", "retry", "task", "Try again where it failed or was not reached, and nowhere else"),
         Verb("reconnect", "r", "r", "reconnect", "host", "Try the connection to the host again, at once"),
-        Verb("pause", "p", "p", "pause", "window", "Pause: no new task starts; or resume"),
+        Verb("exclude", "E", "E", "exclude", "host", "Take the host out of the rest of the window, with a reason"),
+        Verb("pause", "p", "p", "pause", "window", "Pause: running tasks finish, none starts; or resume"),
+        Verb("rollback", "R", "R", "roll back", "window", "What undoing would run, then do it; or how a rollback goes"),
+        Verb("abort", "A", "A", "abort", "window", "End running tasks on the hosts, start nothing more"),
         Verb("close", "C", "C", "close", "window", "End the window for everybody, by typing its id"),
     )
 }
+
+
+def of_action(action: str) -> Verb | None:
+    """The verb that a binding stands for: its action is ``verb('tick')``."""
+    name, _, argument = action.partition("(")
+    return VERBS.get(argument.strip("')\"")) if name == "verb" else None
 
 
 def refusal(session: Session, name: str, step: str = "", host: str = "") -> str | None:
@@ -60,21 +73,30 @@ def refusal(session: Session, name: str, step: str = "", host: str = "") -> str 
     verb = VERBS[name]
     if session.trouble is not None:
         return f"the conductor does not answer: {session.trouble}"
-    if verb.scope == "step" and name != "note" and step not in session.state.steps:
+    if name in verbs_undo.DEADMAN:
+        step = verbs_undo.armed_step(session, step)
+    if verb.scope in ("step", "task") and name != "note" and step not in session.state.steps:
         return "no step is selected"
-    if verb.scope == "host":
-        return None if host in session.state.hosts else "no host is selected"
-    command = _probe(session, name, step)
+    if verb.scope == "host" and host not in session.state.hosts:
+        return "no host is selected"
+    if name == "reconnect":
+        return None
+    if name == "rollback":  # it looks first; what is looked at can be done or not
+        return verbs_undo.no_preview(session)
+    if name == "retry" and not verbs_undo.to_retry(session, step, host):
+        return "nothing failed here, so there is nothing to retry"
+    command = _probe(session, name, step, host)
     decision = decide(session.state, command, Actor(session.login, session.role), session.now())
     return str(decision) if isinstance(decision, Refusal) else None
 
 
-def _probe(session: Session, name: str, step: str) -> AnyCommand:
+def _probe(session: Session, name: str, step: str, host: str) -> AnyCommand:
     """The command with everything said that ``decide`` could ask for."""
     state, why = session.state, "-"
+    window = state.plan.window.id
     mine = step in state.steps and state.steps[step].claimed_by == session.login
     makers: dict[str, Callable[[], AnyCommand]] = {
-        "tick": lambda: cmd.Tick(step=step, confirm=step, override=why),
+        "tick": lambda: cmd.Tick(step=step, confirm=step, override=why, evidence=why),
         "start": lambda: cmd.Start(step=step, confirm=step, override=why),
         "go": lambda: cmd.Vote(step=step, go=True, digest=_digest(session, step)),
         "nogo": lambda: cmd.Vote(step=step, go=False, reason=why, digest=_digest(session, step)),
@@ -83,8 +105,16 @@ def _probe(session: Session, name: str, step: str) -> AnyCommand:
         "skip": lambda: cmd.Skip(step=step, reason=why),
         "untick": lambda: cmd.Untick(step=step, reason=why),
         "settle": lambda: cmd.Settle(step=step, outcome="done", reason=why),
-        "pause": lambda: cmd.Resume() if state.phase == "paused" else cmd.Pause(),
-        "close": lambda: cmd.Close(confirm=state.plan.window.id, outcome="abandoned", reason=why),
+        "retry": lambda: cmd.Start(
+            step=step, hosts=verbs_undo.to_retry(session, step, host), confirm=step, override=why
+        ),
+        "confirm": lambda: cmd.Confirm(step=step),
+        "extend": lambda: cmd.Extend(step=step, seconds=600.0),
+        "revert": lambda: cmd.Revert(step=step, reason=why),
+        "exclude": lambda: cmd.Exclude(host=host, reason=why),
+        "pause": lambda: cmd.Resume(reason=why) if state.phase in ("paused", "aborted") else cmd.Pause(),
+        "abort": lambda: cmd.Abort(confirm=window),
+        "close": lambda: cmd.Close(confirm=window, outcome="abandoned", reason=why),
     }
     return makers[name]()
 
@@ -95,53 +125,34 @@ def _digest(session: Session, step: str) -> str:
     return state.gate.digest if state is not None and state.gate is not None else ""
 
 
-# -- sending ------------------------------------------------------------------------------------------------------
-
-
-def refused(app: App[Any], reason: str, title: str = "Not done") -> None:
-    """Says why not, loudly enough to be read."""
-    app.notify(reason, title=title, severity="warning", timeout=8, markup=False)
-
-
-async def send(app: App[Any], session: Session, command: AnyCommand) -> bool:
-    """Sends a command. A refusal that asks for a confirmation or an override is turned into that question."""
-    answer = await session.do(command)
-    if answer is None:
-        return True
-    if isinstance(command, cmd.Start | cmd.Tick):
-        more = await _dangerous(app, session, command, answer)
-        if more is not None:
-            return await send(app, session, more)
-        if "--confirm" in answer.hint or "--override" in answer.hint:
-            return False  # the operator gave up in the dialog
-    refused(app, str(answer))
-    return False
-
-
-async def _dangerous(
-    app: App[Any], session: Session, command: cmd.Start | cmd.Tick, answer: Refusal
-) -> cmd.Start | cmd.Tick | None:
-    """The command again with what ``decide`` asked for, or None."""
-    from upgrade_tui.tui.dialogs import ask_text, ask_typed
-
-    if "--confirm" in answer.hint and not command.confirm:
-        body = f"{answer.reason}.\nThere is no rollback behind this point."
-        if await ask_typed(app, "Point of no return", body, command.step):
-            return replace(command, confirm=command.step)
-    elif "--override" in answer.hint and not command.override:
-        prompt = f"{answer.reason}. As the lead, why do it all the same?"
-        reason = await ask_text(app, "No time to undo", prompt)
-        if reason:
-            return replace(command, override=reason)
-    return None
-
-
 # -- the verbs ----------------------------------------------------------------------------------------------------
 
 
+async def perform(app: App[Any], session: Session, name: str, *, step: str = "", host: str = "") -> None:
+    """The verb on what it acts on. From a worker: it may ask first."""
+    if name == "note":
+        await note(app, session, step=step, host=host)
+    elif name == "retry":
+        await verbs_undo.retry(app, session, step, host)
+    elif name == "rollback":
+        await verbs_undo.roll_back(app, session, step=step, host=host)
+    elif VERBS[name].scope == "window":
+        await _ON_WINDOW[name](app, session)
+    else:
+        await _ON_ONE[name](app, session, host if VERBS[name].scope == "host" else step)
+
+
 async def tick(app: App[Any], session: Session, step: str) -> None:
-    """A manual step is done."""
-    await send(app, session, cmd.Tick(step=step))
+    """A manual step, or the manual rollback of a step, is done. Where the plan asks for it: what was seen."""
+    from upgrade_tui.tui.dialogs import ask_text
+
+    spec, evidence = session.plan.step(step), ""
+    if spec is not None and spec.evidence and session.state.steps[step].state != "rolling back":
+        said = await ask_text(app, f"Tick {step}", f"{spec.title}\nThe plan asks for evidence. What did you see?")
+        if not said:
+            return
+        evidence = said
+    await send(app, session, cmd.Tick(step=step, evidence=evidence))
 
 
 async def start(app: App[Any], session: Session, step: str) -> None:
@@ -153,28 +164,38 @@ async def start(app: App[Any], session: Session, step: str) -> None:
 
 
 async def go(app: App[Any], session: Session, step: str) -> None:
-    """A go on a gate, after a second look."""
+    """The gate's card: it is read before anybody votes."""
+    from upgrade_tui.tui.detail import open_gate
+
+    open_gate(app, session, step)
+
+
+async def vote_go(app: App[Any], session: Session, step: str, digest: str) -> bool:
+    """A go on the evidence that was read."""
     from upgrade_tui.tui.dialogs import ask_choice
 
-    body, digest = _gate_body(session, step), _digest(session, step)  # what was read is what is voted on
-    if await ask_choice(app, f"Go on {step}?", body, [("go", "GO: my vote is yes"), ("wait", "Not yet")]) == "go":
-        await send(app, session, cmd.Vote(step=step, go=True, digest=digest))
+    body = f"{next_line(session, step)}\nYour go counts for evidence {digest} and for no other."
+    choices = [("go", "GO: my vote is yes"), ("wait", "Not yet")]
+    if await ask_choice(app, f"Go on {step}?", body, choices) != "go":
+        return False
+    return await send(app, session, cmd.Vote(step=step, go=True, digest=digest))
 
 
-async def nogo(app: App[Any], session: Session, step: str) -> None:
+async def nogo(app: App[Any], session: Session, step: str, digest: str = "") -> None:
     """A no-go on a gate, with its reason."""
     from upgrade_tui.tui.dialogs import ask_text
 
-    digest = _digest(session, step)
-    reason = await ask_text(app, f"NO-GO on {step}", f"{_gate_body(session, step)}\nWhy not?")
+    digest = digest or _digest(session, step)
+    reason = await ask_text(app, f"NO-GO on {step}", f"{next_line(session, step)}\nOne no-go stops it. Why not?")
     if reason:
         await send(app, session, cmd.Vote(step=step, go=False, reason=reason, digest=digest))
 
 
-def _gate_body(session: Session, step: str) -> str:
-    """The gate's card: everything the go / no-go is decided on."""
-    found = card(session.state, step, session.now())
-    return "\n".join(card_lines(found, session.now())) if found is not None else ""
+def next_line(session: Session, step: str) -> str:
+    """What a gate lets go on, in a line."""
+    opened = session.state.steps[step].gate
+    following = ", ".join(opened.next) if opened is not None else ""
+    return f"What runs next: {following or 'nothing'}."
 
 
 async def claim(app: App[Any], session: Session, step: str) -> None:
@@ -221,38 +242,60 @@ async def untick(app: App[Any], session: Session, step: str) -> None:
         await send(app, session, cmd.Untick(step=step, reason=reason))
 
 
-async def settle(app: App[Any], session: Session, step: str) -> None:
-    """Which hosts, what is so, what was seen."""
+async def settle(app: App[Any], session: Session, step: str, hosts: tuple[str, ...] = ()) -> None:
+    """Which hosts (unless they are given), what is so, what was seen."""
     from upgrade_tui.tui.dialogs import ask_choice, ask_text, ask_typed
 
     tasks = [t for t in session.state.steps[step].tasks.values() if t.state in UNSETTLED]
+    tasks = [t for t in tasks if not hosts or t.host in hosts]
     listed = "\n".join(f"{t.host}: {t.state}{': ' + t.reason if t.reason else ''}" for t in tasks)
-    host: str | None = ""
-    if len(tasks) > 1:
+    where: str | None = tasks[0].host if len(tasks) == 1 else ""
+    if len(tasks) > 1 and not hosts:
         choices = [("", f"All {len(tasks)} of them"), *((t.host, f"Only {t.host} ({t.state})") for t in tasks)]
-        host = await ask_choice(app, f"Settle {step}: where?", listed, choices)
-    if host is None:
+        where = await ask_choice(app, f"Settle {step}: where?", listed, choices)
+    if where is None:
         return
-    outcomes = [("done", "Done: the work is there"), ("failed", "Failed: it is not"), ("skipped", "Skip it there")]
-    outcome = await ask_choice(app, f"Settle {step} on {host or 'all'}", f"{listed}\nWhat is so?", outcomes)
+    chosen = [t for t in tasks if where in ("", t.host)]
+    undoing = any(t.undo for t in chosen)
+    names = ", ".join(t.host for t in chosen)
+    outcome = await ask_choice(app, f"Settle {step} on {names}", f"{listed}\nWhat is so?", _outcomes(undoing))
     if outcome is None:
         return
     reason = await ask_text(app, f"Settle {step} as {outcome}", "What did you see on the host?")
-    body = f"{step} on {host or 'all listed hosts'} counts as {outcome}: {reason}"
+    what = f"the rollback of {step}" if undoing else step
+    body = f"{what} on {names} counts as {outcome}: {reason}"
     if reason and await ask_typed(app, f"Settle {step}", body, step):
-        await send(app, session, cmd.Settle(step=step, host=host, outcome=outcome, reason=reason))  # type: ignore[arg-type]
+        for host in [where] if not hosts else [t.host for t in chosen]:
+            if not await send(app, session, cmd.Settle(step=step, host=host, outcome=outcome, reason=reason)):  # type: ignore[arg-type]
+                return
+
+
+def _outcomes(undoing: bool) -> list[tuple[str, str]]:
+    """What can be so; of a rollback, done means that nothing is left of the step."""
+    if undoing:
+        return [
+            ("done", "Rolled back: nothing is left of it there"),
+            ("failed", "Failed: it still stands there"),
+            ("skipped", "Give it up there: it stays as it is"),
+        ]
+    return [("done", "Done: the work is there"), ("failed", "Failed: it is not"), ("skipped", "Skip it there")]
 
 
 async def pause(app: App[Any], session: Session) -> None:
-    """Pause with a reason, or resume."""
+    """Pause with a reason, or resume; out of an abort the lead says why."""
     from upgrade_tui.tui.dialogs import ask_text
 
     if session.state.phase == "paused":
         await send(app, session, cmd.Resume())
-        return
-    reason = await ask_text(app, "Pause the window", "Running tasks finish, no new one starts. Why?", required=False)
-    if reason is not None:
-        await send(app, session, cmd.Pause(reason=reason))
+    elif session.state.phase == "aborted":
+        reason = await ask_text(app, "Take the abort back", "The window goes on. Why is that right now?")
+        if reason:
+            await send(app, session, cmd.Resume(reason=reason))
+    else:
+        prompt = "Running tasks finish, no new one starts. Why?"
+        reason = await ask_text(app, "Pause the window", prompt, required=False)
+        if reason is not None:
+            await send(app, session, cmd.Pause(reason=reason))
 
 
 async def close(app: App[Any], session: Session) -> None:
@@ -282,3 +325,25 @@ async def reconnect(app: App[Any], session: Session, host: str) -> None:
         refused(app, answer, title=f"Reconnect {host}")
     else:
         app.notify(answer.text or f"trying {host} again", title="Reconnect", markup=False)
+
+
+_ON_ONE: dict[str, Callable[[App[Any], Session, str], Awaitable[None]]] = {
+    "tick": tick,
+    "start": start,
+    "go": go,
+    "nogo": nogo,
+    "claim": claim,
+    "skip": skip,
+    "untick": untick,
+    "settle": settle,
+    "confirm": verbs_undo.confirm,
+    "extend": verbs_undo.extend,
+    "revert": verbs_undo.revert,
+    "reconnect": reconnect,
+    "exclude": verbs_undo.exclude,
+}
+_ON_WINDOW: dict[str, Callable[[App[Any], Session], Awaitable[None]]] = {
+    "pause": pause,
+    "abort": verbs_undo.abort,
+    "close": close,
+}

@@ -35,7 +35,7 @@ STEPS: dict[str, Word] = {
     "unknown": Word("?", "?", "unknown", "unknown"),
     "skipped": Word("–", "-", "skipped", "muted"),
     "rolling back": Word("◄", "<", "rolling back", "tight"),
-    "rolled back": Word("◁", "<", "rolled back", "muted"),
+    "rolled back": Word("◁", "(", "rolled back", "muted"),
 }
 """Steps, and tasks but for one."""
 
@@ -78,6 +78,16 @@ PHASES: dict[str, Word] = {
 }
 """The window's own."""
 
+ARMED: dict[str, Word] = {
+    "armed": Word("◈", "@", "armed", "tight"),
+    "confirmed": Word("✓", "+", "confirmed", "good"),
+    "fired": Word("◄", "<", "undone by the host", "bad"),
+}
+"""A host that undoes a step by itself unless somebody confirms (dead-man rollback)."""
+
+EXCLUDED = Word("⊖", "-", "excluded", "muted")
+"""A host that takes no part any more."""
+
 _NO_WORD = Word("?", "?", "unknown", "unknown")
 
 
@@ -106,13 +116,20 @@ def phase_word(phase: str) -> Word:
     return PHASES.get(phase, _NO_WORD)
 
 
+def armed_word(state: str) -> Word:
+    """Of a dead-man rollback on a host."""
+    return ARMED.get(state, _NO_WORD)
+
+
 def worst_first(tone: Tone) -> int:
     """A sort key: 0 is the worst tone."""
     return TONES.index(tone)
 
 
 _OURS = {
-    **{ord(w.glyph): w.ascii for table in (TASKS, LINKS, VERDICTS, LEVELS, PHASES) for w in table.values()},
+    **{ord(w.glyph): w.ascii for table in (TASKS, LINKS, VERDICTS, LEVELS, PHASES, ARMED) for w in table.values()},
+    ord(EXCLUDED.glyph): EXCLUDED.ascii,
+    ord("‼"): "!",
     **dict(zip(map(ord, "▁▂▃▄▅▆▇█"), ".:-=+*%#", strict=True)),
     **dict(zip(map(ord, "─│┌┐└┘├┤┬┴┼╭╮╰╯━┃┏┓┗┛═║╔╗╚╝"), "-|+++++++++++++-|++++=|++++", strict=False)),
     **{ord(a): b for a, b in zip("…·→←↑↓≥≤×−—“”‘’▸▾▼▕▏░▒▓▔▎▊▌▐▄▀", "~.><^v><x--\"\"''>vv||.:%-|||#-", strict=False)},

@@ -17,7 +17,10 @@ from textual.widgets import Static
 
 from upgrade_tui.conductor.session import Session
 from upgrade_tui.tui import verbs
+from upgrade_tui.tui.bars import Banner
 from upgrade_tui.tui.detail.lines import DetailLines, content, stacked
+from upgrade_tui.tui.sending import refused
+from upgrade_tui.tui.view.alarms import window_alarms
 from upgrade_tui.tui.view.scene import Scene, zone_of
 from upgrade_tui.tui.view.spans import Line, Span, cut, length
 from upgrade_tui.window.events import Record
@@ -90,6 +93,10 @@ class DetailScreen(Screen[None]):
         """``HEAD`` lines."""
         raise NotImplementedError
 
+    def alarms(self, scene: Scene) -> list[Line]:
+        """What must not be overlooked here either."""
+        return window_alarms(scene)
+
     def begin(self) -> None:
         """Everything is mounted: where the focus goes, what is asked for."""
 
@@ -105,6 +112,7 @@ class DetailScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Head, tabs, panes, keys."""
+        yield Banner(id="alarms")
         yield Static(id="head", markup=False)
         yield Static(id="tabs", markup=False)
         with Container(id="body"):
@@ -152,6 +160,7 @@ class DetailScreen(Screen[None]):
 
     def _paint_frame(self, scene: Scene) -> None:
         width = self.size.width - 2
+        self.query_one("#alarms", Banner).say(self.alarms(scene))
         lines = self.head(scene, width)
         if scene.lost is not None:
             lines = [cut(((f"✗ no connection to the conductor: {scene.lost}", "bad"),), width), *lines[: self.HEAD - 1]]
@@ -246,25 +255,21 @@ class DetailScreen(Screen[None]):
     def on_key(self, event: events.Key) -> None:
         """A greyed key says why, rather than nothing."""
         found = self.active_bindings.get(event.key)
-        verb = next((v for v in verbs.VERBS.values() if v.key == event.key), None)
+        verb = verbs.of_action(found.binding.action) if found is not None else None
         if found is None or verb is None or found.enabled or not isinstance(self.focused, ScrollView):
             return
         why = self.refusal(verb.name)
         if why is not None:
             event.stop()
-            verbs.refused(self.app, why, title=f"{verb.label} is not possible now")
+            refused(self.app, why, title=f"{verb.label} is not possible now")
 
     def action_verb(self, name: str) -> None:
         """The same guarded act as on the main screen. Its dialogs wait in a worker."""
         self.run_worker(self._verb(name), name=f"verb-{name}", group="verbs")
 
     async def _verb(self, name: str) -> None:
-        if name == "note":
-            await verbs.note(self.app, self.session, step=self.about_step, host=self.about_host)
-        elif name == "reconnect":
-            await verbs.reconnect(self.app, self.session, self.about_host)
-        else:
-            await getattr(verbs, name)(self.app, self.session, self.about_step)
+        host = "" if name == "note" and self.about_step else self.about_host
+        await verbs.perform(self.app, self.session, name, step=self.about_step, host=host)
 
     def action_back(self) -> None:
         """To where we came from."""

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from upgrade_tui.tui.verbs import VERBS
+from upgrade_tui.tui.verbs import VERBS, of_action
 from upgrade_tui.tui.view.spans import BLANK, Line, fit, length, wrapped
-from upgrade_tui.tui.words import LEVELS, LINKS, STEPS, TASKS, VERDICTS, Word
+from upgrade_tui.tui.words import ARMED, EXCLUDED, LEVELS, LINKS, PHASES, STEPS, TASKS, VERDICTS, Word
 
 
 class Key(Struct, frozen=True):
@@ -23,7 +23,12 @@ class Key(Struct, frozen=True):
     enabled: bool = True
 
 
-SCOPES = {"step": "On the step", "host": "On the host", "window": "On the window"}
+SCOPES = {
+    "step": "On the step",
+    "task": "On the tasks",
+    "host": "On the host",
+    "window": "On the window",
+}
 MOVING = frozenset(
     [
         "focus_next",
@@ -55,6 +60,8 @@ MOVING = frozenset(
     ]
 )
 TEXTS = {"focus_next": "to the next pane or list", "focus_previous": "to the one before"}
+OURS = {"go": "go", "no_go": "nogo", "retry": "retry", "settle": "settle", "do": "rollback"}
+"""Actions of detail screens that are verbs, too."""
 HIDDEN = {"copy_text", "help_quit", "screen.copy_text", "copy_selected_text"}
 
 WORDS: tuple[tuple[str, str], ...] = (
@@ -64,6 +71,11 @@ WORDS: tuple[tuple[str, str], ...] = (
     ("forecast", "when what remains will be over, by the estimates and by how this window goes"),
     ("point of no return", "an irreversible step was begun: from there on only forward"),
     ("override", "the lead's reason for a step that leaves no time to undo it; it is in the log"),
+    ("promised (rto)", "how long recovery may take by the plan; a rollback is held against it"),
+    ("armed", "the host undoes the step by itself when the time is over, unless somebody confirms with K"),
+    ("excluded", "the host takes no part in the rest of the window"),
+    ("aborted", "running tasks were ended, nothing starts any more unless the lead takes it back"),
+    ("evidence", "what a gate is decided on; a go counts for the evidence that was read, and for no other"),
     ("unknown", "the link broke and no result is proven: neither done nor failed; look, then settle it with X"),
     ("unreachable", "nothing was sent to the host"),
     ("settle", "a person looked at the host and says what is so"),
@@ -81,11 +93,11 @@ def grouped(keys: Iterable[Key]) -> list[tuple[str, list[Key]]]:
     """Verbs by what they act on, then looking, then moving. Keys with the same action are put together."""
     groups: dict[str, dict[str, Key]] = {title: {} for title in (*SCOPES.values(), "Look", "Move")}
     for key in keys:
-        name, _, argument = key.action.partition("(")
-        name = name.removeprefix("app.").removeprefix("screen.")
+        action = key.action.removeprefix("app.").removeprefix("screen.")
+        name = action.partition("(")[0]
         if name in HIDDEN or not key.text:
             continue
-        verb = VERBS.get(argument.strip("')\"")) if name == "verb" else None
+        verb = of_action(action) or VERBS.get(OURS.get(name, ""))
         title = SCOPES[verb.scope] if verb is not None else "Move" if name in MOVING else "Look"
         same = name if name == "pane" else key.action
         before = groups[title].get(same)
@@ -128,10 +140,12 @@ def word_lines(width: int) -> list[Line]:
 def glyph_lines(width: int) -> list[Line]:
     """Every state with its glyph, straight from the tables the screens use."""
     tables: tuple[tuple[str, dict[str, Word]], ...] = (
-        ("Steps and tasks", STEPS | TASKS),
+        ("Steps and tasks", STEPS | TASKS | {"excluded": EXCLUDED}),
         ("Links to hosts", LINKS),
         ("Canaries", VERDICTS),
         ("Rollback clock", LEVELS),
+        ("Dead-man rollback", ARMED),
+        ("The window", PHASES),
     )
     out: list[Line] = []
     across = max(1, (width + 2) // 22)

@@ -28,7 +28,7 @@ from upgrade_tui.window.state import StepState, Task
 CHUNK = 256 * 1024  # bytes of output asked for at once
 COPIED = 2_000  # lines of output that `y` copies
 
-STEP_VERBS = tuple(verb for verb in VERBS.values() if verb.scope == "step")
+STEP_VERBS = tuple(verb for verb in VERBS.values() if verb.scope in ("step", "task"))
 
 
 class StepScreen(DetailScreen):
@@ -43,7 +43,7 @@ class StepScreen(DetailScreen):
         Binding("y", "copy", "copy", tooltip="Copy the end of the output"),
     ]
 
-    def __init__(self, session: Session, step_id: str) -> None:
+    def __init__(self, session: Session, step_id: str, host: str = "") -> None:
         super().__init__(session)
         spec = session.plan.step(step_id)
         if spec is None:
@@ -51,6 +51,7 @@ class StepScreen(DetailScreen):
         self.spec = spec
         self.about_step = step_id
         self._sieve = Sieve("step", step_id)
+        self._first = host
         self._host = ""
         self._total = self._fetched = 0  # bytes of the output there are, and that are in the buffer
         self._trouble = ""
@@ -97,7 +98,7 @@ class StepScreen(DetailScreen):
             done = [h for h in hosts if self.step.tasks[h].finished is not None]
             if self.step.tasks[first].state not in rank and done:
                 first = done[-1]
-            self._choose(first)
+            self._choose(self._first if self._first in hosts else first)
             self.query_one("#output" if len(hosts) == 1 else "#tasks").focus()
         else:
             self.query_one("#about").focus()
@@ -144,7 +145,10 @@ class StepScreen(DetailScreen):
     def keys(self) -> list[tuple[str, str]]:
         """What ``decide`` would let be done with the step now, first."""
         shown = self.session.state.shown(self.spec.id)
-        first = [name for name in ("tick", "go", "nogo", "start", "settle", "untick") if self.refusal(name) is None]
+        wanted = ("tick", "go", "nogo", "retry", "start", "settle", "untick")
+        first = [name for name in wanted if self.refusal(name) is None]
+        armed = any(a.state == "armed" for a in self.step.armed.values())
+        first = [*(name for name in ("confirm", "extend", "revert") if armed and self.refusal(name) is None), *first]
         words = {"start": "start" if shown == "ready" else "try again", "untick": "take back"}
         out = [(VERBS[name].shown, words.get(name, VERBS[name].label)) for name in first]
         if self.runs:
@@ -164,7 +168,7 @@ class StepScreen(DetailScreen):
     def _choose(self, host: str) -> None:
         if host == self._host:
             return
-        self._host = host
+        self._host = self.about_host = host
         self.query_one("#tasks", DetailLines).cursor = list(self.step.tasks).index(host)
         self.run_worker(self._fetch(host), group="output", exclusive=True)
         self.repaint()

@@ -8,9 +8,10 @@ from upgrade_tui.plan.estimate import step_seconds
 from upgrade_tui.tui.view import canaries as canary_view
 from upgrade_tui.tui.view import hosts as host_view
 from upgrade_tui.tui.view import steps as step_view
+from upgrade_tui.tui.view import undo
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import Line, Span, cut, fit, fitting, joined, length, wrapped
-from upgrade_tui.tui.words import Tone, level_word, phase_word, step_word, worst_first
+from upgrade_tui.tui.words import Tone, armed_word, level_word, phase_word, step_word, worst_first
 from upgrade_tui.units import clock_text, duration_text
 from upgrade_tui.window import clock
 from upgrade_tui.window.state import OVER
@@ -54,8 +55,7 @@ def where(scene: Scene) -> tuple[Line | Span | None, ...]:
     if state.phase in ("paused", "aborted"):
         by = f" by {state.paused_by}" if state.paused_by else ""
         lead.append((f"{phase_word(state.phase).text.upper()}{by}", phase_word(state.phase).tone))
-    if state.rolling_back and state.rollback is not None:
-        lead.append((f"◄ ROLLING BACK {state.rollback.scope}", "tight"))
+    lead += _rolled(scene)
     if scene.now < state.start and state.phase != "new":
         lead.append((f"starts in {clock_text(state.start - scene.now)}", "strong"))
     spec = scene.plan.step(state.current) if state.current else None
@@ -80,6 +80,21 @@ def where(scene: Scene) -> tuple[Line | Span | None, ...]:
         if state.phase in ("paused", "aborted")
         else None,
     )
+
+
+def _rolled(scene: Scene) -> list[Line | Span | None]:
+    """A rollback under way, or done and nothing begun since."""
+    p, asked = undo.progress(scene), scene.state.rollback
+    if p is None or asked is None:
+        return []
+    if asked.active:
+        return [(f"◄ ROLLING BACK {p.scope}", "tight"), (f"{p.number} of {len(p.states)}", "strong")]
+    since = any(s.started is not None and s.started > (asked.finished or 0.0) for s in scene.state.steps.values())
+    if asked.outcome != "done" or since:
+        return []
+    promised = f", {duration_text(p.promised)} promised" if p.promised is not None else ""
+    late = p.promised is not None and p.spent > p.promised
+    return [(f"◁ ROLLED BACK {p.scope} in {duration_text(p.spent)}{promised}", "bad" if late else "good")]
 
 
 # -- is it healthy ------------------------------------------------------------------------------------------------
@@ -147,18 +162,30 @@ def _back(scene: Scene, reading: clock.Reading) -> tuple[Line | Span | None, ...
         return ((f"▲ NO: point of no return passed at {reading.no_return}, forward only", "watch"),)
     assert reading.by is not None
     assert reading.slack is not None
+    p = undo.progress(scene)
+    if scene.state.rolling_back and p is not None:
+        promised = f", {duration_text(p.promised)} promised" if p.promised is not None else ""
+        text = f"◄ going back now: {duration_text(p.spent)} of about {duration_text(p.total)}{promised}"
+        return ((text, p.tone), (f"forecast back at {scene.time(scene.now + p.left, seconds=False)}", "plain"))
     word = level_word(reading.slack_level)
-    undo = f"undo takes {duration_text(reading.cost)}" if reading.cost else "nothing to undo yet"
+    cost = f"undo takes {duration_text(reading.cost)}" if reading.cost else "nothing to undo yet"
     ahead = _no_return_ahead(scene)
     if reading.slack <= 0:
-        return ((f"✗ NO: too late since {scene.time(reading.by)}", "bad"), (undo + ", past the window", "bad"))
+        return ((f"✗ NO: too late since {scene.time(reading.by)}", "bad"), (cost + ", past the window", "bad"))
     yes = {"good": "yes", "watch": "yes, watch it", "tight": "yes, but tight", "critical": "decide NOW"}
     return (
         (f"{word.glyph} {yes[reading.slack_level]}, until {scene.time(reading.by)}", word.tone),
         (f"{clock_text(reading.slack)} slack", word.tone),
-        (undo, "plain"),
+        *_armed(scene),
+        (cost, "plain"),
         (f"no return: {ahead}", "muted") if ahead else None,
     )
+
+
+def _armed(scene: Scene) -> list[Span]:
+    """What undoes itself, soonest first."""
+    word = armed_word("armed")
+    return [(f"{word.glyph} {undo.armed_text(armed, scene.now)}", word.tone) for armed in undo.armed_steps(scene)]
 
 
 def _no_return_ahead(scene: Scene) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -94,6 +95,19 @@ def _newest(sample: Sample, metric: str, what: str, value: float) -> float:
     return value if newest is None else newest
 
 
+class Ranked(Protocol):
+    """A row with a name; ``rank`` 0 needs a look most."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def rank(self) -> int: ...
+
+
+R = TypeVar("R", bound=Ranked)
+
+
 class Order:
     """Keeps rows from jumping: worse at once to the top, better only after ``hold`` seconds; else the plan's order."""
 
@@ -101,7 +115,7 @@ class Order:
         self.hold = hold
         self._ranks: dict[str, tuple[int, float]] = {}  # rank shown, when it was last as bad
 
-    def sorted(self, rows: Iterable[HostRow], now: float) -> list[HostRow]:
+    def sorted(self, rows: Iterable[R], now: float) -> list[R]:
         """Worst first."""
         keyed = []
         for row in rows:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from upgrade_tui.tui.view import undo
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import Line, Span
 from upgrade_tui.window.state import OVER, UNSETTLED
 
 GENERAL: tuple[tuple[str, str], ...] = (
     ("enter", "details"),
+    ("m", "matrix"),
     ("?", "help"),
     (":", "commands"),
     ("/", "filter"),
@@ -23,8 +25,12 @@ def verbs_now(scene: Scene, pane: str, step: str) -> list[str]:
     if pane == "hosts":
         return ["reconnect", "note"]
     state, spec = scene.state.steps.get(step), scene.plan.step(step)
+    armed = ["confirm", "extend", "revert"] if undo.armed_steps(scene) else []
     if state is None or spec is None:
-        return ["note", "pause", "close"]
+        return [*armed, "note", "pause", "rollback", "close"]
+    if scene.state.rolling_back or undo.stopped(scene):
+        stuck = ["settle"] if any(t.state in UNSETTLED for t in state.tasks.values()) else []
+        return [*armed, *(["tick"] if state.state == "rolling back" else []), *stuck, "rollback", "note", "pause"]
     out = {
         "manual": ["tick", "start"],
         "command": ["start"],
@@ -40,7 +46,8 @@ def verbs_now(scene: Scene, pane: str, step: str) -> list[str]:
     if any(t.state in UNSETTLED for t in state.tasks.values()):
         out = ["settle", *out]
     more = ["note"] if state.state in OVER else ["claim", "note", "skip"]
-    return [*out, *more, "pause", "close"] if not scene.state.current else [*out, *more, "pause"]
+    end = ["pause", "rollback", "abort"] if scene.state.current else ["close", "pause", "rollback"]
+    return [*armed, *out, *more, *end]
 
 
 def guide(scene: Scene) -> Line:
@@ -49,6 +56,9 @@ def guide(scene: Scene) -> Line:
     lead: Span = ("  NEXT  ", "key")
     if state.phase == "closed":
         return (lead, ("The window is closed. ", "strong"), ("e exports its report, q leaves", "plain"))
+    special = _special(scene)
+    if special is not None:
+        return (lead, (special[0], "strong"), (special[1], "plain"))
     if state.phase == "paused":
         failing = [c.name for c in state.canaries.values() if c.verdict == "failing"]
         wait = f"Wait until {', '.join(failing)} is healthy again, then " if failing else ""
@@ -70,3 +80,18 @@ def guide(scene: Scene) -> Line:
         "bake": "press s to start the waiting",
     }[spec.what]
     return (lead, (f"{spec.id}. ", "strong"), (f"With the cursor on it, {press}", "plain"))
+
+
+def _special(scene: Scene) -> tuple[str, str] | None:
+    """A rollback, an abort, an armed host: before anything else."""
+    if scene.state.rolling_back:
+        return ("A rollback is under way. ", "R shows how it goes; X says what is so where it is stuck")
+    if undo.stopped(scene):
+        return ("The rollback stopped. ", "X says what is so, then R goes on with what is left")
+    armed = undo.armed_steps(scene)
+    if armed:
+        said = "K keeps it, x gives it more time, V undoes it now"
+        return (f"{armed[0].step} undoes itself in {undo.countdown(armed[0].seconds(scene.now))}. ", said)
+    if scene.state.phase == "aborted":
+        return ("The window is aborted. ", "R rolls back; p takes the abort back, with a reason")
+    return None

@@ -115,11 +115,24 @@ def _remark(scene: Scene, spec: Step, step: StepState, state: str) -> str:
         return trouble or step.reason or "no reason given"
     if state == "skipped":
         return step.reason
-    if state == "rolling back":
-        return f"being undone: {step.reason}"
+    if step.state == "rolling back":
+        return _undoing(spec, step, trouble)
+    if state == "rolled back":
+        return step.reason
     if state == "ready" and spec.what == "gate":
         return _votes(spec, step)
     return ""
+
+
+def _undoing(spec: Step, step: StepState, trouble: str) -> str:
+    """How undoing it goes, or what a person has to do for it."""
+    if trouble:
+        return f"being undone: {trouble}"
+    if spec.rollback is not None and spec.rollback.run is None:
+        return f"undo it by hand, then space ticks that: {spec.rollback.manual or spec.title}"
+    hosts = [h for batch in step.undo_batches for h in batch if h in step.tasks]
+    back = sum(1 for h in hosts if step.tasks[h].state in ("rolled back", "skipped"))
+    return f"being undone: {back}/{len(hosts)} host{'s' * (len(hosts) != 1)} back"
 
 
 def _more(scene: Scene, spec: Step, step: StepState, state: str) -> str:

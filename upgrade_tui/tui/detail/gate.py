@@ -1,0 +1,137 @@
+"""The screen of a gate: its card, its votes. Votes are for the evidence that was read, never for what came after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.widget import Widget
+
+from upgrade_tui.conductor.session import Session
+from upgrade_tui.tui import verbs
+from upgrade_tui.tui.detail import gate_view, step_view
+from upgrade_tui.tui.detail.base import DetailScreen, Pane, Sieve
+from upgrade_tui.tui.detail.events_view import events
+from upgrade_tui.tui.detail.lines import DetailLines
+from upgrade_tui.tui.sending import refused
+from upgrade_tui.tui.verbs import VERBS
+from upgrade_tui.tui.view.scene import Scene
+from upgrade_tui.tui.view.spans import Line
+from upgrade_tui.window.card import card
+from upgrade_tui.window.events import GateOpened
+
+OTHERS = ("start", "claim", "note", "skip")
+
+
+class GateScreen(DetailScreen):
+    """A gate in full. ``read`` is the evidence that was on the screen when the operator last looked at it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("g", "go", "go", tooltip="Vote go, on the evidence that is shown"),
+        Binding("G", "no_go", "no-go", tooltip="Vote no-go, with a reason"),
+        Binding("enter", "read", "read", tooltip="The evidence changed: you have read the new one"),
+        *(Binding(VERBS[n].key, f"verb('{n}')", VERBS[n].label, tooltip=VERBS[n].help) for n in OTHERS),
+    ]
+
+    def __init__(self, session: Session, step_id: str) -> None:
+        super().__init__(session)
+        spec = session.plan.step(step_id)
+        if spec is None or spec.what != "gate":
+            raise ValueError(f'there is no gate "{step_id}"')
+        self.spec = spec
+        self.about_step = step_id
+        self.read: GateOpened | None = None
+        self._warned = ""  # digest of the evidence that the operator was warned about
+        self._sieve = Sieve("step", step_id)
+
+    @property
+    def opened(self) -> GateOpened | None:
+        """The evidence that votes count for now."""
+        step = self.session.state.steps[self.spec.id]
+        return step.gate if step.state == "running" else None
+
+    @property
+    def changed(self) -> bool:
+        """Another evidence is open than the one that was read."""
+        return self.opened is not None and self.read is not None and self.read.digest != self.opened.digest
+
+    def columns(self) -> Iterable[Widget]:
+        """The card over its events."""
+        evidence = Pane("evidence", DetailLines(id="evidence"), id="evidence-pane")
+        happened = Pane("events", DetailLines(id="events"), id="events-pane")
+        yield Container(evidence, happened, classes="column")
+
+    def begin(self) -> None:
+        """The card scrolls."""
+        self.query_one("#evidence").focus()
+
+    def head(self, scene: Scene, width: int) -> list[Line]:
+        """What is decided, votes, the clock, what is wrong."""
+        found = card(scene.state, self.spec.id, scene.now)
+        return gate_view.header(scene, self.spec, found, self.refusal("go"), width)
+
+    def alarms(self, scene: Scene) -> list[Line]:
+        """That the evidence changed comes before everything else."""
+        found = super().alarms(scene)
+        opened = self.opened
+        if self.read is None or opened is None or not self.changed:
+            return found
+        at = scene.state.steps[self.spec.id].started or scene.now
+        text = gate_view.changed(self.read, opened, scene.time(at))
+        return [(("‼ ", "bad"), (text, "strong")), *found]
+
+    def paint(self, scene: Scene) -> None:
+        """The card as it is now; for a gate that is not open, what the plan says of it."""
+        if self.read is None:
+            self.read = self.opened
+        self._warn()
+        found = card(scene.state, self.spec.id, scene.now)
+        if found is not None:
+            self.show_lines("evidence", lambda width, _: gate_view.page(scene, found, width))
+        else:
+            self.show_lines("evidence", lambda width, _: step_view.about(scene, self.spec, width))
+        self.show_lines("events", lambda width, _: events(scene, self._sieve.of(scene.records), width))
+
+    def _warn(self) -> None:
+        """Once, and aloud, for each change."""
+        if self.changed and self.opened is not None and self._warned != self.opened.digest:
+            self._warned = self.opened.digest
+            self.app.bell()
+            refused(self.app, "read the card again, then press enter", title="The evidence changed")
+
+    def keys(self) -> list[tuple[str, str]]:
+        """Voting first."""
+        if self.changed:
+            return [("enter", "I have read the new evidence"), ("G", "no-go")]
+        vote = [("g", "go")] if self.refusal("go") is None else []
+        vote += [("G", "no-go")] if self.refusal("nogo") is None else []
+        rest = [name for name in OTHERS if self.refusal(name) is None]
+        words = {"start": "open the vote"}
+        return [*vote, *((VERBS[n].shown, words.get(n, VERBS[n].label)) for n in rest), ("↑↓", "scroll"), ("z", "zoom")]
+
+    # -- actions --------------------------------------------------------------------------------------------------
+
+    def action_read(self) -> None:
+        """The new evidence is known: votes are for it from now on."""
+        self.read = self.opened or self.read
+        self.repaint()
+
+    def action_go(self) -> None:
+        """A go, unless it would be for something that was not read."""
+        if self.changed:
+            refused(self.app, "it is other evidence than what you read: enter says that you read it", "No vote")
+        elif (why := self.refusal("go")) is not None:
+            refused(self.app, why, title="go is not possible now")
+        elif self.read is not None:
+            self.run_worker(
+                verbs.vote_go(self.app, self.session, self.spec.id, self.read.digest), name="go", group="verbs"
+            )
+
+    def action_no_go(self) -> None:
+        """A no-go; it stops the gate whatever the evidence."""
+        if (why := self.refusal("nogo")) is not None:
+            refused(self.app, why, title="no-go is not possible now")
+        else:
+            self.run_worker(verbs.nogo(self.app, self.session, self.spec.id), name="nogo", group="verbs")

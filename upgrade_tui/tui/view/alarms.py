@@ -1,0 +1,74 @@
+"""What must not be overlooked, on whatever screen: one line each, the worst first. Pure."""
+
+from __future__ import annotations
+
+from upgrade_tui.tui.view import undo
+from upgrade_tui.tui.view.scene import Scene
+from upgrade_tui.tui.view.spans import Line
+from upgrade_tui.tui.words import armed_word, phase_word
+from upgrade_tui.units import duration_text
+
+
+def alarms(scene: Scene) -> list[Line]:
+    """No conductor, a fenced log, a rollback, an aborted window, an armed host. Nothing when all is well."""
+    out: list[Line] = []
+    if scene.state.phase == "closed":
+        return out
+    if scene.lost is not None:
+        since = f" for {duration_text(scene.now - scene.lost_at)}" if scene.lost_at is not None else ""
+        text = f"CONDUCTOR NOT ANSWERING{since}: {scene.lost}. The window itself may go on; reconnecting"
+        out.append((("‼ ", "bad"), (text, "strong")))
+    if scene.frame is not None:
+        out += [(("‼ ", "bad"), (f"TROUBLE: {text}", "strong")) for text in scene.frame.trouble[:3]]
+    return [*out, *window_alarms(scene)]
+
+
+def window_alarms(scene: Scene) -> list[Line]:
+    """Those of the window itself."""
+    if scene.state.phase == "closed":
+        return []
+    return [*_aborted(scene), *_rollback(scene), *_armed(scene)]
+
+
+def _aborted(scene: Scene) -> list[Line]:
+    state = scene.state
+    if state.phase != "aborted":
+        return []
+    by = f" by {state.paused_by}" if state.paused_by else ""
+    next_one = "" if state.rolling_back else "nothing more starts · R rolls back, p takes it back (lead)"
+    word = phase_word("aborted")
+    return [
+        ((f"{word.glyph} ABORTED{by}", word.tone), (f"  {state.reason or 'no reason given'}", "strong"),
+         (f"  {next_one}", "plain"))
+    ]  # fmt: skip
+
+
+def _rollback(scene: Scene) -> list[Line]:
+    p = undo.progress(scene)
+    if p is None:
+        return []
+    if scene.state.rolling_back:
+        out: list[Line] = [
+            ((f"◄ ROLLING BACK {p.scope}", "tight"), (f"  {undo.going_text(p)}", "bad" if p.late else "strong"))
+        ]
+        if p.stuck:
+            out.append((("✗ ", "bad"), (undo.stuck_text(p), "strong"), ("  X says what is so", "plain")))
+        return out
+    if not undo.stopped(scene):
+        return []
+    why = undo.stuck_text(p) or f"{sum(s == 'pending' for _, s in p.states)} steps were not undone"
+    decide = "X says what is so, R goes on" if p.stuck else "R goes on with what is left"
+    return [(("✗ ROLLBACK STOPPED", "bad"), (f"  {why}", "strong"), (f"  {decide}", "plain"))]
+
+
+def _armed(scene: Scene) -> list[Line]:
+    out: list[Line] = []
+    for armed in undo.armed_steps(scene)[:3]:
+        word = armed_word("armed")
+        urgent = armed.seconds(scene.now) < 60
+        text = undo.armed_text(armed, scene.now)
+        out.append(
+            ((f"{word.glyph} ARMED", "bad" if urgent else word.tone), (f"  {text}", "bad" if urgent else "strong"),
+             ("  K keeps it · x more time · V undoes it now", "plain"))
+        )  # fmt: skip
+    return out
