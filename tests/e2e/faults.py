@@ -10,6 +10,7 @@ import json
 import os
 import random
 import signal
+import subprocess
 import threading
 import time
 from collections import Counter
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tests.e2e.net import NetHost
 from tests.e2e.program import Program
 from upgrade_tui.journal.reader import read
 from upgrade_tui.plan.reader import parse_plan
@@ -333,3 +335,67 @@ def check_log(events: Sequence[Event], path: Path) -> None:
     }
     assert set(finished) == begun, f"begun {begun}, finished {set(finished)}"
     assert set(finished.values()) <= {0}, finished
+
+
+def break_sessions(host: NetHost) -> int:
+    """Kill the sshd processes of the host's sessions: connections break at once. How many there were."""
+    assert host.sshd is not None
+    sessions = [p for p in _pids(host.space) if p != host.sshd.pid and _comm(p).startswith("sshd")]
+    for pid in sessions:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return len(sessions)
+
+
+def kill_all(host: NetHost) -> None:
+    """Kill everything on the host but the sshd that listens: as far as processes go, a reboot."""
+    assert host.sshd is not None
+    for pid in _pids(host.space):
+        if pid != host.sshd.pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _pids(space: str) -> list[int]:
+    found = subprocess.run(["ip", "netns", "pids", space], check=False, capture_output=True, text=True).stdout
+    return [int(pid) for pid in found.split()]
+
+
+def _comm(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+class Cutter(threading.Thread):
+    """Cuts links of random hosts at random moments: mostly by breaking the connections, else by pulling the cable."""
+
+    def __init__(self, hosts: Sequence[NetHost], rng: random.Random, *, longest: float, pause: float) -> None:
+        super().__init__(daemon=True)
+        self.hosts, self.cuts = list(hosts), 0
+        self._rng, self._longest, self._pause = rng, longest, pause
+        self._enough = threading.Event()
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        """Until ``stop``. Links are whole afterwards."""
+        try:
+            while not self._enough.wait(self._rng.uniform(0.05, self._pause)):
+                host = self._rng.choice(self.hosts)
+                if self._rng.random() < 0.7:
+                    self.cuts += break_sessions(host) > 0
+                else:
+                    host.cut()
+                    self._enough.wait(self._rng.uniform(0.1, self._longest))
+                    host.mend()
+                    self.cuts += 1
+        except BaseException as error:
+            self.error = error
+
+    def stop(self) -> None:
+        """No more cuts. Raises what went wrong in the thread."""
+        self._enough.set()
+        self.join(60)
+        if self.error is not None:
+            raise self.error
