@@ -96,7 +96,9 @@ class Frames:
             self.banner = data[:200]
             self._held = data[-_BANNER:]
             return b""
-        how, pid, self.directory = (data[start + len(self._mark) : end].decode("utf-8", "replace") + "  ").split(" ", 2)
+        line = data[start + len(self._mark) : end].decode("utf-8", "replace")
+        how, _, rest = line.partition(" ")
+        pid, _, self.directory = rest.partition(" ")
         self.pid = int(pid) if pid.isdigit() else 0
         self.found, self.made = True, how == "new"
         self._on_found()
@@ -107,7 +109,7 @@ class Frames:
         try:
             match word:
                 case "O":
-                    self._due = int(rest)
+                    self._due = int(rest) if rest.isdigit() else _garbled(line.encode())
                 case "G":
                     start, end = (int(n) for n in rest.split())
                     self.offset = end
