@@ -26,6 +26,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0  # seconds between attempts, doubling
 SLOW_PAUSES = (15.0, 30.0)  # seconds, where somebody has to change something first
 STEADY = 5.0  # seconds that a link must hold before the pauses start small again
 ANSWER = 8.0  # seconds for a probe, or for a sampler's first line
+PROBE_PAUSE = 5.0  # seconds until a host that did not answer the probe is asked again
 NO_SAMPLER_PAUSE = 30.0  # seconds until samplers are tried again
 STALL = 10.0  # seconds (and 4 intervals) without a line after which a sampler is started anew
 _PROBE_LONGEST = 1 << 20
@@ -203,11 +204,15 @@ class Supervisor:
     async def _work(self, connection: asyncssh.SSHClientConnection) -> None:
         """Returns when the link is gone."""
         known, skew = await self._ask(connection)
-        if known is None:
-            if not connection.is_closed():
-                self.state.set_link("no sampler", "connected, but it gave no answer to the probe: not a Linux shell?")
-                await connection.wait_closed()
-            return
+        while known is None:
+            if connection.is_closed():
+                return
+            why = "overloaded, or not a Linux shell; asking again"
+            self.state.set_link("no sampler", f"connected, but no answer to the probe in {ANSWER:.0f} s: {why}")
+            await _closed_within(connection, PROBE_PAUSE)
+            if connection.is_closed():
+                return
+            known, skew = await self._ask(connection)
         while not connection.is_closed():
             for sampler in known.samplers:
                 while await self._sampled(connection, known, skew, sampler):  # it had worked: start it again
