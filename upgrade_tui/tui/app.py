@@ -16,7 +16,7 @@ from upgrade_tui.conductor.session import Session
 from upgrade_tui.tui.detail import open_guide
 from upgrade_tui.tui.screen import MainScreen
 from upgrade_tui.tui.theme import DARK, FALLBACKS, LIGHT, THEMES, AsciiOnly
-from upgrade_tui.tui.view.alerts import Alert, alert, together
+from upgrade_tui.tui.view.alerts import Alert, Soon, alert, together
 from upgrade_tui.tui.view.history import History
 from upgrade_tui.tui.view.scene import Scene, zone_of
 from upgrade_tui.window.events import Record, WindowClosed
@@ -63,6 +63,7 @@ class UpgradeApp(App[None]):
         self._dirty = True
         self._second = -1
         self._alerts: list[Alert] = []
+        self._soon = Soon()
         self._lost_at: float | None = None
         self._linger = linger
         self._welcome = guide and session.directory is not None  # over panes that show something, not before
@@ -109,11 +110,13 @@ class UpgradeApp(App[None]):
 
     def tick(self) -> None:
         """Paints what changed, at most four times a second; the countdown each second. Rings the bell."""
+        second = int(self.session.now())
+        if second != self._second:
+            self._alerts += self._soon.due(self.scene())
         if self._alerts:
             found, self._alerts = together(self._alerts), []
             self.bell()
             self.notify(found.text, title=found.title, severity=found.severity, timeout=10, markup=False)
-        second = int(self.session.now())
         if (not self._dirty and second == self._second) or self.screen is not self._main:
             return
         scene = self.scene()

@@ -11,7 +11,7 @@ from textual.message import Message
 from upgrade_tui.tui.lines import Bar
 from upgrade_tui.tui.view.alarms import alarms
 from upgrade_tui.tui.view.scene import Scene
-from upgrade_tui.tui.view.spans import Line, Span, clip, cut, fit, length
+from upgrade_tui.tui.view.spans import Line, Span, clip, cut, fit, length, wrapped_in
 from upgrade_tui.tui.words import phase_word
 
 
@@ -57,7 +57,9 @@ class Banner(Bar):
 
     def say(self, found: Sequence[Line]) -> None:
         """These lines; none: it goes away."""
-        lines = [cut((("  ", "muted"), *line), self.app.size.width) for line in found]
+        width = self.app.size.width - 2
+        pieces = [piece for line in found for piece in wrapped_in(line, width, 2 if width < 110 else 1)]
+        lines: list[Line] = [(("  ", "muted"), *piece) for piece in pieces]
         if len(lines) != len(self.lines):
             self.display = bool(lines)
             self.styles.height = max(1, len(lines))

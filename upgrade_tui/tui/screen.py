@@ -148,7 +148,8 @@ class MainScreen(Screen[None]):
         pane = self.panes[self.current - 1].NAME
         names = key_view.verbs_now(scene, pane, self.step)
         found = [(VERBS[n], self.refusal(n) is None) for n in names]
-        keys = [(v.shown, v.label, enabled) for v, enabled in found]
+        going = scene.state.rolling_back
+        keys = [(v.shown, "how it goes" if going and v.name == "rollback" else v.label, can) for v, can in found]
         general = [(key, label, True) for key, label in key_view.GENERAL]
         if scene.state.phase == "closed":
             general.insert(0, ("e", "write the report", True))

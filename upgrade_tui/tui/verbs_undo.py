@@ -111,7 +111,9 @@ def scopes(session: Session, step: str = "", hosts: tuple[str, ...] = ()) -> lis
         plan = undo_plan(state, phase=command.phase, step=command.step, hosts=command.hosts)
         if plan.steps or (plan.cannot and not (command.phase or command.step or command.hosts)):
             count = f"{len(plan.steps)} step{'s' * (len(plan.steps) != 1)}"
-            out.append((command, f"{plan.scope.capitalize()}\n{count}, about {duration_text(plan.seconds)}"))
+            out.append(
+                (command, f"{plan.scope[:1].upper()}{plan.scope[1:]}\n{count}, about {duration_text(plan.seconds)}")
+            )
     return out
 
 

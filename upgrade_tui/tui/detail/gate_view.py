@@ -15,6 +15,7 @@ from upgrade_tui.units import duration_text
 from upgrade_tui.window import clock
 from upgrade_tui.window.card import Card, Health, NextStep
 from upgrade_tui.window.events import GateOpened
+from upgrade_tui.window.gates import asked_for_it
 
 TWO_COLUMNS = 100  # cells from which what runs and what speaks for it stand side by side
 GAP = 3
@@ -27,17 +28,14 @@ def header(scene: Scene, spec: Step, card: Card | None, refused: str | None, wid
     opened = card is not None and scene.state.steps[spec.id].state == "running"
     state = "GO OR NO-GO?" if opened else word.word.upper()
     first: list[Line | Span | None] = [
-        (
-            (f"{word.glyph} {state}  ", "key" if opened else word.tone),
-            (spec.title, "strong"),
-            (f"  {spec.id}", "muted"),
-        ),
+        ((f"{word.glyph} {state}  ", "key" if opened else word.tone), (spec.title, "strong")),
         _time_left(scene, card) if opened else None,
+        (spec.id, "muted"),
     ]
     if card is None or not opened:
         lines = [joined(first), _closed(scene, spec, shown)]
         return [cut(line, width) for line in [*lines, BLANK, BLANK]]
-    lines = [joined(first), votes(card, scene.login, refused), _clock(scene, card), _wrong(card)]
+    lines = [joined(first), votes(scene, card, refused), _clock(scene, card), _wrong(card)]
     return [cut(line, width) for line in lines]
 
 
@@ -60,11 +58,17 @@ def _closed(scene: Scene, spec: Step, shown: str) -> Line:
     return ((step.reason, "bad" if shown == "failed" else "plain"),)
 
 
-def votes(card: Card, login: str, refused: str | None) -> Line:
+def barred(scene: Scene, card: Card) -> str:
+    """Who asked for this go and has to leave it to others; empty if nobody has."""
+    spec = scene.plan.step(card.gate)
+    return card.asked_by if spec is not None and asked_for_it(scene.state, spec, card.asked_by) else ""
+
+
+def votes(scene: Scene, card: Card, refused: str | None) -> Line:
     """``1 of 2 go: tom · waits for mei · g votes go, G no-go``; or why this operator's go does not count."""
     goes = [who for who, go, _ in card.votes if go]
-    missing = [who for who in card.may if who not in goes and who != card.asked_by]
-    mine = login in goes
+    missing = [who for who in card.may if who not in goes and who != barred(scene, card)]
+    mine = scene.login in goes
     can: Line = (
         (("you said go", "good"), (": the others decide now", "muted"))
         if mine
@@ -207,8 +211,8 @@ def evidence_lines(scene: Scene, card: Card, width: int) -> list[Line]:
     reading = clock.read(scene.state, scene.now)
     word = level_word(reading.level)
     section(out, "ROLLBACK CLOCK", wrapped(((f"{word.glyph} {reading.words}", word.tone),), width))
+    section(out, "VOTES", _votes(scene, card, width))
     section(out, "RISKS, AND WHO WATCHES THEM", _risks(card, width))
-    section(out, "VOTES", _votes(card, width))
     opened = scene.state.steps[card.gate]
     at = f", opened {scene.time(opened.started)}" if opened.started is not None else ""
     section(out, "EVIDENCE", wrapped(((f"{card.digest}{at}: a go counts for this and nothing else", "muted"),), width))
@@ -232,17 +236,15 @@ def _risks(card: Card, width: int) -> list[Line]:
     for risk in card.risks:
         tone: Tone = "tight" if risk.showing else "plain"
         mark = "▲" if risk.showing else "·"
-        lines += wrapped(((f"{mark} {risk.title}", tone), (f"  {risk.level}", "muted")), width)
+        lines += wrapped(((f"{mark} {risk.title}", tone),), width)
         shows = f"SHOWS NOW: {', '.join(risk.showing)}; " if risk.showing else ""
         who = f"watched by {risk.owner}" if risk.owner else "watched by NOBODY"
-        text = f"  {shows}{who}{f'; {risk.response}' if risk.response else ''}"
-        lines += [
-            (("  ", "muted"), *line) for line in wrapped(((text.strip(), tone if shows else "muted"),), width - 2)
-        ]
+        text = f"{shows}{who}; {risk.level}{f'; {risk.response}' if risk.response else ''}"
+        lines += [(("  ", "muted"), *line) for line in wrapped(((text, tone if shows else "muted"),), width - 2)]
     return lines
 
 
-def _votes(card: Card, width: int) -> list[Line]:
+def _votes(scene: Scene, card: Card, width: int) -> list[Line]:
     names = min(16, max([6, *(len(who) for who in card.may), *(len(v[0]) for v in card.votes)]))
     lines: list[Line] = []
     for who, go, reason in card.votes:
@@ -251,7 +253,7 @@ def _votes(card: Card, width: int) -> list[Line]:
     voted = {who for who, _, _ in card.votes}
     for who in card.may:
         if who not in voted:
-            asked = "  asked for it: others decide" if who == card.asked_by else ""
+            asked = "  asked for it: others decide" if who == barred(scene, card) else ""
             lines.append(cut(((f"{fit(who, names)} ", "strong"), (f"○ not voted yet{asked}", "muted")), width))
     lines += wrapped(((f"Needs {card.needed} go; one no-go stops it.", "muted"),), width)
     return lines

@@ -14,13 +14,13 @@ from upgrade_tui.plan.model import Step
 from upgrade_tui.tui import verbs, verbs_undo
 from upgrade_tui.tui.detail.base import DetailScreen, Pane
 from upgrade_tui.tui.detail.grid import Grid
-from upgrade_tui.tui.detail.lines import content, stacked
+from upgrade_tui.tui.detail.lines import stacked
 from upgrade_tui.tui.sending import refused
 from upgrade_tui.tui.verbs import VERBS
 from upgrade_tui.tui.view import matrix as view
 from upgrade_tui.tui.view.hosts import Order
 from upgrade_tui.tui.view.scene import Scene
-from upgrade_tui.tui.view.spans import Line, Span, cut
+from upgrade_tui.tui.view.spans import Line, Span, cut, wrapped_in
 from upgrade_tui.tui.words import EXCLUDED, Tone
 from upgrade_tui.window.state import UNSETTLED
 
@@ -119,7 +119,8 @@ class MatrixScreen(DetailScreen):
             number = m.steps.index(spec) + 1
             title: Line = ((f"step {number}: {spec.title}", "muted"),)
             self.query_one("#cell", Static).update(stacked([*lines, cut(title, width)]), layout=False)
-        self.query_one("#legend", Static).update(content(cut(view.legend(m, plain=plain), width)), layout=False)
+        lines = wrapped_in(view.legend(m, plain=plain), width, 2)
+        self.query_one("#legend", Static).update(stacked(lines), layout=False)
 
     @property
     def spec(self) -> Step | None:

@@ -126,7 +126,6 @@ def progress_header(scene: Scene, p: undo.Progress, width: int) -> list[Line]:
         [
             ((f"{glyph} {state}  ", tone), (p.scope, "strong")),
             (undo.going_text(p), "strong") if active else (f"after {duration_text(p.spent)}", "strong"),
-            (f"asked for by {asked.by}: {asked.reason}", "muted"),
         ]
     )
     return [cut(line, width) for line in (first, _time_bar(p, width), _decide(scene, p, active, good))]
@@ -154,7 +153,9 @@ def _decide(scene: Scene, p: undo.Progress, active: bool, good: bool) -> Line:
         by_hand = by_hand_now(scene, p)
         if by_hand:
             return (("do it by hand, then ", "strong"), ("space", "key"), (f" ticks it: {by_hand}", "strong"))
-        return (("forward steps are locked until it ended", "muted"),)
+        asked = scene.state.rollback
+        who = f"asked for by {asked.by}: {asked.reason}; " if asked is not None else ""
+        return ((f"{who}forward steps are locked until it ended", "muted"),)
     if good:
         late = p.promised is not None and p.spent > p.promised
         said = "later than promised" if late else "within what was promised" if p.promised is not None else "done"
@@ -182,7 +183,7 @@ def progress_lines(scene: Scene, p: undo.Progress, width: int) -> list[Line]:
             took = f" for {short(scene.now - step.undo_started)}"
         elif state != "pending" and step.undo_started is not None and step.finished is not None:
             took = f" in {short(max(0.0, step.finished - step.undo_started))}"
-        planned = f"  planned {short(undo.step_seconds(scene, each))}"
+        planned = f"  planned {short(undo.planned_seconds(scene, each))}"
         said: Line = (
             (f"{word.glyph} {number}. {each.step}", word.tone),
             (f"  {NEXT.get(state, state)}{took}", word.tone if state != "pending" else "muted"),

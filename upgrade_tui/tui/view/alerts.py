@@ -7,6 +7,8 @@ from typing import Literal
 from msgspec import Struct
 
 from upgrade_tui.tui.view.log import tone
+from upgrade_tui.tui.view.scene import Scene
+from upgrade_tui.tui.view.undo import armed_steps, armed_text
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.sentences import sentence
 
@@ -67,6 +69,8 @@ def _title(event: ev.Event) -> str | None:
             return "Rolling back"
         case ev.RollbackEnded():
             return "Rollback ended"
+        case ev.DeadmanArmed():
+            return "Armed"
         case ev.DeadmanFired():
             return "Undone by the host itself"
         case ev.GateVoted(go=False):
@@ -74,6 +78,26 @@ def _title(event: ev.Event) -> str | None:
         case ev.ConductorStarted():
             return "New conductor"
     return None
+
+
+SOON = 60.0  # seconds before a host undoes a step by itself
+
+
+class Soon:
+    """Says once, shortly before, that an armed host is about to undo a step."""
+
+    def __init__(self) -> None:
+        self._said: set[tuple[str, float]] = set()
+
+    def due(self, scene: Scene) -> list[Alert]:
+        """What has to be heard of now."""
+        out = []
+        for armed in armed_steps(scene):
+            until = armed.hosts[0][1].until
+            if armed.seconds(scene.now) <= SOON and (armed.step, until) not in self._said:
+                self._said.add((armed.step, until))
+                out.append(Alert("About to be undone", f"{armed_text(armed, scene.now)}; K keeps it", "error"))
+        return out
 
 
 def together(alerts: list[Alert]) -> Alert:

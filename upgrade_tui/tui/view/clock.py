@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from upgrade_tui.plan.estimate import step_seconds
 from upgrade_tui.tui.view import canaries as canary_view
@@ -33,12 +34,29 @@ class ClockView(Struct, frozen=True):
 
 def clock_view(scene: Scene, rows: list[host_view.HostRow], canaries: list[canary_view.CanaryRow]) -> ClockView:
     """Everything the header says now."""
-    reading = clock.read(scene.state, scene.now)
+    reading = going_back(scene, clock.read(scene.state, scene.now))
     countdown, caption, tone = _countdown(scene, reading)
     return ClockView(
         where=where(scene), health=health(scene, rows, canaries), back=_back(scene, reading),
         finish=_finish(scene, reading), reading=reading, tone=level_word(reading.level).tone,
         countdown=countdown, caption=caption, count_tone=tone,
+    )  # fmt: skip
+
+
+def going_back(scene: Scene, reading: clock.Reading) -> clock.Reading:
+    """While something is rolled back the clock is about that: when it will be over, no longer until when it may begin.
+
+    Any other time it is the reading as it came.
+    """
+    p = undo.progress(scene)
+    if not scene.state.rolling_back or p is None:
+        return reading
+    forecast = scene.now + p.left
+    level: clock.Level = "critical" if forecast > reading.end else "tight" if p.late or p.stuck else "good"
+    words = f"rolling back {p.scope}: {duration_text(p.spent)} of about {duration_text(p.total)}"
+    return replace(
+        reading, by=None, slack=None, slack_level="tight", left=p.left, forecast=forecast, forecast_level=level,
+        words=words,
     )  # fmt: skip
 
 
@@ -56,6 +74,8 @@ def where(scene: Scene) -> tuple[Line | Span | None, ...]:
         by = f" by {state.paused_by}" if state.paused_by else ""
         lead.append((f"{phase_word(state.phase).text.upper()}{by}", phase_word(state.phase).tone))
     lead += _rolled(scene)
+    if state.rolling_back:
+        return (*lead, (f"by {state.rollback.by}: {state.rollback.reason}", "plain") if state.rollback else None)
     if scene.now < state.start and state.phase != "new":
         lead.append((f"starts in {clock_text(state.start - scene.now)}", "strong"))
     spec = scene.plan.step(state.current) if state.current else None
@@ -88,7 +108,9 @@ def _rolled(scene: Scene) -> list[Line | Span | None]:
     if p is None or asked is None:
         return []
     if asked.active:
-        return [(f"◄ ROLLING BACK {p.scope}", "tight"), (f"{p.number} of {len(p.states)}", "strong")]
+        here = f"step {p.number} of {len(p.states)}: {p.step}" if p.number else f"{len(p.states)} steps to undo"
+        batch: Span | None = (f"batch {p.batch} of {p.batches}", "plain") if p.batches > 1 else None
+        return [(f"◄ ROLLING BACK {p.scope}", "tight"), (here, "strong"), batch]
     since = any(s.started is not None and s.started > (asked.finished or 0.0) for s in scene.state.steps.values())
     if asked.outcome != "done" or since:
         return []
@@ -147,6 +169,12 @@ def _countdown(scene: Scene, reading: clock.Reading) -> tuple[str, str, Tone]:
     if scene.state.phase == "closed":
         took = (scene.state.closed or scene.now) - (scene.state.opened or scene.state.start)
         return clock_text(took), "the window took", "muted"
+    p = undo.progress(scene)
+    if scene.state.rolling_back and p is not None:
+        if p.promised is None:
+            return clock_text(p.left), "until it should be back", p.tone
+        left = p.promised - p.spent
+        return clock_text(abs(left)), "of the promised time" if left > 0 else "OVER the promise", p.tone
     if reading.slack is None:
         left = reading.end - scene.now
         return clock_text(left), "to window end, forward only", "watch" if left > 0 else "bad"
@@ -160,13 +188,13 @@ def _back(scene: Scene, reading: clock.Reading) -> tuple[Line | Span | None, ...
         return (("–  the window is over", "muted"),)
     if reading.no_return:
         return ((f"▲ NO: point of no return passed at {reading.no_return}, forward only", "watch"),)
-    assert reading.by is not None
-    assert reading.slack is not None
     p = undo.progress(scene)
     if scene.state.rolling_back and p is not None:
         promised = f", {duration_text(p.promised)} promised" if p.promised is not None else ""
         text = f"◄ going back now: {duration_text(p.spent)} of about {duration_text(p.total)}{promised}"
-        return ((text, p.tone), (f"forecast back at {scene.time(scene.now + p.left, seconds=False)}", "plain"))
+        return ((text, p.tone), (undo.stuck_text(p), "bad") if p.stuck else None)
+    assert reading.by is not None
+    assert reading.slack is not None
     word = level_word(reading.slack_level)
     cost = f"undo takes {duration_text(reading.cost)}" if reading.cost else "nothing to undo yet"
     ahead = _no_return_ahead(scene)
@@ -199,6 +227,11 @@ def _finish(scene: Scene, reading: clock.Reading) -> tuple[Line | Span | None, .
         planned = f"window {scene.time(reading.start, seconds=False)} to {scene.time(reading.end, seconds=False)}"
         return ((f"closed {judged}", "good" if early >= 0 else "bad"), (planned, "plain"))
     word = level_word(reading.forecast_level)
+    if scene.state.rolling_back:
+        gap = reading.end - reading.forecast
+        judged = "before the window ends" if gap >= 0 else "PAST the window's end"
+        at = scene.time(reading.forecast, seconds=False)
+        return ((f"{word.glyph} back at {at}", word.tone), (f"{duration_text(abs(gap))} {judged}", word.tone))
     if reading.forecast_level == "over":
         ended = f"✗ the window ended at {scene.time(reading.end)}"
         return ((ended, "bad"), (f"still {duration_text(reading.left)} to do", "bad"))

@@ -29,8 +29,10 @@ def verbs_now(scene: Scene, pane: str, step: str) -> list[str]:
     if state is None or spec is None:
         return [*armed, "note", "pause", "rollback", "close"]
     if scene.state.rolling_back or undo.stopped(scene):
+        manual = spec.rollback is None or spec.rollback.run is None
+        by_hand = ["tick"] if state.state == "rolling back" and manual else []
         stuck = ["settle"] if any(t.state in UNSETTLED for t in state.tasks.values()) else []
-        return [*armed, *(["tick"] if state.state == "rolling back" else []), *stuck, "rollback", "note", "pause"]
+        return [*armed, *by_hand, *stuck, "rollback", "note", "pause"]
     out = {
         "manual": ["tick", "start"],
         "command": ["start"],

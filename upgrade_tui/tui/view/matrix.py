@@ -109,8 +109,9 @@ def cell(scene: Scene, m: Matrix, spec: Step, host: str, width: int, *, marked: 
     elif task.attempt > 1:
         glyph += str(min(9, task.attempt))
     text = f"{glyph:<2}"
-    if width >= 10 and task.state not in ("pending", "skipped"):
-        text += f" {short(_spent(scene, task)):<{width - 5}}"
+    spent = _spent(scene, task)
+    if width >= 10 and spent is not None:
+        text += f" {short(spent):<{width - 5}}"
     inner = text[: width - 2].ljust(width - 2)
     tone: Tone = word.tone
     if task.state == "running" and odd(scene, task, m.live.get((spec.id, host)), m.usual[spec.id]):

@@ -85,6 +85,19 @@ def wrapped(line: Line, width: int) -> list[Line]:
     return [merged(each) for each in lines]
 
 
+def wrapped_in(line: Line, width: int, most: int) -> list[Line]:
+    """``wrapped``, but at most so many lines: what is too much is cut off at the end of the last."""
+    pieces = wrapped(line, width)
+    if len(pieces) <= most:
+        return pieces
+    rest: list[Span] = []
+    for piece in pieces[most - 1 :]:
+        if rest:
+            rest.append((" ", "muted"))
+        rest += piece
+    return [*pieces[: most - 1], cut(merged(rest), width)]
+
+
 def _chars_in(text: str, width: int) -> int:
     """How many characters fit in ``width`` cells; at least one, so that there is always progress."""
     used = 0

@@ -96,6 +96,12 @@ def step_seconds(scene: Scene, undo: Undo) -> float:
     return batch_rollback_seconds(spec, scene.state.steps[undo.step]) * max(1, len(undo.batches))
 
 
+def planned_seconds(scene: Scene, undo: Undo) -> float:
+    """What undoing this step was to take by the plan."""
+    spec = scene.plan.step(undo.step)
+    return float(spec.rollback.estimate) * max(1, len(undo.batches)) if spec is not None and spec.rollback else 0.0
+
+
 def _left(scene: Scene, states: tuple[tuple[Undo, str], ...]) -> float:
     left = 0.0
     for undo, state in states:
