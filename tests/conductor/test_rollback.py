@@ -11,7 +11,7 @@ import pytest
 from tests.conductor import support
 from tests.conductor.support import Ended, Rig
 from upgrade_tui.window import clock
-from upgrade_tui.window.commands import Actor, Refusal, Rollback, Settle, Tick
+from upgrade_tui.window.commands import Actor, Refusal, Rollback, Settle, Skip, Tick
 
 LEAD = Actor("mei", "lead")
 
@@ -124,6 +124,21 @@ async def test_a_manual_rollback_waits_for_its_tick(rig: Rig) -> None:
     await running
     assert rig.book.state.steps["dns"].state == "rolled back"
     assert rig.book.state.steps["roll"].state == "rolled back"
+
+
+async def test_a_manual_rollback_that_cannot_be_done_is_given_up_and_stops_the_rollback(rig: Rig) -> None:
+    await rig.book.command(Tick(step="look"), LEAD)
+    await rig.book.command(Tick(step="dns"), LEAD)
+    await ask(rig)
+    running = asyncio.create_task(rig.rollbacks.run())
+    await rig.until(lambda: rig.book.state.steps["dns"].state == "rolling back")
+    refused = await rig.book.command(Skip(step="dns", reason="no rights"), Actor("tom", "engineer"))
+    assert "only the lead" in str(refused)
+    await rig.book.command(Skip(step="dns", reason="no rights"), LEAD)
+    await running
+    assert rig.hosts.ran == []
+    assert rig.book.state.rollback is not None
+    assert rig.book.state.rollback.trouble == "dns: given up by mei: no rights"
 
 
 async def test_a_new_conductor_goes_on_with_a_rollback(rig: Rig, tmp_path: Path) -> None:

@@ -204,6 +204,8 @@ def _untick(state: WindowState, c: cmd.Untick, actor: Actor, now: float) -> Deci
 
 def _skip(state: WindowState, c: cmd.Skip, actor: Actor, now: float) -> Decision:
     step = state.steps[c.step]
+    if step.state == "rolling back" and _spec(state, c.step).what == "manual":
+        return _given_up(state, c, actor)
     if step.state in OVER or step.state in ("rolling back", "rolled back"):
         return Refusal(f'"{c.step}" is already {step.state}', "nothing to skip")
     if step.state == "running" and _spec(state, c.step).what == "command":
@@ -215,6 +217,16 @@ def _skip(state: WindowState, c: cmd.Skip, actor: Actor, now: float) -> Decision
     if not c.reason.strip():
         return Refusal("skipping needs a reason", "say why: --reason TEXT")
     return _not_theirs(state, c.step, actor) or (ev.StepSkipped(step=c.step, reason=c.reason.strip()),)
+
+
+def _given_up(state: WindowState, c: cmd.Skip, actor: Actor) -> Decision:
+    """A rollback by hand that cannot be done ends the rollback as failed; else it would wait for its tick for ever."""
+    if actor.role != "lead":
+        return Refusal("only the lead can give up a rollback by hand", "say what is in the way: upgrade-tui note TEXT")
+    if not c.reason.strip():
+        return Refusal("giving up a rollback needs a reason", "say why: --reason TEXT")
+    reason = f"given up by {actor.login}: {c.reason.strip()}"
+    return (ev.RollbackFinished(step=c.step, outcome="failed", seconds=0.0, reason=reason),)
 
 
 def _claim(state: WindowState, c: cmd.Claim, actor: Actor, now: float) -> Decision:

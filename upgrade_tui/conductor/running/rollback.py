@@ -7,6 +7,7 @@ again for what is left.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 
 from upgrade_tui.conductor.running.deadman import Deadman
 from upgrade_tui.conductor.running.desk import Desk
@@ -55,9 +56,10 @@ class Rollbacks:
             )
             await self._desk.record(started)
         if spec.rollback.run is None:
-            while self._desk.step(undo.step).state == "rolling back":  # a person ticks it
+            while self._desk.step(undo.step).state == "rolling back":  # a person ticks it, or gives it up
                 await self._desk.changed()
-            return None
+            ended = self._desk.step(undo.step)
+            return None if ended.state == "rolled back" else ("failed", f"{ended.id}: {ended.reason}")
         return await self._batches(spec, undo)
 
     async def _batches(self, spec: Step, undo: ev.Undo) -> tuple[ev.Outcome, str] | None:
@@ -105,7 +107,6 @@ def _before(task: Task, step: StepState) -> bool:
     return task.state != "rolled back" and began is not None and task.finished is not None and task.finished < began
 
 
-def _stuck(tasks: object) -> list[Task]:
+def _stuck(tasks: Iterable[Task]) -> list[Task]:
     """Tasks of a rollback that need somebody."""
-    assert hasattr(tasks, "__iter__")
     return [t for t in tasks if t.undo and t.state in ("failed", "unknown", "unreachable")]
