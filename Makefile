@@ -27,6 +27,9 @@ check: $(READY)       ## style, types, architecture
 bench: $(READY)       ## the measured promises, side by side with the alternatives
 	$(BIN)/python -m bench
 
+soak: $(READY)        ## 1,000 kills and 1,000 cuts under whole windows: up to two hours, needs root
+	$(BIN)/python -m tests.soak
+
 picture: $(READY)     ## the README's picture of the dashboard
 	$(BIN)/python -m docs.picture
 

@@ -19,8 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tests.e2e.net import NetHost
+from tests.e2e.net import Net, NetHost
 from tests.e2e.program import Program
+from tests.sshd import Sshd
 from upgrade_tui.journal.reader import read
 from upgrade_tui.plan.reader import parse_plan
 from upgrade_tui.window.fold import fold
@@ -97,6 +98,58 @@ echo "end undo-guarded $UPGRADE_HOST $UPGRADE_ATTEMPT" >> {ran}
 """
 estimate = "10s"
 '''
+
+
+CUTS = """
+[window]
+id = "faults"
+title = "A night of faults"
+start = "now"
+duration = "4h"
+
+{hosts}
+
+[watch]
+interval = "5s"
+limits = {{ memory = "100%" }}
+"""
+
+CUT_STEP = """
+[[steps]]
+id = "{name}"
+title = "Roll out, {name}"
+on = "all-of-them"
+run = '''{run}'''
+batches = [1, 1, "100%"]
+timeout = "2m"
+changes = false
+"""
+
+
+def kill_plan(directory: Path, sshd: Sshd, *, seconds: str, bake: str) -> Path:
+    """The plan above, with four hosts on one server."""
+    table = sshd.ssh_table()
+    hosts = f'[ssh]\nuser = "{table["user"]}"\nport = {table["port"]}\nidentity = ["{sshd.identity}"]\n'
+    hosts += f'known_hosts = "{sshd.known_hosts}"\njob_dir = "{directory}/jobs"\n'
+    hosts += "".join(f'[hosts.h{n}]\naddress = "127.0.0.1"\ngroups = ["fleet"]\n' for n in range(1, 5))
+    site, path = directory / "site", directory / "kills.toml"
+    path.write_text(PLAN.format(hosts=hosts, site=site, ran=site / "ran", seconds=seconds, bake=bake))
+    return path
+
+
+def cut_plan(net: Net, directory: Path, path: Path, names: Sequence[str]) -> Path:
+    """A plan with steps of three batches over the hosts of ``net``."""
+    run = noted(path, "echo one; sleep 0.7; echo two; sleep 0.7; echo $UPGRADE_HOST is through")
+    table = net.plan_hosts().replace("[ssh]", f'[ssh]\njob_dir = "{directory}/jobs"')
+    plan = directory / "faults.toml"
+    plan.write_text(CUTS.format(hosts=table) + "".join(CUT_STEP.format(name=name, run=run) for name in names))
+    return plan
+
+
+def noted(path: Path, what: str) -> str:
+    """A command that notes its begin and its end."""
+    name = "$UPGRADE_STEP $UPGRADE_HOST $UPGRADE_ATTEMPT"
+    return f'echo "begin {name}" >> {path}; {what}; echo "end {name}" >> {path}'
 
 
 def at(kind: str, nth: int = 1, **fields: object) -> When:

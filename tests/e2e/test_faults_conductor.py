@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e import faults
-from tests.e2e.faults import Killer, Night, Window, at, check_log, check_order, double_starts, ran, until
+from tests.e2e.faults import Killer, Night, Window, at, check_log, check_order, double_starts, kill_plan, ran, until
 from tests.e2e.program import Program
 from tests.sshd import Sshd
 from tests.support import require
@@ -40,12 +40,7 @@ def night(sshd: Sshd, directory: Path, *, seconds: float = 0.3, bake: str = "1s"
     """A window with four hosts on one server."""
     site = directory / "site"
     site.mkdir()
-    table = sshd.ssh_table()
-    hosts = "[ssh]\n" + f'user = "{table["user"]}"\nport = {table["port"]}\nidentity = ["{sshd.identity}"]\n'
-    hosts += f'known_hosts = "{sshd.known_hosts}"\njob_dir = "{directory}/jobs"\n'
-    hosts += "".join(f'[hosts.{name}]\naddress = "127.0.0.1"\ngroups = ["fleet"]\n' for name in HOSTS)
-    plan = directory / "kills.toml"
-    plan.write_text(faults.PLAN.format(hosts=hosts, site=site, ran=site / "ran", seconds=seconds, bake=bake))
+    plan = kill_plan(directory, sshd, seconds=str(seconds), bake=bake)
     made = Night(Window(Program(directory / "home", uid=0), plan), site)
     OPENED.append(made.window)
     return made

@@ -10,7 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.faults import Cutter, Window, break_sessions, double_starts, kill_all, ran, until
+from tests.e2e.faults import (
+    CUTS,
+    Cutter,
+    Window,
+    break_sessions,
+    cut_plan,
+    double_starts,
+    kill_all,
+    noted,
+    ran,
+    until,
+)
 from tests.e2e.net import PORT, Net, NetHost, wait_for_port
 from tests.e2e.program import Program, host, step, task
 from tests.support import require
@@ -18,20 +29,6 @@ from tests.support import require
 pytestmark = [pytest.mark.ssh, pytest.mark.netns, pytest.mark.xdist_group("netns")]
 
 OPENED: list[Window] = []
-
-HEAD = """
-[window]
-id = "faults"
-title = "A night of faults"
-start = "now"
-duration = "4h"
-
-{hosts}
-
-[watch]
-interval = "5s"
-limits = {{ memory = "100%" }}
-"""
 
 
 @pytest.fixture(scope="module")
@@ -52,16 +49,10 @@ def opened(net: Net, directory: Path, steps: str, *, hosts: str = "") -> Window:
     """A window with these steps."""
     table = (hosts or net.plan_hosts()).replace("[ssh]", f'[ssh]\njob_dir = "{directory}/jobs"')
     plan = directory / "faults.toml"
-    plan.write_text(HEAD.format(hosts=table) + steps)
+    plan.write_text(CUTS.format(hosts=table) + steps)
     window = Window(Program(directory / "home", uid=0), plan)
     OPENED.append(window)
     return window
-
-
-def noted(path: Path, what: str) -> str:
-    """A command that notes its begin and its end."""
-    name = "$UPGRADE_STEP $UPGRADE_HOST $UPGRADE_ATTEMPT"
-    return f'echo "begin {name}" >> {path}; {what}; echo "end {name}" >> {path}'
 
 
 # -- links ------------------------------------------------------------------------------------------------------------
@@ -69,26 +60,14 @@ def noted(path: Path, what: str) -> str:
 
 def test_links_cut_at_random_start_nothing_twice_and_lose_no_result(net: Net, tmp_path: Path) -> None:
     path, rng = tmp_path / "ran", random.Random(20413)
-    steps = "".join(
-        f"""
-[[steps]]
-id = "roll{number}"
-title = "Roll out, part {number}"
-on = "all-of-them"
-run = '''{noted(path, "echo one; sleep 0.7; echo two; sleep 0.7; echo $UPGRADE_HOST is through")}'''
-batches = [1, 1, "100%"]
-timeout = "2m"
-changes = false
-"""
-        for number in range(1, 4)
-    )
-    window = opened(net, tmp_path, steps)
+    names = ["roll1", "roll2", "roll3"]
+    window = Window(Program(tmp_path / "home", uid=0), cut_plan(net, tmp_path, path, names))
+    OPENED.append(window)
     cutter = Cutter(net.hosts, rng, longest=1.5, pause=0.4)
     cutter.start()
     retries = 0
     try:
-        for number in range(1, 4):
-            name = f"roll{number}"
+        for name in names:
             retries += carry_out(window, name)
     finally:
         cutter.stop()
