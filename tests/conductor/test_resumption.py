@@ -263,3 +263,52 @@ async def test_the_plan_confirms_each_batch_not_only_the_last(tmp_path: Path) ->
     asked = {host: armed.asked for host, armed in rig.book.state.steps["roll"].armed.items()}
     assert asked == {"a": "confirm", "b": "", "c": "confirm", "d": "confirm"}
     await rig.book.close()
+
+
+async def test_the_plan_confirms_as_soon_as_the_canaries_are_healthy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("upgrade_tui.conductor.running.deadman.LOOK", 0.01)
+    text = ARMED.replace('"10m"', '"10m"\nconfirm = "auto"\ncanaries = ["front"]', 1)
+    text = text.replace('batches = [1, "100%"]', 'batches = ["100%"]')
+    rig = await support.rig(tmp_path, text)
+    watching = asyncio.create_task(rig.deadman.watch())
+    await rig.start("roll")
+    assert {a.asked for a in rig.book.state.steps["roll"].armed.values()} == {""}, "no data yet"
+    await rig.book.write([ev.CanaryVerdict(canary="front", verdict="healthy", before="no data")])
+    await rig.until(lambda: {a.state for a in rig.book.state.steps["roll"].armed.values()} == {"confirmed"})
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+    await rig.book.close()
+
+
+async def test_an_answer_about_an_earlier_attempt_is_not_taken_for_the_present_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("upgrade_tui.conductor.running.deadman.LOOK", 0.01)
+    rig = await support.rig(tmp_path, ARMED)
+    rig.hosts.script["a", "upgrade"] = Ended(exit=1)
+    await rig.start("roll")
+    rig.hosts.script.clear()
+    asked, answer, second = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def armed(host: str, name: str, *, directory: str = "") -> DeadMan:
+        if host == "a" and not answer.is_set():
+            asked.set()
+            await answer.wait()
+            return rig.hosts.guards[host, name]
+        if name.endswith("deadman2"):
+            second.set()
+        return rig.hosts.guards[host, name]
+
+    rig.hosts.armed = armed  # type: ignore[method-assign]
+    watching = asyncio.create_task(rig.deadman.watch())
+    await asked.wait()
+    await rig.start("roll")  # disarms the first attempt's, arms the second's
+    answer.set()
+    async with asyncio.timeout(10):
+        await second.wait()
+    assert rig.book.state.steps["roll"].armed["a"].state == "armed"
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+    await rig.book.close()

@@ -14,7 +14,7 @@ from upgrade_tui.fleet.jobs import DeadMan, JobSpec
 from upgrade_tui.foreign import one_line
 from upgrade_tui.plan.model import Step
 from upgrade_tui.window import events as ev
-from upgrade_tui.window.state import Armed
+from upgrade_tui.window.state import Armed, Task
 
 LOOK = 5.0  # seconds between two looks at an armed host
 
@@ -119,16 +119,20 @@ class Deadman:
             await self._ask(spec, (host,), "the change failed and left nothing to undo")
 
     async def batch_ended(self, spec: Step) -> None:
-        """Confirm by the plan: once checks passed and the step's canaries are healthy."""
+        """Confirm by the plan: what its check passed on, as soon as the step's canaries are healthy."""
         if spec.confirm != "auto" or spec.confirm_within is None:
             return
         state = self._desk.state()
         healthy = all(state.canaries[name].verdict == "healthy" for name in spec.canaries)
-        good = tuple(
-            h for h, t in self._desk.step(spec.id).tasks.items() if t.state == "done" and self._is_armed(spec, h)
-        )
+        step = self._desk.step(spec.id)
+        good = tuple(h for h, t in step.tasks.items() if self._proven(spec, t) and not step.armed[h].asked)
         if healthy and good:
             await self._ask(spec, good, "its check passed and its canaries are healthy")
+
+    def _proven(self, spec: Step, task: Task) -> bool:
+        """Whether an armed change is there and right."""
+        checked = spec.check is None or task.check == 0 or task.settled_by != ""
+        return task.state == "done" and checked and self._is_armed(spec, task.host)
 
     async def _ask(self, spec: Step, hosts: tuple[str, ...], reason: str) -> None:
         await self._desk.record(ev.DeadmanAsked(step=spec.id, hosts=hosts, what="confirm", reason=reason))
@@ -147,6 +151,8 @@ class Deadman:
                 if armed.state == "armed"
             ]
             await asyncio.gather(*jobs)
+            for spec in self._desk.state().plan.steps:
+                await self.batch_ended(spec)  # its canaries may have become healthy since
             asked = any(a.asked for s in self._desk.state().steps.values() for a in s.armed.values())
             await self._desk.change_within(0.5 if asked else LOOK)
 
@@ -161,7 +167,9 @@ class Deadman:
         else:
             found = await self._guards.armed(place, name, directory=self._desk.job_dir)
         event = self._event(spec.id, host, armed, found)
-        if event is not None and self._is_armed(spec, host):
+        now = self._desk.step(spec.id).armed[host]
+        same = now.state == "armed" and now.attempt == armed.attempt  # else the answer is about an earlier attempt
+        if event is not None and same:
             await self._desk.record(event)
 
     def _event(self, step: str, host: str, armed: Armed, found: DeadMan) -> ev.Event | None:
