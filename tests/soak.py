@@ -18,8 +18,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.e2e.cuts import Cutter, cut_plan
 from tests.e2e.faults import (
-    Cutter,
     Event,
     Killer,
     Night,
@@ -27,7 +27,6 @@ from tests.e2e.faults import (
     after,
     check_log,
     check_order,
-    cut_plan,
     double_starts,
     kill_plan,
     ran,

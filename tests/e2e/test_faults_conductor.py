@@ -36,11 +36,15 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
         yield server
 
 
-def night(sshd: Sshd, directory: Path, *, seconds: float = 0.3, bake: str = "1s") -> Night:
-    """A window with four hosts on one server."""
+def night(sshd: Sshd, directory: Path, *, seconds: float = 0.3, bake: str = "1s", within: str = "") -> Night:
+    """A window with four hosts on one server. ``within``: the guarded step is ready, and undone so soon."""
     site = directory / "site"
     site.mkdir()
     plan = kill_plan(directory, sshd, seconds=str(seconds), bake=bake)
+    if within:
+        old = 'confirm_within = "5m"\ntimeout = "1m"'
+        new = f'confirm_within = "{within}"\ntimeout = "2s"\nneeds = []'
+        plan.write_text(plan.read_text().replace(old, new))
     made = Night(Window(Program(directory / "home", uid=0), plan), site)
     OPENED.append(made.window)
     return made
@@ -136,6 +140,27 @@ def test_killed_right_after_an_abort_the_next_conductor_ends_what_runs(sshd: Ssh
     assert [t.state for t in state.steps["roll"].tasks.values()] == ["failed", "pending", "pending", "pending"]
     assert ran(tonight.site / "ran") == [("begin", "roll", "h1", "1")], "it was ended, and nothing else began"
     assert not (tonight.site / "roll.h1").exists()
+
+
+def test_a_host_undoes_it_by_itself_while_no_conductor_lives(sshd: Sshd, tmp_path: Path) -> None:
+    tonight = night(sshd, tmp_path, seconds=0.1, within="4s")
+    window, path = tonight.window, tonight.site / "ran"
+    killer = Killer(window, [at("task.finished", 2, step="guarded")], jitter=0.0, rng=random.Random(1), restart=False)
+    killer.start()
+    window.program.run("start", "guarded", code=None)
+    until(lambda: sum(line[:2] == ("end", "undo-guarded") for line in ran(path)) == 2)
+    killer.stop()
+    assert killer.kills == 1
+    assert "deadman.fired" not in [e["kind"] for e in window.events()]
+    window.restart()
+    step = until(lambda: (s := window.state().steps["guarded"]).state == "rolled back" and s)
+    assert {a.state for a in step.armed.values()} == {"fired"}
+    assert {t.state for t in step.tasks.values()} == {"rolled back"}
+    fired = [(e["host"], e["exit"]) for e in window.events() if e["kind"] == "deadman.fired"]
+    assert sorted(fired) == [("h2", 0), ("h3", 0)]
+    assert double_starts(path) == []
+    for name in ("h2", "h3"):
+        assert (tonight.site / f"guarded.{name}").read_text() == "old\n"
 
 
 @pytest.mark.parametrize("call", ["write", "fdatasync"])

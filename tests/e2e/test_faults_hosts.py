@@ -10,18 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.faults import (
-    CUTS,
-    Cutter,
-    Window,
-    break_sessions,
-    cut_plan,
-    double_starts,
-    kill_all,
-    noted,
-    ran,
-    until,
-)
+from tests.e2e.cuts import CUTS, Cutter, break_sessions, cut_plan, kill_all, noted
+from tests.e2e.faults import Window, double_starts, ran, until
 from tests.e2e.net import PORT, Net, NetHost, wait_for_port
 from tests.e2e.program import Program, host, step, task
 from tests.support import require
