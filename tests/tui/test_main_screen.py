@@ -11,6 +11,7 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from tests.support_tui import Recording, recorded
+from tests.tui.small_app import shown, until
 from upgrade_tui.conductor import protocol
 from upgrade_tui.plan.model import Role
 from upgrade_tui.tui.app import UpgradeApp
@@ -225,11 +226,15 @@ async def test_go_and_no_go_vote_on_the_evidence_that_was_shown() -> None:
     assert opened is not None
     async with app.run_test(size=(120, 40)) as pilot:
         await on(pilot, gate)
+        await pilot.press("g")  # the card first
+        await pilot.pause()
+        assert session.sent == []
+        await until(pilot, lambda: "GO OR NO-GO?" in shown(app))
         await pilot.press("g")
         await pilot.pause()
         await pilot.press("enter")
         await pilot.pause()
-        await pilot.press("G")
+        await pilot.press("escape", "G")
         await pilot.pause()
         await type_in(pilot, "lag")
         assert session.sent == [
