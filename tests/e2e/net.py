@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
 import socket
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 PORT = 2222
+_COUNT = itertools.count()
 
 
 def _run(*command: str) -> None:
@@ -57,8 +59,10 @@ class Net:
 
     def __init__(self, directory: Path, count: int) -> None:
         self.directory = directory
-        self.tag = f"u{os.getpid() % 100000}"
-        self.subnet = f"10.{200 + os.getpid() % 50}.{os.getpid() // 50 % 250}"
+        count = next(_COUNT)  # two of them in one process must not meet
+        self.tag = f"u{os.getpid() % 100000:x}{chr(ord('a') + count % 26)}"
+        place = os.getpid() * 8 + count
+        self.subnet = f"10.{200 + place % 50}.{place // 50 % 250}"
         self.key = directory / "client_key"
         self.known_hosts = directory / "known_hosts"
         self.hosts = [
@@ -105,7 +109,8 @@ class Net:
         config.write_text(
             f"Port {PORT}\nListenAddress {host.address}\nHostKey {self.directory / f'{host.name}_key'}\n"
             f"AuthorizedKeysFile {self.key}.pub\nPermitRootLogin prohibit-password\nStrictModes no\nUsePAM no\n"
-            f"PasswordAuthentication no\nPidFile none\nSetEnv HOST_DIR={host.directory} HOST_NAME={host.name} HOME={host.directory}\n"
+            f"PasswordAuthentication no\nPidFile none\n"
+            f"SetEnv HOST_DIR={host.directory} HOST_NAME={host.name} HOME={host.directory}\n"
         )
         sshd = shutil.which("sshd", path="/usr/sbin:/sbin:" + os.environ.get("PATH", "")) or "/usr/sbin/sshd"
         host.sshd = host.spawn(sshd, "-D", "-f", str(config))
