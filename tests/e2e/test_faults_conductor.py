@@ -36,7 +36,7 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
         yield server
 
 
-def night(sshd: Sshd, directory: Path, *, seconds: float = 0.3, bake: str = "1s", within: str = "") -> Night:
+def night(sshd: Sshd, directory: Path, *, seconds: float | str = 0.3, bake: str = "1s", within: str = "") -> Night:
     """A window with four hosts on one server. ``within``: the guarded step is ready, and undone so soon."""
     site = directory / "site"
     site.mkdir()
@@ -106,13 +106,15 @@ def test_the_conductor_is_killed_in_every_state_and_nothing_runs_twice(sshd: Ssh
 
 
 def test_killed_while_paused_it_stays_paused_and_running_tasks_end(sshd: Sshd, tmp_path: Path) -> None:
-    tonight = night(sshd, tmp_path, seconds=1.0, bake="100ms")
+    go = tmp_path / "go"
+    tonight = night(sshd, tmp_path, seconds=f"0.1; until [ -e {go} ]; do sleep 0.1; done", bake="100ms")
     window, lead = tonight.window, tonight.window.program
     lead.run("start", "roll")
     until(lambda: ran(tonight.site / "ran"))
     lead.run("pause", "--reason", "somebody calls")
     window.kill()
     window.restart()
+    go.touch()
     until(lambda: window.state().steps["roll"].tasks["h1"].check == 0)
     state = window.state()
     assert (state.phase, state.reason) == ("paused", "somebody calls")
