@@ -312,3 +312,43 @@ async def test_an_answer_about_an_earlier_attempt_is_not_taken_for_the_present_o
     watching.cancel()
     await asyncio.gather(watching, return_exceptions=True)
     await rig.book.close()
+
+
+# -- faults of our own ------------------------------------------------------------------------------------------------
+
+
+async def test_a_fault_of_our_own_ends_the_step_not_the_conductor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = await support.rig(tmp_path)
+
+    async def broken(*_: object, **__: object) -> Ended:
+        raise KeyError("no such door")
+
+    monkeypatch.setattr(rig.hosts, "job", broken)
+    await rig.start("roll")
+    step = rig.book.state.steps["roll"]
+    assert (step.state, step.tasks["a"].state) == ("unknown", "unknown")
+    assert "stumbled: KeyError" in step.reason
+    monkeypatch.undo()
+    await rig.book.command(Rollback(confirm="w1", reason="errors"), LEAD)
+    await rig.rollbacks.run()
+    assert rig.book.state.steps["roll"].tasks["a"].state == "rolled back"
+    await rig.book.close()
+
+
+async def test_a_rollback_that_fails_on_many_hosts_fits_into_the_log(tmp_path: Path) -> None:
+    hosts = "".join(f'[hosts.host{n}]\naddress = "10.1.{n // 200}.{n % 200}"\ngroups = ["web"]\n' for n in range(400))
+    text = support.PLAN.replace("[[canaries]]", hosts + "[[canaries]]")
+    rig = await support.rig(tmp_path, text)
+    await rig.start("roll")
+    names = list(rig.book.state.steps["roll"].tasks)
+    why = "the host says something long about it, " * 7
+    rig.hosts.script |= {(name, "downgrade"): Ended(proven=False, sent=False, reason=why) for name in names}
+    await rig.book.command(Rollback(confirm="w1", reason="errors"), LEAD)
+    await rig.rollbacks.run()
+    ended = rig.book.state.rollback
+    assert ended is not None
+    assert ended.outcome == "failed"
+    assert "and 393 more" in ended.trouble
+    await rig.book.close()

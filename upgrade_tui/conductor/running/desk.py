@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Protocol
@@ -11,10 +12,19 @@ from msgspec import Struct
 
 from upgrade_tui.fleet.ended import Ended
 from upgrade_tui.fleet.jobs import JobSpec
+from upgrade_tui.foreign import one_line
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.state import StepState, WindowState
 
 OnOutput = Callable[[bytes], None]
+
+
+def stumbled(error: Exception) -> str:
+    """A fault of our own, in a line for the log; all of it goes to the conductor's own log."""
+    traceback.print_exception(error)
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return one_line(f"the conductor stumbled: {type(error).__name__}: {error}", 300)
 
 
 class Hosts(Protocol):

@@ -7,14 +7,16 @@ again for what is left.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from upgrade_tui.conductor.running.deadman import Deadman
-from upgrade_tui.conductor.running.desk import Desk
+from upgrade_tui.conductor.running.desk import Desk, stumbled
 from upgrade_tui.conductor.running.tasks import Tasks, Work
 from upgrade_tui.plan.model import Step
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.state import StepState, Task
+
+NAMED = 10  # hosts that the reason names
 
 
 class Rollbacks:
@@ -28,12 +30,18 @@ class Rollbacks:
         asked = self._desk.state().rollback
         if asked is None or not asked.active:
             return
-        for undo in asked.undo:
+        try:
+            outcome, reason = await self._all(asked.undo)
+        except Exception as error:  # noqa: BLE001 - the edge: it can be asked for again
+            outcome, reason = "failed", stumbled(error)
+        await self._end(outcome, reason)
+
+    async def _all(self, steps: Sequence[ev.Undo]) -> tuple[ev.Outcome, str]:
+        for undo in steps:
             trouble = await self._step(undo)
             if trouble is not None:
-                await self._end(*trouble)
-                return
-        await self._end("done", "")
+                return trouble
+        return "done", ""
 
     async def _end(self, outcome: ev.Outcome, reason: str) -> None:
         asked = self._desk.state().rollback
@@ -95,7 +103,8 @@ class Rollbacks:
 
     async def _stopped(self, spec: Step, stuck: list[Task], begun: float) -> tuple[ev.Outcome, str]:
         outcome: ev.Outcome = "unknown" if any(t.state == "unknown" for t in stuck) else "failed"
-        what = ", ".join(f"{t.host} {t.state}: {t.reason}" for t in stuck)
+        what = ", ".join(f"{t.host} {t.state}: {t.reason}" for t in stuck[:NAMED])
+        what += f" and {len(stuck) - NAMED} more" if len(stuck) > NAMED else ""  # a line of the log is not endless
         seconds = round(max(0.0, self._desk.now() - begun), 1)
         await self._desk.record(ev.RollbackFinished(step=spec.id, outcome=outcome, seconds=seconds, reason=what))
         return outcome, f"{spec.id}: {what}"

@@ -7,7 +7,7 @@ import contextlib
 import math
 
 from upgrade_tui.conductor.running.deadman import Deadman
-from upgrade_tui.conductor.running.desk import Desk
+from upgrade_tui.conductor.running.desk import Desk, stumbled
 from upgrade_tui.conductor.running.tasks import Tasks, Work
 from upgrade_tui.conductor.running.waits import Stop, bake, gate, going_on, healthy_for
 from upgrade_tui.plan.model import Step
@@ -34,6 +34,8 @@ class Steps:
                 outcome, reason = await (bake if spec.what == "bake" else gate)(self._desk, spec)
         except Stop as stop:
             outcome, reason = stop.outcome, stop.reason
+        except Exception as error:  # noqa: BLE001 - the edge: without a conductor nothing could be rolled back
+            outcome, reason = "unknown", stumbled(error)
         async with self._desk.lock:  # an operator's vote or skip may end the step in the same moment
             step = self._desk.step(step_id)
             if step.state == "running" and step.attempt == attempt:
