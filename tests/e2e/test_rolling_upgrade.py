@@ -109,7 +109,8 @@ def window(net: Net, tmp_path: Path) -> Iterator[Window]:
         (each.directory / "site/release").write_text("1\n")
         net.serve_http(each, 8080, each.directory / "site")
     plan = tmp_path / "rolling.toml"
-    plan.write_text(PLAN.format(hosts=net.plan_hosts(), front=net.hosts[0].address, ran=tmp_path / "ran"))
+    hosts = net.plan_hosts().replace("[ssh]", f'[ssh]\njob_dir = "{tmp_path}/jobs"')
+    plan.write_text(PLAN.format(hosts=hosts, front=net.hosts[0].address, ran=tmp_path / "ran"))
     made = Window(Program(tmp_path / "home", uid=0), plan)
     yield made
     made.kill()
@@ -250,7 +251,8 @@ def the_end(net: Net, window: Window) -> None:
         assert word in report, word
     data: dict[str, Any] = json.loads((window.directory / "report/report.json").read_text())
     assert data
-    until(lambda: not list(Path("/var/tmp/upgrade-tui.root").glob(f"{window.name}.*")))
+    jobs = window.plan.parent / "jobs"
+    until(lambda: jobs.is_dir() and not list(jobs.glob("upgrade-tui.*/*")))
     for each in net.hosts:
         assert (each.directory / "site/release").read_text() == "2\n"
         assert (each.directory / "flags").read_text() == "on\n"
