@@ -59,9 +59,9 @@ class Net:
 
     def __init__(self, directory: Path, count: int) -> None:
         self.directory = directory
-        count = next(_COUNT)  # two of them in one process must not meet
-        self.tag = f"u{os.getpid() % 100000:x}{chr(ord('a') + count % 26)}"
-        place = os.getpid() * 8 + count
+        number = next(_COUNT)  # two of them in one process must not meet
+        self.tag = f"u{os.getpid() % 100000:x}{chr(ord('a') + number % 26)}"
+        place = os.getpid() * 8 + number
         self.subnet = f"10.{200 + place % 50}.{place // 50 % 250}"
         self.key = directory / "client_key"
         self.known_hosts = directory / "known_hosts"
