@@ -30,7 +30,7 @@ from upgrade_tui.plan.model import LOCAL, Plan
 from upgrade_tui.window.telemetry import HostDetail, HostFrame, Link, Sample
 
 CONNECTS = 50  # at a time
-PHASE_HOSTS, PHASE_SECONDS = 25, 0.02  # samplers fire in groups: a burst is short, and still one wake-up for many hosts
+PHASE_HOSTS, PHASE_SECONDS = 50, 0.02  # samplers fire in groups: a burst is short, and still one wake-up for many hosts
 THREADS = 64  # at most; made as needed
 TOP_TIMEOUT = 10.0  # seconds
 _TCP_INFO_RTT = 68  # offset of tcpi_rtt (microseconds, u32) in Linux' struct tcp_info
