@@ -25,6 +25,7 @@ class Handoff(Generic[T]):
         self._work: deque[T] = deque()
         self._results: deque[Callable[[], None]] = deque()
         self._woken = False  # a byte for the thread is on its way
+        self.crowded = False  # several wait for the same commit: likely they all come back at once
         self._thread_end, self._work_end = os.pipe()
         self._loop_end, self._results_end = os.pipe()
         os.set_blocking(self._loop_end, False)
@@ -35,7 +36,13 @@ class Handoff(Generic[T]):
         self._work.append(item)
         if not self._woken:
             self._woken = True
-            os.write(self._work_end, b"\0")
+            if self.crowded:  # woken at once, the thread would leave with the first alone, and sync twice for all
+                self._loop.call_soon(self._wake)
+            else:
+                self._wake()
+
+    def _wake(self) -> None:
+        os.write(self._work_end, b"\0")
 
     def take(self) -> T:
         """The next item; waits for it."""

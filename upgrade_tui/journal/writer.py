@@ -182,6 +182,7 @@ class Journal:
     def _committed(self, batch: list[_Entry]) -> None:
         last = batch[-1].line
         self.seq, self.head = last.record.seq, last.h
+        self._handoff.crowded = len(batch) > 1
         try:
             if self._on_commit is not None:
                 self._on_commit([entry.line.record for entry in batch])
