@@ -212,6 +212,27 @@ def test_progress_says_when_the_promise_will_be_broken() -> None:
     assert p.tone == "bad"
 
 
+def test_while_other_hosts_go_on_a_failure_is_told_beside_and_nothing_is_cut_short() -> None:
+    scene = scene_of(recorded("rollback"))
+    p = undo.progress(scene)
+    assert p is not None
+    assert [state for _, state in p.states] == ["rolling back"]
+    assert p.left > 0
+    assert undo.stuck_text(p).startswith("api failed on api4")
+    assert undo.decisions(scene, p) == "it stops after this batch; then X says what is so"
+    assert "ROLLING BACK step api" in text(alarms.alarms(scene))
+
+
+def test_the_clock_alone_adds_up_how_long_going_back_takes() -> None:
+    scene = scene_of(rolling_back(by_hand=True))
+    p = undo.progress(scene)
+    assert p is not None
+    page = text(undo.sums(scene, p))
+    assert "undo pg-switch (rolled back)" in page
+    assert "+ still to do                               4 m" in page
+    assert "= in all                                    32 m 32 s, 45 m promised" in page
+
+
 def test_measured_steps_are_counted_as_measured() -> None:
     p = undo.progress(scene_of(rolling_back(by_hand=True)))
     assert p is not None

@@ -41,7 +41,7 @@ VERBS: dict[str, Verb] = {
     for v in (
         Verb("tick", "space", "space", "tick", "step", "Manual step: it is done"),
         Verb("start", "s", "s", "start", "step", "Start the step, after a preview of what runs where"),
-        Verb("go", "g", "g", "go", "step", "Gate: vote go"),
+        Verb("go", "g", "g", "go", "step", "Gate: its card with all the evidence, and there the vote go"),
         Verb("nogo", "G", "G", "no-go", "step", "Gate: vote no-go, with a reason"),
         Verb("claim", "c", "c", "claim", "step", "Take the step over, or give it back"),
         Verb("note", "n", "n", "note", "step", "Note for everybody and for the report"),

@@ -22,6 +22,8 @@ from upgrade_tui.tui.verbs import VERBS
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import Line, cut
 
+HOST_VERBS = tuple(VERBS[name] for name in ("reconnect", "exclude", "rollback", "note"))
+
 
 class HostScreen(DetailScreen):
     """A host in full."""
@@ -30,7 +32,7 @@ class HostScreen(DetailScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("t", "top", "processes", tooltip="The busiest processes, now"),
         Binding("w", "turn(1)", "time span", tooltip="Charts over 5 m, 30 m, the whole window"),
-        *(Binding(v.key, f"verb('{v.name}')", v.label, tooltip=v.help) for v in (VERBS["reconnect"], VERBS["note"])),
+        *(Binding(v.key, f"verb('{v.name}')", v.label, tooltip=v.help) for v in HOST_VERBS),
     ]
 
     def __init__(self, session: Session, host: str) -> None:
@@ -103,6 +105,8 @@ class HostScreen(DetailScreen):
             ("t", "processes"),
             ("w", "5 m, 30 m, all"),
             ("n", "note"),
+            *((("E", "exclude"),) if self.refusal("exclude") is None else ()),
+            *((("R", "roll back"),) if self.refusal("rollback") is None else ()),
             ("z", "zoom"),
             ("1-4", "panes"),
         ]

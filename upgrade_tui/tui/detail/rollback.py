@@ -18,6 +18,7 @@ from upgrade_tui.tui.detail.lines import DetailLines
 from upgrade_tui.tui.sending import refused
 from upgrade_tui.tui.verbs import VERBS
 from upgrade_tui.tui.view import undo
+from upgrade_tui.tui.view.alarms import window_alarms
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import Line
 from upgrade_tui.window import commands as cmd
@@ -83,8 +84,7 @@ class RollbackScreen(DetailScreen):
 
     def alarms(self, scene: Scene) -> list[Line]:
         """All but what this screen itself is about."""
-        found = super().alarms(scene)
-        return found if self.command is not None else [line for line in found if "ROLL" not in line[0][0]]
+        return window_alarms(scene, rollback=self.command is not None)
 
     def paint(self, scene: Scene) -> None:
         """The preview; or how it goes."""

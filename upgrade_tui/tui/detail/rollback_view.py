@@ -145,10 +145,7 @@ def _time_bar(p: undo.Progress, width: int) -> Line:
 
 def _decide(scene: Scene, p: undo.Progress, active: bool, good: bool) -> Line:
     if p.stuck:
-        return (
-            ("✗ ", "bad"), (undo.stuck_text(p), "bad"), ("  ", "plain"), ("X", "key"), (" says what is so, ", "plain"),
-            ("R", "key"), (" goes on with what is left", "plain"),
-        )  # fmt: skip
+        return (("✗ ", "bad"), (undo.stuck_text(p), "bad"), (f"  {undo.decisions(scene, p)}", "strong"))
     if active:
         by_hand = by_hand_now(scene, p)
         if by_hand:

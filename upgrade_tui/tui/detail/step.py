@@ -28,6 +28,7 @@ from upgrade_tui.window.state import StepState, Task
 CHUNK = 256 * 1024  # bytes of output asked for at once
 COPIED = 2_000  # lines of output that `y` copies
 
+WINDOW_VERBS = tuple(VERBS[name] for name in ("pause", "rollback", "abort"))
 STEP_VERBS = tuple(verb for verb in VERBS.values() if verb.scope in ("step", "task"))
 
 
@@ -36,6 +37,7 @@ class StepScreen(DetailScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(v.key, f"verb('{v.name}')", v.label, tooltip=v.help) for v in STEP_VERBS if v.name != "note"),
+        *(Binding(v.key, f"verb('{v.name}')", v.label, tooltip=v.help) for v in WINDOW_VERBS),
         Binding("n", "next_or_note", "note", tooltip="Note on this step; while searching, the next match"),
         Binding("N", "previous", "previous match", tooltip="While searching: the match before"),
         Binding("f", "follow", "follow", tooltip="Keep the end of the output in view, or stop doing so"),
@@ -153,7 +155,7 @@ class StepScreen(DetailScreen):
         out = [(VERBS[name].shown, words.get(name, VERBS[name].label)) for name in first]
         if self.runs:
             out += [("↑↓", "host"), ("f", "follow"), ("/", "search"), ("y", "copy")]
-        rest = [name for name in ("note", "claim", "skip") if self.refusal(name) is None]
+        rest = [name for name in ("note", "claim", "skip", "rollback", "pause") if self.refusal(name) is None]
         out += [(VERBS[name].shown, VERBS[name].label) for name in rest]
         return [*out, ("z", "zoom"), ("1-3" if self.runs else "1-2", "panes")]
 

@@ -23,11 +23,11 @@ def alarms(scene: Scene) -> list[Line]:
     return [*out, *window_alarms(scene)]
 
 
-def window_alarms(scene: Scene) -> list[Line]:
-    """Those of the window itself."""
+def window_alarms(scene: Scene, *, rollback: bool = True) -> list[Line]:
+    """Those of the window itself; without ``rollback`` for the screen that is about it."""
     if scene.state.phase == "closed":
         return []
-    return [*_aborted(scene), *_rollback(scene), *_armed(scene)]
+    return [*_aborted(scene), *(_rollback(scene) if rollback else ()), *_armed(scene)]
 
 
 def _aborted(scene: Scene) -> list[Line]:
@@ -52,12 +52,13 @@ def _rollback(scene: Scene) -> list[Line]:
             ((f"◄ ROLLING BACK {p.scope}", "tight"), (f"  {undo.going_text(p)}", "bad" if p.late else "strong"))
         ]
         if p.stuck:
-            out.append((("✗ ", "bad"), (undo.stuck_text(p), "strong"), ("  X says what is so", "plain")))
+            decide = undo.decisions(scene, p)
+            out.append((("✗ ", "bad"), (undo.stuck_text(p), "strong"), (f"  {decide}", "plain")))
         return out
     if not undo.stopped(scene):
         return []
     why = undo.stuck_text(p) or f"{sum(s == 'pending' for _, s in p.states)} steps were not undone"
-    decide = "X says what is so, R goes on" if p.stuck else "R goes on with what is left"
+    decide = undo.decisions(scene, p) or "R goes on with what is left"
     return [(("✗ ROLLBACK STOPPED", "bad"), (f"  {why}", "strong"), (f"  {decide}", "plain"))]
 
 

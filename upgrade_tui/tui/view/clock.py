@@ -333,6 +333,9 @@ def answers(view: ClockView, width: int, spare: int = 0) -> list[Line]:
 def arithmetic(scene: Scene, reading: clock.Reading) -> list[Line]:
     """How the clock comes to its numbers: every summand, step by step."""
     state = scene.state
+    p = undo.progress(scene)
+    if state.rolling_back and p is not None:
+        return undo.sums(scene, p)
     out: list[Line] = [(("ROLLBACK BY  =  window end − margin − what undoing takes", "title"),)]
     rows: list[tuple[str, str, Tone]] = [
         ("window end", scene.time(reading.end), "plain"),

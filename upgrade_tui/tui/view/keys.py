@@ -31,7 +31,8 @@ def verbs_now(scene: Scene, pane: str, step: str) -> list[str]:
     if scene.state.rolling_back or undo.stopped(scene):
         manual = spec.rollback is None or spec.rollback.run is None
         by_hand = ["tick"] if state.state == "rolling back" and manual else []
-        stuck = ["settle"] if any(t.state in UNSETTLED for t in state.tasks.values()) else []
+        settled = {"unknown"} if state.state == "rolling back" else UNSETTLED
+        stuck = ["settle"] if any(t.state in settled for t in state.tasks.values()) else []
         return [*armed, *by_hand, *stuck, "rollback", "note", "pause"]
     out = {
         "manual": ["tick", "start"],

@@ -18,7 +18,7 @@ from upgrade_tui.tui.view.steps import short
 from upgrade_tui.tui.view.undo import countdown
 from upgrade_tui.tui.words import EXCLUDED, TASKS, Tone, Word, armed_word, step_word, worst_first
 from upgrade_tui.units import duration_text
-from upgrade_tui.window.state import StepState, Task
+from upgrade_tui.window.state import UNSETTLED, StepState, Task
 from upgrade_tui.window.telemetry import TaskFrame
 
 SILENT = 60.0  # seconds without output that make a task an outlier
@@ -171,8 +171,9 @@ def cell_lines(scene: Scene, m: Matrix, spec: Step, host: str, width: int) -> li
         return [cut((where, ("  this step does not run there", "muted")), width), ()]
     word = word_of(scene, task, host)
     live = m.live.get((spec.id, host))
+    undoing = "ITS ROLLBACK " if task.undo and task.state in UNSETTLED else ""
     parts: list[Line | Span | None] = [
-        ((f"{word.glyph} ", word.tone), where, (f": {word.word.upper()}", word.tone)),
+        ((f"{word.glyph} ", word.tone), where, (f": {undoing}{word.word.upper()}", word.tone)),
         (f"attempt {task.attempt}", "watch" if task.attempt > 1 else "plain") if task.attempt else None,
         _ending(task),
         *_times(scene, m, spec, task),
@@ -214,7 +215,8 @@ def _times(scene: Scene, m: Matrix, spec: Step, task: Task) -> Sequence[Span]:
         out.append((more, "plain" if left > 0 else "tight"))
     elif spent is not None:
         out.append((f"took {duration_text(spent)}", "plain"))
-    out.append((f"planned {duration_text(float(spec.estimate))}", "muted"))
+    planned = spec.rollback.estimate if task.undo and spec.rollback is not None else spec.estimate
+    out.append((f"planned {duration_text(float(planned))}", "muted"))
     if usual and task.state in ("pending", "running"):
         out.append((f"others took {duration_text(usual)}", "muted"))
     return out

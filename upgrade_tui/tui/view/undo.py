@@ -5,7 +5,8 @@ from __future__ import annotations
 from msgspec import Struct
 
 from upgrade_tui.tui.view.scene import Scene
-from upgrade_tui.tui.words import Tone
+from upgrade_tui.tui.view.spans import Line, Span, fit
+from upgrade_tui.tui.words import Tone, step_word
 from upgrade_tui.units import clock_text, duration_text
 from upgrade_tui.window.clock import batch_rollback_seconds
 from upgrade_tui.window.events import Undo
@@ -74,9 +75,11 @@ def undo_state(scene: Scene, asked: RollbackState, undo: Undo) -> str:
     if step.undo_started is None or step.undo_started < asked.started:
         return "pending"
     stuck = {t.state for t in tasks if t.undo and t.state in UNSETTLED}
+    if step.state == "rolling back":
+        return step.state  # its other hosts go on; what is stuck is told beside it
     if stuck:
         return "unknown" if "unknown" in stuck else "failed"
-    if tasks and step.state != "rolling back" and all(t.state in _BACK for t in tasks):
+    if tasks and all(t.state in _BACK for t in tasks):
         return "rolled back"  # also where the step had other hosts, and so is not rolled back as a whole
     return step.state
 
@@ -128,6 +131,37 @@ def going_text(p: Progress) -> str:
         promised = f"{duration_text(p.promised)} promised"
         parts.append(f"{duration_text(p.total - p.promised)} OVER the {promised}" if p.late else promised)
     return " · ".join(parts)
+
+
+def decisions(scene: Scene, p: Progress) -> str:
+    """What a person can do about what is stuck, with its keys; empty where nothing is."""
+    if not p.stuck:
+        return ""
+    if not scene.state.rolling_back:
+        return "X says what is so, R goes on"
+    unknown = any(task.state == "unknown" for _, task in p.stuck)
+    return "X says what is so there" if unknown else "it stops after this batch; then X says what is so"
+
+
+def sums(scene: Scene, p: Progress) -> list[Line]:
+    """How long going back takes, step by step."""
+    out: list[Line] = [(("BACK AT  =  now + what undoing still takes", "title"),)]
+    for each, state in p.states:
+        word = step_word(state)
+        took = duration_text(step_seconds(scene, each)) if state != "rolled back" else "–"
+        name: Span = (f"  {fit(f'{word.glyph} undo {each.step} ({word.word})', 44)}", word.tone)
+        planned = f"planned {duration_text(planned_seconds(scene, each))}"
+        out.append((name, (fit(took, 12), "plain"), (planned, "muted")))
+    promised = "nothing promised" if p.promised is None else f"{duration_text(p.promised)} promised"
+    for what, text in (
+        ("spent so far", duration_text(p.spent)),
+        ("+ still to do", duration_text(p.left)),
+        ("= in all", f"{duration_text(p.total)}, {promised}"),
+        ("= back at", scene.time(scene.now + p.left)),
+    ):
+        tone: Tone = p.tone if what.startswith("=") else "plain"
+        out.append(((f"  {fit(what, 44)}", tone), (text, tone)))
+    return out
 
 
 def stuck_text(p: Progress) -> str:
