@@ -172,10 +172,11 @@ result() { # wait for the command, end it if we are told to; its exit code into 
 drained() { # wait for the rest of the output, but not for what the command left running
     quiet=0 n=0 seen=
     while [ ! -e "$d/drained" ] && [ -d "$d" ] && [ $quiet -lt 5 ] && [ $n -lt 60 ]; do
+        n=$((n + 1))
+        [ $n -gt 3 ] || { sleep 0.01 && continue; } # mostly it is a matter of a moment
         sleep 0.05 || sleep 1
         read -r total _ <"$d/size" # whatever changes there
         if [ "$total" = "$seen" ]; then quiet=$((quiet + 1)); else quiet=0 seen=$total; fi
-        n=$((n + 1))
     done
     printf '' >"$d/drained"
 }
