@@ -39,12 +39,15 @@ def run(scales: tuple[int, ...] = (200, 500), seconds: int = 10) -> list[Row]:
 def _streaming(sshd: Sshd, hosts: int, seconds: int, idle: float) -> list[Row]:
     got = _child(sshd, "streaming", hosts, seconds)
     us, lag, kib, core = got["us"], got["lag"], got["kib"], got["core"]
+    bare = _child(sshd, "plain", hosts, seconds)
+    least = f"{bare['us']:.0f} us ({us / bare['us']:.2f}x), {bare['kib']:.0f} KiB, {bare['join']:.1f} ms to join"
     cpu = f"{us:.0f} us, {core:.1f} % of a core"
     return [
         (f"{hosts} hosts: client CPU a sample", cpu, "at most 60 us", _word(us <= 60)),
         (f"{hosts} hosts: loop lag p99", f"{lag:.1f} ms (idle loop now: {idle:.1f})", "under 10 ms", _word(lag < 10)),
         (f"{hosts} hosts: resident memory a connection", f"{kib:.0f} KiB", "at most 40 KiB", _word(kib <= 40)),
         (f"{hosts} hosts: all up, client CPU a host", f"{got['join']:.1f} ms ({got['took']:.0f} s)", "", ""),
+        ("  asyncssh alone, samples only decoded", least, "", ""),
     ]  # fmt: skip
 
 

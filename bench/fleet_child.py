@@ -16,9 +16,9 @@ from typing import Any
 
 import asyncssh
 
-from upgrade_tui.fleet import probe, samplers
-from upgrade_tui.fleet.connect import Dialer
-from upgrade_tui.fleet.fleet import Fleet
+from upgrade_tui.fleet import parse, probe, samplers
+from upgrade_tui.fleet.connect import CIPHERS, Dialer
+from upgrade_tui.fleet.fleet import PHASE_HOSTS, PHASE_SECONDS, Fleet
 from upgrade_tui.plan.model import Host, Plan, Ssh, Watch, When, Window
 
 ADDRESS = "127.0.0.1"
@@ -132,6 +132,59 @@ async def connecting(hosts: int, _seconds: float, table: dict[str, Any]) -> dict
     return {"ms": (time.process_time() - cpu) / hosts * 1e3}
 
 
+class _Plain(asyncssh.SSHClientSession[bytes]):
+    """The least that a stream can do: split lines, decode them."""
+
+    samples = 0
+    up: set[int] = set()  # noqa: RUF012 - of all
+
+    def __init__(self) -> None:
+        self.rest = b""
+
+    def data_received(self, data: bytes, datatype: asyncssh.DataType) -> None:
+        """Lines of a sampler."""
+        *lines, self.rest = (self.rest + data).split(b"\n")
+        for line in lines:
+            if isinstance(parse.line(line), parse.Counters):
+                _Plain.samples += 1
+                _Plain.up.add(id(self))
+
+
+async def plain(hosts: int, seconds: float, table: dict[str, Any]) -> dict[str, float]:
+    """asyncssh alone with the same samplers, keepalive and cipher: neither fleet, nor samples made of the counters."""
+    options = asyncssh.SSHClientConnectionOptions(
+        username=table["user"], client_keys=[asyncssh.read_private_key(table["identity"][0])], config=(),
+        known_hosts=asyncssh.read_known_hosts(table["known_hosts"]), agent_path=None, encryption_algs=[CIPHERS[0]],
+        compression_algs=["none"], keepalive_interval=1.3, connect_timeout=60, login_timeout=60,
+    )  # fmt: skip
+    places, connections = asyncio.Semaphore(50), []
+
+    async def stream(number: int) -> None:
+        command = samplers.sampler_command(
+            samplers.ORDER[0], proc_root="/proc", interval=1.0, mounts=("/",), devices=(),
+            phase=number // PHASE_HOSTS * PHASE_SECONDS % 0.5,
+        )  # fmt: skip
+        async with places:
+            connection = await asyncssh.connect(ADDRESS, table["port"], options=options, config=None)
+            connections.append(connection)
+            await connection.create_session(_Plain, command, encoding=None, request_pty=False)
+
+    await stream(0)
+    memory, cpu = resident(), time.process_time()
+    await asyncio.gather(*(stream(n) for n in range(1, hosts)))
+    joined = time.process_time() - cpu
+    while len(_Plain.up) < hosts:
+        await asyncio.sleep(0.2)
+    await asyncio.sleep(6)
+    grown = resident() - memory
+    cpu, samples = time.process_time(), _Plain.samples
+    await asyncio.sleep(seconds)
+    cpu, samples = time.process_time() - cpu, _Plain.samples - samples
+    for connection in connections:
+        connection.abort()
+    return {"us": cpu / samples * 1e6, "kib": grown / hosts / 1024, "join": joined / hosts * 1e3}
+
+
 async def running(hosts: int, seconds: float, table: dict[str, Any]) -> dict[str, float]:
     """What a sample costs with ``conn.run`` each time."""
     dialer = Dialer(plan_of(hosts, table).ssh, None)
@@ -204,7 +257,7 @@ def main() -> None:
     else:
         measure = {
             "streaming": streaming, "lagging": lagging, "connecting": connecting, "running": running,
-            "mastering": mastering,
+            "mastering": mastering, "plain": plain,
         }[kind]  # fmt: skip
         result = asyncio.run(measure(int(hosts), float(seconds), table))
     print(json.dumps(result))
