@@ -10,6 +10,7 @@ import json
 import os
 import random
 import signal
+import subprocess
 import threading
 import time
 from collections import Counter
@@ -203,7 +204,8 @@ class Killer(threading.Thread):
         self, window: Window, moments: Sequence[When], *, jitter: float, rng: random.Random, restart: bool = True
     ) -> None:
         super().__init__(daemon=True)
-        self._restart = restart
+        self._again = restart
+        self._starter: subprocess.Popen[str] | None = None
         self.window, self.moments = window, list(moments)
         self.kills = 0
         self.killed_at: Counter[str] = Counter()
@@ -213,10 +215,14 @@ class Killer(threading.Thread):
         self._seen = len(window.events())
 
     def run(self) -> None:
-        """Until all moments came, or ``stop``."""
+        """Until all moments came, or ``stop``; what is in the log by then counts."""
         try:
-            while self.moments and not self._enough.is_set():
+            last = False
+            while self.moments and not last:
+                last = self._enough.is_set()
                 self._look()
+                self._enough.wait(0.003)
+            self._settle()
         except BaseException as error:
             self.error = error
 
@@ -225,15 +231,32 @@ class Killer(threading.Thread):
         for event in events[self._seen :]:
             self._seen += 1
             if self.moments[0](event):
-                time.sleep(self._rng.uniform(0.0, self._jitter))
-                self.window.kill()
-                self.kills += 1
-                self.killed_at[event["kind"]] += 1
-                del self.moments[0]
-                if self._restart:
-                    self.window.restart()
+                self._kill(event["kind"])
                 return
-        self._enough.wait(0.003)
+
+    def _kill(self, kind: str) -> None:
+        time.sleep(self._rng.uniform(0.0, self._jitter))
+        if not alive(self.window.pid):
+            self._settle()  # this was the last word of the one before
+        self.window.kill()
+        self.kills += 1
+        self.killed_at[kind] += 1
+        del self.moments[0]
+        if self._again:  # the next one may be killed before it is ready: nobody waits for that
+            self._end_starter()
+            self._starter = self.window.program.start("run", str(self.window.plan), "--detach")
+
+    def _settle(self) -> None:
+        """Until a conductor is ready, where one was to be started."""
+        if self._end_starter() and self._again:
+            self.window.restart()
+
+    def _end_starter(self) -> bool:
+        """Wait for the last starter; whether there was one."""
+        starter, self._starter = self._starter, None
+        if starter is not None:
+            starter.communicate(timeout=60)
+        return starter is not None
 
     def stop(self) -> None:
         """No more kills. Raises what went wrong in the thread."""
