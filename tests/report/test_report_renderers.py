@@ -9,7 +9,6 @@ import html as html_library
 import io
 import json
 import re
-import shutil
 import subprocess
 from functools import lru_cache
 from html.parser import HTMLParser
@@ -24,6 +23,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from tests.golden import MOMENTS
 from tests.report.report_support import opened, report_of, small_plan, told
+from tests.support import require
 from upgrade_tui.foreign import one_line
 from upgrade_tui.report import html, markdown, tables, words
 from upgrade_tui.report.build import build
@@ -228,8 +228,8 @@ def test_what_stands_out_of_a_curve_is_not_thinned_away() -> None:
     assert [x for x, _ in kept] == sorted(x for x, _ in kept)
 
 
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium")
 def test_a_browser_draws_the_curves_and_runs_nothing_else(tmp_path: Path) -> None:
+    require("chromium")
     page = tmp_path / "report.html"
     page.write_text(html.render(evil_report()), encoding="utf-8")
     done = subprocess.run(
