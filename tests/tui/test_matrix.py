@@ -199,9 +199,9 @@ async def test_enter_opens_the_output_of_that_task() -> None:
         assert app.screen.spec.id == "api"
         assert app.screen.chosen is not None
         assert app.screen.chosen.host == "api2"
-        await pilot.press("escape")
+        await app.screen.dismiss()
         await pilot.pause()
-        assert app.screen is screen
+        assert screen.is_current
         assert screen.host == "api2"
 
 

@@ -58,7 +58,7 @@ class Banner(Bar):
     def say(self, found: Sequence[Line]) -> None:
         """These lines; none: it goes away."""
         width = self.app.size.width - 2
-        pieces = [piece for line in found for piece in wrapped_in(line, width, 2 if width < 110 else 1)]
+        pieces = [piece for line in found for piece in wrapped_in(line, width, 2)]
         lines: list[Line] = [(("  ", "muted"), *piece) for piece in pieces]
         if len(lines) != len(self.lines):
             self.display = bool(lines)

@@ -148,8 +148,10 @@ class MainScreen(Screen[None]):
         pane = self.panes[self.current - 1].NAME
         names = key_view.verbs_now(scene, pane, self.step)
         found = [(VERBS[n], self.refusal(n) is None) for n in names]
-        going = scene.state.rolling_back
-        keys = [(v.shown, "how it goes" if going and v.name == "rollback" else v.label, can) for v, can in found]
+        state = scene.state
+        words = {"rollback": "how it goes"} if state.rolling_back else {}
+        words |= {"pause": "resume"} if state.phase in ("paused", "aborted") else {}
+        keys = [(v.shown, words.get(v.name, v.label), enabled) for v, enabled in found]
         general = [(key, label, True) for key, label in key_view.GENERAL]
         if scene.state.phase == "closed":
             general.insert(0, ("e", "write the report", True))

@@ -135,7 +135,7 @@ def changed(before: GateOpened, now: GateOpened, opened_at: str) -> str:
     odd = [f"{name} {verdict}" for name, verdict in now.canaries.items() if before.canaries.get(name) != verdict]
     also = [f"next {', '.join(now.next) or 'nothing'}"] if now.next != before.next else []
     more = f" ({'; '.join([*also, *odd])})" if also or odd else ""
-    return f"THE EVIDENCE CHANGED at {opened_at}{more}: earlier votes are gone. Read it, then press enter to vote on it"
+    return f"THE EVIDENCE CHANGED at {opened_at}{more}: earlier votes are gone. Read it, then press enter"
 
 
 # -- the page -----------------------------------------------------------------------------------------------------
