@@ -33,9 +33,21 @@ def after(*keys: str) -> Any:
             if not log.display or log.scroll_offset.y == log.first():
                 break
             await pilot.pause()
-        await pilot.pause()
+        await still(pilot)
 
     return settled
+
+
+async def still(pilot: Pilot[Any]) -> None:
+    """Until nothing moves any more: three pictures in a row are the same."""
+    same, before = 0, ""
+    for _ in range(100):
+        now = pilot.app.export_screenshot()
+        same, before = (same + 1, now) if now == before else (0, now)
+        if same == 2:
+            return
+        await pilot.pause(0.05)
+    raise AssertionError("the screen never came to rest")
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
