@@ -43,6 +43,7 @@ from upgrade_tui.window.telemetry import Frame, HostDetail
 
 FRAME_AT = 0.35  # seconds after the wall second: samplers fire on it, their lines are in by then
 CLEAN_LIMIT = 10.0  # seconds for taking job directories off the hosts at the end
+GONE_LOOK = 10  # seconds between two looks whether the window's directory is still there
 LINGER = 1.0  # seconds for clients to read that the window was closed
 
 
@@ -226,6 +227,9 @@ class Conductor:
             if crossed and not self.book.fenced and self._queue.empty():
                 await self.book.write(crossed)
             self._send_frame(now)
+            if int(now) % GONE_LOOK == 0 and not await asyncio.to_thread(self.directory.is_dir):
+                print(f"{self.directory} is gone: this window ends here", file=sys.stderr, flush=True)  # noqa: T201
+                self._closing.set()  # nobody can reach us any more, and nothing can be logged
 
     # -- frames ---------------------------------------------------------------------------------------------------
 
