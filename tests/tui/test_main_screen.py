@@ -8,7 +8,7 @@ import pytest
 from textual.command import CommandPalette
 from textual.pilot import Pilot
 from textual.screen import Screen
-from textual.widgets import Input
+from textual.widgets import Input, OptionList
 
 from tests.support_tui import Recording, recorded
 from tests.tui.small_app import shown, until
@@ -313,10 +313,9 @@ async def test_the_palette_runs_the_same_guarded_action_once() -> None:
         await pilot.pause()
         assert isinstance(app.screen, CommandPalette)
         await pilot.press(*"tick")
-        await app.workers.wait_for_complete()
-        await pilot.pause()
+        await until(pilot, lambda: app.screen.query_one(OptionList).option_count > 0)
         await pilot.press("enter")
-        await pilot.pause()
+        await until(pilot, lambda: bool(session.sent))
         await pilot.pause()
         assert session.sent == [cmd.Tick(step="announce")]
 

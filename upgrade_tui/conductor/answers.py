@@ -67,10 +67,11 @@ class Answers:
         if step is None or request.host not in step.tasks:
             return p.Failed(id=request.id, error=f'"{request.step}" does not run on "{request.host}"')
         task = step.tasks[request.host]
-        undo = task.undo > 0 and not request.attempt
-        attempt = task.undo if undo else request.attempt or task.attempt
-        running = task.state in ("running", "rolling back") and attempt in (task.attempt, task.undo)
-        name = output_file(request.step, request.host, attempt, "undo" if undo else "out")
+        latest = task.undo if request.undo else task.attempt
+        attempt = request.attempt or latest
+        under_way = "rolling back" if request.undo else "running"
+        running = attempt == latest and (task.state == under_way or task.following)
+        name = output_file(request.step, request.host, attempt, "undo" if request.undo else "out")
         path = self._c.directory / OUTPUT / name
         limit = max(0, min(request.limit, MOST_BYTES))
         try:

@@ -43,12 +43,13 @@ class Do(Message, frozen=True, kw_only=True, tag="do"):
 
 
 class GetOutput(Message, frozen=True, kw_only=True, tag="output"):
-    """Bytes of a task's output from ``offset`` on. ``attempt`` 0: the latest."""
+    """Bytes of a task's output from ``offset`` on. ``attempt`` 0: the latest. ``undo``: of its rollback."""
 
     id: int
     step: str
     host: str
     attempt: int = 0
+    undo: bool = False
     offset: int = 0
     limit: int = 65536
 

@@ -176,21 +176,23 @@ class StepScreen(DetailScreen):
         self.repaint()
 
     async def _fetch(self, host: str) -> None:
-        """Follow the output of the latest attempt on ``host`` while the screen is on top."""
+        """Follow the output of the latest attempt on ``host``, or of its rollback, while the screen is on top."""
         log = self.query_one(OutputLog)
-        attempt, offset, whole = -1, 0, False
+        attempt, undo, offset, whole = -1, False, 0, False
         while True:
             task = self.step.tasks.get(host)
             if task is None:
                 return
-            if task.attempt != attempt:
-                attempt, offset, whole = task.attempt, 0, False
+            if (task.undo or task.attempt, task.undo > 0) != (attempt, undo):
+                attempt, undo, offset, whole = task.undo or task.attempt, task.undo > 0, 0, False
                 self._total = self._fetched = 0
                 log.clear()
             if whole or not attempt or not self.on_top:
                 await asyncio.sleep(TICK)
                 continue
-            request = GetOutput(id=0, step=self.spec.id, host=host, attempt=attempt, offset=offset, limit=CHUNK)
+            request = GetOutput(
+                id=0, step=self.spec.id, host=host, attempt=attempt, undo=undo, offset=offset, limit=CHUNK
+            )
             answer = await self.session.ask(request, Output)
             if isinstance(answer, str):
                 self._trouble = one_line(answer)
