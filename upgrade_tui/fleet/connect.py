@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +31,6 @@ CIPHERS = (
     "aes128-ctr",
 )
 """AES-GCM first: with AES instructions it costs a third of ChaCha20."""
-
-READERS = 4
-"""Threads that read configs and keys. As many as hosts, each with memory of its own, cost 3 KiB a host more."""
 
 _DEFAULT_PORT = 22
 _HOPS = 5  # jump hosts behind jump hosts, at most
@@ -169,15 +165,15 @@ class Dialer:
         self._known: dict[tuple[Path, ...], KnownHosts] = {}
         self._jumps: dict[str, asyncssh.SSHClientConnection] = {}
         self._jump_locks: dict[str, asyncio.Lock] = {}
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="ssh-settings")
 
     async def connect(self, name: str, address: str, own: Ssh | None) -> Connected:
         """A verified, logged-in connection. Raises Unreachable that says why not."""
         target = self._targets.get(name)
         try:
             if target is None:
-                settings = Settings.of(self._overall, own, self._base)
-                target = await self._read(partial(self._target, name, address, settings))
+                target = await asyncio.to_thread(
+                    self._target, name, address, Settings.of(self._overall, own, self._base)
+                )
                 self._targets[name] = target
             return await self._dial(target, 0)
         except Unreachable as failure:
@@ -190,10 +186,6 @@ class Dialer:
         for connection in self._jumps.values():
             connection.abort()
         self._jumps.clear()
-        self._readers.shutdown(wait=False, cancel_futures=True)
-
-    async def _read(self, target: Callable[[], Target]) -> Target:
-        return await asyncio.get_running_loop().run_in_executor(self._readers, target)
 
     # -- options ------------------------------------------------------------------------------------------------------
 
@@ -311,7 +303,7 @@ class Dialer:
             user, host, port = _hop(last)
             settings = _for_hop(target.settings, user, port, before)
             try:
-                hop = await self._read(partial(self._target, host, host, settings, hop=user is None))
+                hop = await asyncio.to_thread(self._target, host, host, settings, hop=user is None)
                 self._jumps[chain] = (await self._dial(hop, depth + 1)).connection
             except Unreachable as failure:
                 raise Unreachable(failure.link, f"jump host {host}: {failure.detail}", slow=failure.slow) from failure
