@@ -217,22 +217,24 @@ class Killer(threading.Thread):
     def run(self) -> None:
         """Until all moments came, or ``stop``; what is in the log by then counts."""
         try:
-            last = False
-            while self.moments and not last:
+            while self.moments:
                 last = self._enough.is_set()
-                self._look()
+                if not self._look() and last:
+                    break  # stopped, and nothing more in the log by then
                 self._enough.wait(0.003)
             self._settle()
         except BaseException as error:
             self.error = error
 
-    def _look(self) -> None:
+    def _look(self) -> bool:
+        """Kill at the next moment if it is in the log; whether it was."""
         events = self.window.events()
         for event in events[self._seen :]:
             self._seen += 1
             if self.moments[0](event):
                 self._kill(event["kind"])
-                return
+                return True
+        return False
 
     def _kill(self, kind: str) -> None:
         time.sleep(self._rng.uniform(0.0, self._jitter))
