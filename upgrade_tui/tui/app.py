@@ -110,6 +110,8 @@ class UpgradeApp(App[None]):
 
     def tick(self) -> None:
         """Paints what changed, at most four times a second; the countdown each second. Rings the bell."""
+        if not self.screen_stack:  # on the way out: the screens go before the timers
+            return
         second = int(self.session.now())
         if second != self._second:
             self._alerts += self._soon.due(self.scene())
