@@ -64,7 +64,7 @@ async def test_the_pause_between_batches_is_kept_after_a_takeover(
 ) -> None:
     baked: list[float] = []
 
-    async def healthy_for(_desk: object, _spec: object, seconds: float) -> None:
+    async def healthy_for(_desk: object, _spec: object, _attempt: int, seconds: float) -> None:
         baked.append(seconds)
 
     monkeypatch.setattr("upgrade_tui.conductor.running.steps.healthy_for", healthy_for)

@@ -162,10 +162,12 @@ def test_in_a_stopped_window_a_no_counts_and_a_go_does_not(stop: cmd.AnyCommand)
     assert log.does("mei", log.vote("go", go=False, reason="canary")).step("go").state == "failed"
 
 
-def test_during_a_rollback_no_gate_is_passed() -> None:
-    log = _open().asks_back()
-    assert "a rollback is under way" in log.refuses("mei", log.vote("go"))
-    assert log.does("mei", log.vote("go", go=False, reason="going back")).step("go").state == "failed"
+def test_a_rollback_ends_an_open_gate() -> None:
+    log = _open()
+    go = log.vote("go")
+    log.asks_back()
+    assert (log.step("go").state, log.step("go").reason) == ("failed", "stopped for the rollback of everything")
+    assert '"go" is not open' in log.refuses("mei", go)
 
 
 def test_what_was_decided_before_a_step_was_undone_is_asked_again_when_it_is_done_anew() -> None:

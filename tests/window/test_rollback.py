@@ -8,6 +8,7 @@ from tests.window.small import MINUTE, Log
 from upgrade_tui.window import clock
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev
+from upgrade_tui.window.state import Undo
 
 
 def _states(log: Log, step: str = "copy") -> str:
@@ -52,14 +53,26 @@ def test_nothing_is_undone_under_a_command_that_runs() -> None:
     assert "still running: copy; wait for it, or abort" in log.refuses("mei", cmd.Rollback(confirm="small", reason="x"))
 
 
-def test_a_step_between_two_batches_or_held_by_a_pause_is_aborted_before_it_is_undone() -> None:
-    """Nobody is told to run anything right now, but whoever runs the step would begin its next batch."""
+@pytest.mark.parametrize("paused", [False, True])
+def test_a_step_between_two_batches_or_held_by_a_pause_is_ended_by_the_rollback(paused: bool) -> None:
     log = Log().prepared().does("tom", cmd.Start(step="copy")).batch("copy", 0).ends("copy", "a")
-    ask = cmd.Rollback(confirm="small", reason="x")
-    assert "still running: copy" in log.refuses("mei", ask)
-    assert "still running: copy" in log.does("mei", cmd.Pause(reason="canary")).refuses("mei", ask)
-    log.does("mei", cmd.Abort(confirm="small", reason="back")).finishes("copy", "failed").does("mei", ask)
+    log.happens(ev.TaskChecked(step="copy", host="a", attempt=1, exit=0))
+    if paused:
+        log.does("mei", cmd.Pause(reason="canary"))
+    log.does("mei", cmd.Rollback(confirm="small", reason="x"))
     assert log.state.rolling_back
+    assert (log.step("copy").state, log.step("copy").reason) == ("failed", "stopped for the rollback of everything")
+    assert log.state.rollback is not None
+    assert log.state.rollback.undo == (Undo("copy", (("a",),)), Undo("prep"))
+
+
+def test_nothing_is_undone_under_a_check_or_on_a_host_that_is_lost() -> None:
+    ask = cmd.Rollback(confirm="small", reason="x")
+    log = Log().prepared().does("tom", cmd.Start(step="copy")).batch("copy", 0).ends("copy", "a")
+    assert log.step("copy").tasks["a"].check is None
+    assert "still running: copy; wait for it" in log.refuses("mei", ask)
+    log = Log().prepared().does("tom", cmd.Start(step="copy")).batch("copy", 0).lost("copy", "a", following=True)
+    assert "settle what is lost (copy on a), or abort first" in log.refuses("mei", ask)
 
 
 @pytest.mark.parametrize("stop", [cmd.Pause(reason="x"), cmd.Abort(confirm="small", reason="x")])

@@ -94,7 +94,7 @@ def test_foreign_text_in_an_event_stays_on_one_harmless_line() -> None:
         (ev.GateOpened(step="go", attempt=1, digest="d", canaries={"health": "failing"}, alerts=("db1 cpu 95 %",)),
          "go or no-go on go? canaries: health failing; over limits: db1 cpu 95 %"),
         (ev.RollbackRequested(scope="everything", reason="canary failing", estimate=840.0,
-                              undo=(ev.Undo("c"), ev.Undo("b"), ev.Undo("a"))),
+                              undo=("c", "b", "a")),
          "asked to roll back everything: 3 steps, about 14 m: canary failing"),
         (ev.RollbackStarted(step="api", reason="slow", attempt=2, batches=(("c",), ("a", "b"))),
          "started to roll back api again (rollback 2) on 3 hosts in 2 batches: slow"),

@@ -6,7 +6,7 @@ from tests.window.small import MINUTE, Log, plan_of
 from upgrade_tui.window import clock
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev
-from upgrade_tui.window.events import Undo
+from upgrade_tui.window.state import Undo
 from upgrade_tui.window.undo import UndoPlan, undo_plan
 
 TWO = """

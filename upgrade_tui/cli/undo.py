@@ -48,6 +48,8 @@ def preview_lines(state: Any, *, phase: str, step: str, hosts: tuple[str, ...]) 
     rto = state.plan.window.rto
     promised = f", promised {duration_text(rto)}" if rto is not None else ""
     lines = [f"rolling back {plan.scope}: about {duration_text(plan.seconds)}{promised}"]
+    if plan.stops and plan.steps:
+        lines.append(f"  stops first: {', '.join(plan.stops)}")
     for undo in plan.steps:
         spec = state.plan.step(undo.step)
         lines.append(f"  {undo.step}: {spec.title}")

@@ -21,7 +21,8 @@ class Book:
     """A window's log, open for writing, and the state it folds to.
 
     ``on_commit`` is called with records that just became durable, after they were folded. ``lock`` is held while
-    something is decided, so that no two decisions are made on the same state.
+    something is decided, so that no two decisions are made on the same state. A command is decided with all facts
+    folded that stand before it in the log.
     """
 
     def __init__(self, plan: Plan, now: Callable[[], float]) -> None:
@@ -33,6 +34,10 @@ class Book:
         self._journal: Journal | None = None
         self._change = asyncio.Event()
         self._writable = asyncio.Event()
+        self._writing = 0  # facts on their way into the log
+        self._written = asyncio.Event()  # they arrived
+        self._admitted = asyncio.Event()  # no command is being decided
+        self._admitted.set()
 
     async def open(self, directory: Path) -> None:
         """Lock and recover the log and fold what is in it. Raises JournalError and OSError."""
@@ -56,27 +61,43 @@ class Book:
     async def write(self, events: Sequence[ev.Event], actor: str = ev.SYSTEM) -> list[ev.Record]:
         """Make facts durable; where the log is fenced, wait until it can be written again. Returns them as recorded."""
         while True:
-            await self._writable.wait()
+            while not (self._writable.is_set() and self._admitted.is_set()):
+                await self._writable.wait()
+                await self._admitted.wait()
+            self._writing += 1
             try:
                 return await self._append(actor, events)
             except FencedError as error:
                 self._fence(error.reason)
+            finally:
+                self._writing -= 1
+                self._written.set()
 
     async def command(self, command: AnyCommand, actor: Actor) -> list[ev.Record] | Refusal:
         """Decide, and make the decision durable. A fenced log refuses: what cannot be logged is not done."""
         async with self.lock:
-            if self.fenced:
-                return Refusal(f"the log cannot be written: {self.fenced}", "nothing new starts until it can be")
-            decision = decide(self.state, command, actor, self._now())
-            if isinstance(decision, Refusal):
-                return decision
+            self._admitted.clear()
             try:
-                return await self._append(actor.login, decision)
-            except RefusedError as error:
-                return Refusal(f"this does not fit into the log: {error}", "make it shorter")
-            except FencedError as error:
-                self._fence(error.reason)
-                return Refusal(f"the log cannot be written: {error.reason}", "nothing new starts until it can be")
+                while self._writing:
+                    self._written.clear()
+                    await self._written.wait()
+                return await self._decided(command, actor)
+            finally:
+                self._admitted.set()
+
+    async def _decided(self, command: AnyCommand, actor: Actor) -> list[ev.Record] | Refusal:
+        if self.fenced:
+            return Refusal(f"the log cannot be written: {self.fenced}", "nothing new starts until it can be")
+        decision = decide(self.state, command, actor, self._now())
+        if isinstance(decision, Refusal):
+            return decision
+        try:
+            return await self._append(actor.login, decision)
+        except RefusedError as error:
+            return Refusal(f"this does not fit into the log: {error}", "make it shorter")
+        except FencedError as error:
+            self._fence(error.reason)
+            return Refusal(f"the log cannot be written: {error.reason}", "nothing new starts until it can be")
 
     async def _append(self, actor: str, events: Sequence[ev.Event]) -> list[ev.Record]:
         assert self._journal is not None, "open() comes first"

@@ -57,10 +57,12 @@ def _rollback(state: WindowState, c: cmd.Rollback, actor: Actor, now: float) -> 
     wrong = _wrong_scope(state, c)
     if wrong is not None:
         return wrong
-    running = _under_way(state)
-    if running:
-        return Refusal(f"still running: {', '.join(running)}", "wait for it, or abort first: upgrade-tui abort")
     undo = undo_plan(state, phase=c.phase, step=c.step, hosts=c.hosts)
+    if undo.running:
+        tasks = [(step, t) for step in undo.running for t in state.steps[step].tasks.values() if t.following]
+        lost = ", ".join(f"{step} on {t.host}" for step, t in tasks[:10])
+        wait = f"settle what is lost ({lost})" if lost else "wait for it"
+        return Refusal(f"still running: {', '.join(undo.running)}", f"{wait}, or abort first: upgrade-tui abort")
     if not undo.steps:
         why = "; ".join(f"{step}: {reason}" for step, reason in undo.cannot)
         return Refusal(f"there is nothing that can be undone in {undo.scope}", why)
@@ -72,13 +74,16 @@ def _rollback(state: WindowState, c: cmd.Rollback, actor: Actor, now: float) -> 
         )
     if not c.reason.strip():
         return Refusal("a rollback needs a reason", "say why: --reason TEXT")
-    return (ev.RollbackRequested(scope=undo.scope, undo=undo.steps, reason=c.reason.strip(), estimate=undo.seconds),)
-
-
-def _under_way(state: WindowState) -> list[str]:
-    """Command steps that run, also between two batches or held by a pause: the next batch must not meet its undoing."""
-    steps = state.steps.values()
-    return [s.id for s in steps if s.tasks and "running" in (s.state, *(t.state for t in s.tasks.values()))]
+    why = f"stopped for the rollback of {undo.scope}"
+    stops = [
+        ev.StepFinished(step=step, attempt=state.steps[step].attempt, outcome="failed", reason=why)
+        for step in undo.stops
+    ]
+    asked = ev.RollbackRequested(
+        scope=undo.scope, undo=tuple(u.step for u in undo.steps), hosts=c.hosts, reason=c.reason.strip(),
+        estimate=undo.seconds,
+    )  # fmt: skip
+    return (*stops, asked)
 
 
 def _wrong_scope(state: WindowState, c: cmd.Rollback) -> Refusal | None:

@@ -387,18 +387,15 @@ class GateVoted(Base, frozen=True, kw_only=True, tag="gate.voted"):
 # -- rollback -----------------------------------------------------------------------------------------------------
 
 
-class Undo(Struct, frozen=True):
-    """A step to be undone: its batches, in the order in which they will be undone."""
-
-    step: str
-    batches: tuple[tuple[str, ...], ...] = ()
-
-
 class RollbackRequested(Base, frozen=True, kw_only=True, tag="rollback.requested"):
-    """A lead asked for a rollback: these steps, in this order. Forward steps are locked until it ended."""
+    """A lead asked for a rollback: these steps, in this order. Forward steps are locked until it ended.
+
+    On which hosts, and in which batches, follows from what was done there when it was asked for.
+    """
 
     scope: str  # in words: "everything", "phase Rollout", "step upgrade on web1"
-    undo: tuple[Undo, ...]
+    undo: tuple[str, ...]
+    hosts: tuple[str, ...] = ()  # only on these; none: wherever it was done
     reason: str
     estimate: float = 0.0  # seconds
 

@@ -9,17 +9,17 @@ from msgspec.structs import replace
 
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.changes import change_step, change_task, with_
-from upgrade_tui.window.state import Armed, RollbackState, StepState, Task, WindowState
+from upgrade_tui.window.state import Armed, RollbackState, StepState, Task, Undo, WindowState
+from upgrade_tui.window.undo import batches_to_undo
 
 PARTLY = "rolled back on some hosts only"
 
 
 def _requested(s: WindowState, r: ev.Record, e: ev.RollbackRequested) -> WindowState:
-    return replace(
-        s, rollback=RollbackState(
-            scope=e.scope, undo=e.undo, reason=e.reason, by=r.actor, started=r.ts, estimate=e.estimate
-        )
-    )  # fmt: skip
+    specs = [spec for spec in map(s.plan.step, e.undo) if spec is not None]
+    undo = tuple(Undo(spec.id, batches_to_undo(spec, s.steps[spec.id], e.hosts) or ()) for spec in specs)
+    asked = RollbackState(scope=e.scope, undo=undo, reason=e.reason, by=r.actor, started=r.ts, estimate=e.estimate)
+    return replace(s, rollback=asked)
 
 
 def _started(s: WindowState, r: ev.Record, e: ev.RollbackStarted) -> WindowState:

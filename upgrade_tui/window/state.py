@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from upgrade_tui.plan.batches import split
 from upgrade_tui.plan.model import Plan, Role, Step
-from upgrade_tui.window.events import GateOpened, GateVoted, HostFacts, LimitCrossed, NoteAdded, Undo
+from upgrade_tui.window.events import GateOpened, GateVoted, HostFacts, LimitCrossed, NoteAdded
 from upgrade_tui.window.telemetry import Link, Verdict
 
 StepName = Literal["pending", "ready", "running", "done", "failed", "unknown", "skipped", "rolling back", "rolled back"]
@@ -131,6 +131,13 @@ class Operator(Struct, frozen=True):
     role: Role
     since: float
     terminal: str = ""
+
+
+class Undo(Struct, frozen=True):
+    """A step to be undone: its batches, in the order in which they will be undone."""
+
+    step: str
+    batches: tuple[tuple[str, ...], ...] = ()
 
 
 class RollbackState(Struct, frozen=True, kw_only=True):

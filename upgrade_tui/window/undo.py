@@ -11,17 +11,22 @@ from msgspec import Struct
 
 from upgrade_tui.plan.model import Step
 from upgrade_tui.window.clock import batch_rollback_seconds
-from upgrade_tui.window.events import Undo
-from upgrade_tui.window.state import StepState, WindowState
+from upgrade_tui.window.state import StepState, Task, Undo, WindowState
 
 
 class UndoPlan(Struct, frozen=True, kw_only=True):
-    """``steps`` in the order in which they are undone. ``cannot``: (step, why it stays). ``seconds`` by the clock."""
+    """``steps`` in the order in which they are undone. ``cannot``: (step, why it stays). ``seconds`` by the clock.
+
+    ``running``: steps with something on a host right now: until it ended nothing can be undone. ``stops``: steps that
+    are between two batches, baking, or gates: the rollback ends them.
+    """
 
     scope: str
     steps: tuple[Undo, ...]
     cannot: tuple[tuple[str, str], ...]
     seconds: float
+    running: tuple[str, ...] = ()
+    stops: tuple[str, ...] = ()
 
 
 def undo_plan(state: WindowState, *, phase: str = "", step: str = "", hosts: Collection[str] = ()) -> UndoPlan:
@@ -35,7 +40,7 @@ def undo_plan(state: WindowState, *, phase: str = "", step: str = "", hosts: Col
         if (phase and spec.phase != phase) or (step and spec.id != step):
             continue
         done = state.steps[spec.id]
-        batches = _batches(spec, done, hosts)
+        batches = batches_to_undo(spec, done, hosts)
         if batches is None or not _begun(spec, done) or not needs_undo(spec):
             continue
         if position <= barrier or spec.rollback is None:
@@ -44,7 +49,29 @@ def undo_plan(state: WindowState, *, phase: str = "", step: str = "", hosts: Col
             continue
         steps.append(Undo(spec.id, batches))
         seconds += batch_rollback_seconds(spec, done) * max(1, len(batches))
-    return UndoPlan(scope=_scope(phase, step, hosts), steps=tuple(steps), cannot=tuple(cannot), seconds=seconds)
+    running = tuple(spec.id for spec in state.plan.steps if _at_work(spec, state.steps[spec.id]))
+    stops = tuple(
+        spec.id for spec in state.plan.steps
+        if spec.what != "manual" and state.steps[spec.id].state == "running" and spec.id not in running
+    )  # fmt: skip
+    return UndoPlan(
+        scope=_scope(phase, step, hosts), steps=tuple(steps), cannot=tuple(cannot), seconds=seconds, running=running,
+        stops=stops,
+    )  # fmt: skip
+
+
+def _at_work(spec: Step, step: StepState) -> bool:
+    """Whether the step has a command or a check on a host, or on one that is lost: it must not meet its undoing."""
+    under_way = step.state == "running"
+    return any(
+        t.state in ("running", "rolling back") or (under_way and (t.following or unchecked(spec, t)))
+        for t in step.tasks.values()
+    )
+
+
+def unchecked(spec: Step, task: Task) -> bool:
+    """Whether a task that is done still lacks its check."""
+    return task.state == "done" and bool(spec.check) and task.check is None and not task.settled_by
 
 
 def _in_order_done(state: WindowState) -> list[Step]:
@@ -66,7 +93,7 @@ def _begun(spec: Step, step: StepState) -> bool:
     return spec.what == "manual" and step.state in ("running", "done", "failed") and step.started is not None
 
 
-def _batches(spec: Step, step: StepState, hosts: Collection[str]) -> tuple[tuple[str, ...], ...] | None:
+def batches_to_undo(spec: Step, step: StepState, hosts: Collection[str]) -> tuple[tuple[str, ...], ...] | None:
     """The batches to undo, last first, only where something was done; None where there is nothing to undo."""
     if spec.what != "command":
         return None if hosts else ()

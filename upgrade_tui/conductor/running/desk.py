@@ -67,6 +67,11 @@ class Desk(Struct):
         """The step as it stands."""
         return self.state().steps[step_id]
 
+    def under_way(self, step_id: str, attempt: int) -> bool:
+        """Whether this attempt of the step is the one that runs: nobody ended it, nobody began another."""
+        step = self.step(step_id)
+        return step.state == "running" and step.attempt == attempt
+
     async def change_within(self, seconds: float) -> None:
         """The next change of the state, or so many seconds."""
         try:

@@ -14,7 +14,7 @@ from upgrade_tui.conductor.running.desk import Desk, stumbled
 from upgrade_tui.conductor.running.tasks import Tasks, Work
 from upgrade_tui.plan.model import Step
 from upgrade_tui.window import events as ev
-from upgrade_tui.window.state import StepState, Task
+from upgrade_tui.window.state import StepState, Task, Undo
 
 NAMED = 10  # hosts that the reason names
 
@@ -36,7 +36,7 @@ class Rollbacks:
             outcome, reason = "failed", stumbled(error)
         await self._end(outcome, reason)
 
-    async def _all(self, steps: Sequence[ev.Undo]) -> tuple[ev.Outcome, str]:
+    async def _all(self, steps: Sequence[Undo]) -> tuple[ev.Outcome, str]:
         for undo in steps:
             trouble = await self._step(undo)
             if trouble is not None:
@@ -49,7 +49,7 @@ class Rollbacks:
         seconds = round(max(0.0, self._desk.now() - asked.started), 1)
         await self._desk.record(ev.RollbackEnded(outcome=outcome, seconds=seconds, reason=reason))
 
-    async def _step(self, undo: ev.Undo) -> tuple[ev.Outcome, str] | None:
+    async def _step(self, undo: Undo) -> tuple[ev.Outcome, str] | None:
         """Undo one step; why it stopped, or None."""
         spec, step = self._desk.state().plan.step(undo.step), self._desk.step(undo.step)
         asked = self._desk.state().rollback
@@ -70,7 +70,7 @@ class Rollbacks:
             return None if ended.state == "rolled back" else ("failed", f"{ended.id}: {ended.reason}")
         return await self._batches(spec, undo)
 
-    async def _batches(self, spec: Step, undo: ev.Undo) -> tuple[ev.Outcome, str] | None:
+    async def _batches(self, spec: Step, undo: Undo) -> tuple[ev.Outcome, str] | None:
         begun = self._desk.step(spec.id).undo_started or self._desk.now()
         for hosts in undo.batches:
             async with asyncio.TaskGroup() as group:

@@ -13,6 +13,7 @@ from upgrade_tui.conductor.running.waits import Stop, bake, gate, going_on, heal
 from upgrade_tui.plan.model import Step
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.state import StepState, Task
+from upgrade_tui.window.undo import unchecked
 
 
 class Steps:
@@ -37,8 +38,7 @@ class Steps:
         except Exception as error:  # noqa: BLE001 - the edge: without a conductor nothing could be rolled back
             outcome, reason = "unknown", stumbled(error)
         async with self._desk.lock:  # an operator's vote or skip may end the step in the same moment
-            step = self._desk.step(step_id)
-            if step.state == "running" and step.attempt == attempt:
+            if self._desk.under_way(step_id, attempt):
                 finished = ev.StepFinished(step=step_id, attempt=attempt, outcome=outcome, reason=reason)
                 await self._desk.record(finished)
 
@@ -54,8 +54,8 @@ class Steps:
                 continue
             if todo:
                 if began:
-                    await healthy_for(self._desk, spec, float(spec.bake or 0.0))
-                await going_on(self._desk)
+                    await healthy_for(self._desk, spec, step.attempt, float(spec.bake or 0.0))
+                await going_on(self._desk, spec, step.attempt)
                 if number != last:
                     await self._desk.record(ev.BatchStarted(step=spec.id, attempt=step.attempt, batch=number))
                 await self._batch(spec, number, todo)
@@ -75,9 +75,9 @@ class Steps:
         """Whether a task is still to be run or found in this attempt, or lacks only its check."""
         if step.only and task.host not in step.only:
             return False
-        unchecked = task.state == "done" and bool(spec.check) and task.check is None and not task.settled_by
         of_this = task.attempt == step.attempt
-        return task.state == "pending" or (of_this and (task.state == "running" or task.following or unchecked))
+        to_find = task.state == "running" or task.following or unchecked(spec, task)
+        return task.state == "pending" or (of_this and to_find)
 
     async def _batch(self, spec: Step, number: int, todo: list[str]) -> None:
         places = asyncio.Semaphore(spec.parallel or len(todo))
@@ -101,13 +101,13 @@ class Steps:
     async def _fresh(self, spec: Step, work: Work) -> None:
         if spec.stop == "now" and len(bad(self._desk.step(spec.id))) > allowed(spec, self._desk.step(spec.id)):
             return  # stays pending: nothing more starts
-        with contextlib.suppress(Stop):  # aborted: it stays pending
-            await going_on(self._desk)
+        with contextlib.suppress(Stop):  # aborted, or ended by somebody: it stays pending
+            await going_on(self._desk, spec, work.attempt)
             if await self._tasks.check_before(work):
                 return
-            await going_on(self._desk)  # the check may have taken a while
-            if await self._deadman.arm(work):
-                await self._tasks.run(work)
+            await going_on(self._desk, spec, work.attempt)  # the check may have taken a while
+            if await self._deadman.arm(work) and not await self._tasks.run(work):
+                await self._deadman.disarm(spec, work.host)  # there is no change that it could undo
 
     def _judge(self, spec: Step, number: int) -> None:
         """Stop at the end of a batch when more hosts failed than the plan allows; unreachable and unknown count."""

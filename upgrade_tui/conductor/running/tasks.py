@@ -128,25 +128,24 @@ class Tasks:
         )
         return True
 
-    async def run(self, work: Work, *, resume: bool = False) -> None:
-        """The whole task. ``resume``: its start is in the log already; find its job."""
+    async def run(self, work: Work, *, resume: bool = False) -> bool:
+        """The whole task. ``resume``: its start is in the log already; find its job.
+
+        False where it was not begun: somebody ended the step in this moment.
+        """
         step, host = work.spec.id, work.host
         try:
             secrets = await secrets_of(work.spec)
         except NoSecret as error:
             if not resume:
                 await self.cannot(work, str(error))
-                return
+                return True
             secrets = {}  # the job has them; who knows no value cannot mask it
         name = output_file(step, host, work.attempt, "undo" if work.undo else "out")
         file = await self._output(name)
-        if not resume:
-            await self._desk.record(
-                ev.TaskStarted(
-                    step=step, host=host, attempt=work.attempt, batch=work.batch, undo=work.undo,
-                    place=work.place if work.place != host else "",
-                )
-            )  # fmt: skip
+        if not resume and not await self._begin(work):
+            await asyncio.to_thread(file.close)
+            return False
         self.live[step, host] = live = Live(work, file, self._desk.mono())
         try:
             ended = await self._follow(live, secrets, resume)
@@ -154,10 +153,29 @@ class Tasks:
             digest = await asyncio.to_thread(file.close)
             self.live.pop((step, host), None)
         if ended is None:
-            return  # a person settled it
+            return True  # a person settled it
         await self._tell(work, ended, file, name, digest)
         if ended.ok:
             await self.check_after(work)
+        return True
+
+    async def _begin(self, work: Work) -> bool:
+        """Make the start durable, unless somebody ended the step: before, or just ahead of it in the log."""
+        if self._ended(work):
+            return False
+        await self._desk.record(
+            ev.TaskStarted(
+                step=work.spec.id, host=work.host, attempt=work.attempt, batch=work.batch, undo=work.undo,
+                place=work.place if work.place != work.host else "",
+            )
+        )  # fmt: skip
+        if self._ended(work):
+            await self.cannot(work, "not begun: the step was ended in that moment")
+            return False
+        return True
+
+    def _ended(self, work: Work) -> bool:
+        return not work.undo and not self._desk.under_way(work.spec.id, work.attempt)
 
     async def _follow(self, live: Live, secrets: Mapping[str, str], resume: bool) -> Ended | None:
         """The job to its end, telling when its host is lost and found. None where a person settled it meanwhile."""

@@ -20,18 +20,20 @@ class Stop(Exception):
         self.outcome, self.reason = outcome, reason
 
 
-async def going_on(desk: Desk) -> None:
-    """Until the window is not paused. Raises Stop where it was aborted."""
-    while desk.state().phase == "paused":
+async def going_on(desk: Desk, spec: Step, attempt: int) -> None:
+    """Until the window is not paused. Raises Stop where it was aborted, or somebody ended the step."""
+    while desk.state().phase == "paused" and desk.under_way(spec.id, attempt):
         await desk.changed()
     if desk.state().phase in ("aborted", "closed"):
         raise Stop("failed", f"the window was {desk.state().phase}: {desk.state().reason}")
+    if not desk.under_way(spec.id, attempt):
+        raise Stop("failed", "")  # whoever ended it said why
 
 
-async def healthy_for(desk: Desk, spec: Step, seconds: float) -> None:
+async def healthy_for(desk: Desk, spec: Step, attempt: int, seconds: float) -> None:
     """Until the step's canaries were healthy for ``seconds`` on end. Failing stops; no data never promotes."""
     begun = since = desk.mono()
-    while desk.step(spec.id).state == "running":
+    while desk.under_way(spec.id, attempt):
         if desk.state().phase in ("aborted", "closed"):
             raise Stop("failed", f"the window was {desk.state().phase}")
         verdicts = {name: desk.state().canaries[name].verdict for name in spec.canaries}
@@ -51,14 +53,15 @@ async def healthy_for(desk: Desk, spec: Step, seconds: float) -> None:
 
 async def bake(desk: Desk, spec: Step) -> tuple[ev.Outcome, str]:
     """A bake step."""
-    await healthy_for(desk, spec, float(spec.bake if spec.bake is not None else spec.estimate))
+    attempt = desk.step(spec.id).attempt
+    await healthy_for(desk, spec, attempt, float(spec.bake if spec.bake is not None else spec.estimate))
     return "done", "canaries stayed healthy" if spec.canaries else ""
 
 
 async def gate(desk: Desk, spec: Step) -> tuple[ev.Outcome, str]:
     """Votes end a gate; here is only its time limit: a gate that times out is a no."""
     attempt = desk.step(spec.id).attempt
-    while desk.step(spec.id).state == "running" and desk.step(spec.id).attempt == attempt:
+    while desk.under_way(spec.id, attempt):
         opened = desk.step(spec.id).gate
         left = math.inf if opened is None or opened.until is None else opened.until - desk.now()
         if left <= 0:

@@ -12,9 +12,9 @@ from upgrade_tui.fleet.jobs.scripts import SYSTEMD, Mode, job_call
 from upgrade_tui.fleet.jobs.spec import JobSpec
 from upgrade_tui.foreign import one_line
 
-PAUSES = (0.1, 0.5, 2.0)  # seconds before a follower that ended on a link that holds is started again
+PAUSES = (0.1, 0.3, 1.0)  # seconds before a follower that ended on a link that holds is started again
 _NOW = 0.05  # seconds
-_MUTE = 5  # followers that ended without a word, on a link that holds, after which the host is not asked again
+_MUTE = 8  # followers that ended without a word, on a link that holds, after which the host is not asked again
 
 
 class Tale:

@@ -12,8 +12,7 @@ from upgrade_tui.tui.view.spans import BLANK, Line, Span, bar, cut, joined, wrap
 from upgrade_tui.tui.view.steps import short
 from upgrade_tui.tui.words import Tone, step_word
 from upgrade_tui.units import duration_text
-from upgrade_tui.window.events import Undo
-from upgrade_tui.window.state import UNSETTLED
+from upgrade_tui.window.state import UNSETTLED, Undo
 from upgrade_tui.window.undo import UndoPlan
 
 NEXT = {"pending": "waits", "rolling back": "being undone", "rolled back": "undone"}
@@ -66,6 +65,9 @@ def fits(scene: Scene, seconds: float) -> Span:
 def preview_lines(scene: Scene, plan: UndoPlan, width: int) -> list[Line]:
     """Steps in the order in which they would be undone, each with its batches and commands; then what stays."""
     out: list[Line] = []
+    if plan.stops and plan.steps:
+        said = "; start it again to go on with what was not begun"
+        section(out, "STOPS FIRST", wrapped(((", ".join(plan.stops), "strong"), (said, "muted")), width))
     if plan.cannot:
         section(out, "CANNOT BE UNDONE: IT STAYS AS IT IS", _cannot(scene, plan, width))
     if not plan.steps:

@@ -9,8 +9,7 @@ from upgrade_tui.tui.view.spans import Line, Span, fit
 from upgrade_tui.tui.words import Tone, step_word
 from upgrade_tui.units import clock_text, duration_text
 from upgrade_tui.window.clock import batch_rollback_seconds
-from upgrade_tui.window.events import Undo
-from upgrade_tui.window.state import UNSETTLED, Armed, RollbackState, Task
+from upgrade_tui.window.state import UNSETTLED, Armed, RollbackState, Task, Undo
 
 _BACK = frozenset({"rolled back", "skipped"})  # states of a task of which nothing is left to undo
 

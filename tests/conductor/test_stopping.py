@@ -1,0 +1,113 @@
+"""A rollback ends what is held; and it is never decided beside a start that it does not see."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.conductor import support
+from upgrade_tui.window import commands as cmd
+from upgrade_tui.window import events as ev
+from upgrade_tui.window.commands import Actor, Refusal
+
+MEI = Actor("mei", "lead")
+BACK = cmd.Rollback(confirm="w1", reason="the canary is red")
+
+
+async def test_a_step_held_by_a_pause_is_ended_by_the_rollback_and_goes_on_when_it_is_started_again(
+    tmp_path: Path,
+) -> None:
+    rig = await support.rig(tmp_path)
+    rig.hosts.hold["a"] = asyncio.Event()
+    step = asyncio.create_task(rig.start("roll"))
+    await rig.until(lambda: rig.book.state.steps["roll"].tasks["a"].state == "running")
+    said = await rig.book.command(BACK, MEI)
+    assert isinstance(said, Refusal)
+    assert "still running: roll" in str(said)
+    assert not isinstance(await rig.book.command(cmd.Pause(reason="red"), MEI), Refusal)
+    rig.hosts.hold.pop("a").set()
+    await rig.until(lambda: rig.book.state.steps["roll"].tasks["a"].check == 0)
+    assert not isinstance(await rig.book.command(BACK, MEI), Refusal)
+    await step
+    await rig.rollbacks.run()
+    roll = rig.book.state.steps["roll"]
+    assert (roll.state, roll.tasks["a"].state) == ("rolled back", "rolled back")
+    assert [ran for ran in rig.hosts.ran if ran[1] == "upgrade"] == [("a", "upgrade")]
+    assert not isinstance(await rig.book.command(cmd.Resume(reason="again"), MEI), Refusal)
+    assert not isinstance(await rig.book.command(cmd.Start(step="roll"), MEI), Refusal)
+    await rig.steps.run("roll")
+    assert rig.book.state.steps["roll"].state == "done"
+    await rig.book.close()
+
+
+async def test_a_pause_between_batches_is_cut_short(tmp_path: Path) -> None:
+    rig = await support.rig(tmp_path, support.PLAN.replace("check_first = false", 'check_first = false\nbake = "7m"'))
+    step = asyncio.create_task(rig.start("roll"))
+    await rig.until(lambda: rig.book.state.steps["roll"].tasks["a"].check == 0)
+    assert not isinstance(await rig.book.command(BACK, MEI), Refusal)
+    async with asyncio.timeout(30):
+        await step
+    assert rig.book.state.steps["roll"].reason == "stopped for the rollback of everything"
+    await rig.book.close()
+
+
+async def test_a_task_that_was_about_to_start_does_not_and_its_dead_man_is_disarmed(tmp_path: Path) -> None:
+    text = support.PLAN.replace("check_first = false", 'check_first = false\nconfirm_within = "10m"')
+    rig = await support.rig(tmp_path, text)
+    go = asyncio.Event()
+
+    async def arm(host: str, name: str, command: str, seconds: float, *, spec: object = None) -> str | None:
+        if host != "a":
+            await go.wait()
+        return await support.Hosts.arm(rig.hosts, host, name, command, seconds)
+
+    rig.hosts.arm = arm  # type: ignore[assignment]
+    step = asyncio.create_task(rig.start("roll"))
+    await rig.until(lambda: rig.book.state.steps["roll"].batch == 1)
+    assert not isinstance(await rig.book.command(BACK, MEI), Refusal)
+    go.set()
+    await step
+    assert [ran for ran in rig.hosts.ran if ran[1] == "upgrade"] == [("a", "upgrade")]
+    roll = rig.book.state.steps["roll"]
+    assert {host: armed.state for host, armed in roll.armed.items()} == {
+        "a": "armed", "b": "confirmed", "c": "confirmed", "d": "confirmed",
+    }  # fmt: skip
+    assert [roll.tasks[h].state for h in "bcd"] == ["pending"] * 3
+    await rig.book.close()
+
+
+@pytest.mark.parametrize("started_first", [True, False])
+async def test_a_rollback_and_a_start_never_pass_each_other(tmp_path: Path, started_first: bool) -> None:
+    """Whatever stands before a decision in the log was seen by it; whatever stands after it sees it."""
+    rig = await support.rig(tmp_path)
+    state = rig.book.state.steps["roll"]
+    await rig.book.write([ev.StepIntent(step="roll", attempt=1, batches=state.batches)], "mei")
+    done = ev.TaskFinished(step="roll", host="a", attempt=1, exit=0, seconds=1.0)
+    await rig.book.write([done, ev.TaskChecked(step="roll", host="a", attempt=1, exit=0)])
+    start = rig.book.write([ev.TaskStarted(step="roll", host="b", attempt=1, batch=1)])
+    back = rig.book.command(BACK, MEI)
+    first, second = (start, back) if started_first else (back, start)
+    results = await asyncio.gather(first, second)
+    refused = isinstance(results[1 if started_first else 0], Refusal)
+    assert refused == started_first
+    await rig.book.close()
+
+
+async def test_a_command_is_decided_while_facts_keep_coming(tmp_path: Path) -> None:
+    rig = await support.rig(tmp_path)
+    enough = asyncio.Event()
+
+    async def talk(number: int) -> None:
+        while not enough.is_set():
+            await rig.book.write([ev.NoteAdded(text=f"fact {number}")])
+
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        for number in range(20):
+            group.create_task(talk(number))
+        await asyncio.sleep(0.05)
+        for _ in range(5):
+            assert not isinstance(await rig.book.command(cmd.Note(text="a word"), MEI), Refusal)
+        enough.set()
+    await rig.book.close()
