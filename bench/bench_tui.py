@@ -25,7 +25,6 @@ from upgrade_tui.window.telemetry import Frame
 
 Row = tuple[str, str, str, str]
 MARK = b"WHERE"
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Terminal:
@@ -61,9 +60,9 @@ class Terminal:
         return count
 
     def cpu(self) -> float:
-        """CPU seconds of the child so far."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        """CPU seconds of the child so far, as the scheduler counts them: ticks of 10 ms are too coarse for this."""
+        threads = Path(f"/proc/{self.pid}/task").glob("*/schedstat")
+        return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
 
     def resident(self) -> float:
         """Resident MiB of the child."""
