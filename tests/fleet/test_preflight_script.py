@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support import require
-from upgrade_tui.fleet.preflight import FAILED, NOT_FOUND_OUT, command_of, describe, script
+from upgrade_tui.fleet.preflight import FAILED, NOT_FOUND_OUT, command_of, script
 from upgrade_tui.plan.model import Check, Step
 from upgrade_tui.plan.reader import check_plan, read_plan
 from upgrade_tui.plan.rules.checks import KINDS
+from upgrade_tui.plan.words import describe
 from upgrade_tui.units import Duration, Percent
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.toml"))

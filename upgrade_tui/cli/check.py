@@ -124,7 +124,7 @@ def _as_json(file: str, plan: Plan | None, diagnostics: Sequence[Diagnostic]) ->
     """
     import msgspec
 
-    from upgrade_tui.fleet.preflight import describe
+    from upgrade_tui.plan.words import describe
 
     errors, warnings = _counts(diagnostics)
     out: dict[str, Any] = {

@@ -12,10 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from upgrade_tui.cli.timeline import Timeline
-from upgrade_tui.fleet.preflight import describe
 from upgrade_tui.foreign import one_line
 from upgrade_tui.plan.estimate import Slot, batches_of, schedule, step_seconds, window_end, window_start
 from upgrade_tui.plan.model import LOCAL, Canary, Plan, Step
+from upgrade_tui.plan.words import describe
 from upgrade_tui.units import duration_text
 
 _LEVELS = ("low", "medium", "high")

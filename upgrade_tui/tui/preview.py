@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from upgrade_tui.plan.estimate import step_seconds
 from upgrade_tui.plan.model import Plan, Step
+from upgrade_tui.plan.words import only_looks, what_runs
 from upgrade_tui.units import duration_text
 from upgrade_tui.window import clock
 from upgrade_tui.window.state import OVER, StepState, WindowState
@@ -48,7 +49,7 @@ def preview_lines(state: WindowState, spec: Step, now: float) -> list[str]:
 
 
 def _command_lines(spec: Step, step: StepState) -> list[str]:
-    out = [f"$ {spec.run}"]
+    out = runs_lines(spec)
     if spec.check:
         out.append(f"then checks: {spec.check}")
     out.append("")
@@ -62,6 +63,13 @@ def _command_lines(spec: Step, step: StepState) -> list[str]:
     if spec.timeout:
         out.append(_limit(spec, "Each host has at most").strip())
     return out
+
+
+def runs_lines(spec: Step) -> list[str]:
+    """The command, or what its ready-made checks look at."""
+    if spec.run is not None:
+        return [f"$ {spec.run}"]
+    return ["checks", *(f"  {said}" for said in what_runs(spec).splitlines())]
 
 
 def _limit(spec: Step, text: str) -> str:
@@ -82,7 +90,7 @@ def clock_lines(plan: Plan, state: WindowState, spec: Step, now: float) -> list[
         batches = max(1, len(state.steps[spec.id].batches))
         each = f" ({batches} batches)" if batches > 1 else ""
         out.append(f"Undone in {duration_text(float(spec.rollback.estimate) * batches)}{each}.")
-    elif spec.changes:
+    elif spec.what in ("command", "manual") and not only_looks(spec):
         out.append("The plan has no rollback for it.")
     if preview.irreversible:
         out.append("The point of no return is passed already: forward only.")

@@ -45,11 +45,13 @@ async def retry(app: App[Any], session: Session, step: str, host: str = "") -> N
 async def retry_all(app: App[Any], session: Session, wanted: dict[str, tuple[str, ...]]) -> None:
     """Steps on hosts, once more, after a look at what that runs."""
     from upgrade_tui.tui.dialogs import ask_choice
+    from upgrade_tui.tui.preview import runs_lines
 
     lines = []
     for step, hosts in wanted.items():
         spec, attempt = session.plan.step(step), session.state.steps[step].attempt + 1
-        lines += [f"{step} on {', '.join(hosts)} (attempt {attempt})", f"$ {spec.run if spec is not None else ''}"]
+        lines.append(f"{step} on {', '.join(hosts)} (attempt {attempt})")
+        lines += runs_lines(spec) if spec is not None else []
     title = f"Retry {', '.join(wanted)}?"
     choices = [("retry", "Try again there, and nowhere else"), ("wait", "Not yet")]
     if await ask_choice(app, title, "\n".join(lines), choices) != "retry":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from upgrade_tui.plan.model import Step
+from upgrade_tui.plan.words import only_looks, what_runs
 from upgrade_tui.units import duration_text
 from upgrade_tui.window import clock
 from upgrade_tui.window.gates import alert_words, approvers
@@ -23,6 +24,7 @@ class NextStep(Struct, frozen=True, kw_only=True):
     rollback: str
     slack_after: float | None  # seconds; None: past the point of no return
     irreversible: bool
+    looks: bool = False  # changes nothing, so there is nothing to undo
 
 
 class Health(Struct, frozen=True, kw_only=True):
@@ -98,9 +100,9 @@ def _next(state: WindowState, spec: Step, now: float) -> NextStep:
     undo = spec.rollback
     return NextStep(
         id=spec.id, title=spec.title, kind=spec.what, batches=state.steps[spec.id].batches,
-        command=spec.run or spec.instructions, check=spec.check or "",
+        command=what_runs(spec) or spec.instructions, check=spec.check or "",
         rollback="" if undo is None else undo.run or undo.manual or "",
-        slack_after=after.slack, irreversible=spec.irreversible,
+        slack_after=after.slack, irreversible=spec.irreversible, looks=only_looks(spec),
     )  # fmt: skip
 
 

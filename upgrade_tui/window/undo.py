@@ -10,6 +10,7 @@ from collections.abc import Collection
 from msgspec import Struct
 
 from upgrade_tui.plan.model import Step
+from upgrade_tui.plan.words import only_looks
 from upgrade_tui.window.clock import batch_rollback_seconds
 from upgrade_tui.window.state import StepState, Task, Undo, WindowState
 
@@ -107,7 +108,7 @@ def batches_to_undo(spec: Step, step: StepState, hosts: Collection[str]) -> tupl
 
 def needs_undo(spec: Step) -> bool:
     """Whether a step leaves something behind that somebody would want to undo."""
-    return spec.rollback is not None or (spec.what == "command" and spec.changes and not spec.checks)
+    return spec.rollback is not None or (spec.what == "command" and not only_looks(spec))
 
 
 def _scope(phase: str, step: str, hosts: Collection[str]) -> str:

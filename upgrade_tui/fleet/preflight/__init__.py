@@ -12,7 +12,6 @@ late as possible before the start; and ``UPGRADE_PROC``, where the host's ``/pro
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Sequence
 from functools import cache
@@ -20,9 +19,10 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from upgrade_tui.plan.model import Check, Step
-from upgrade_tui.units import Percent, Size, duration_text
+from upgrade_tui.plan.words import age_words, least_words, share_words, size_words
+from upgrade_tui.units import Percent, Size
 
-__all__ = ["FAILED", "NOT_FOUND_OUT", "command_of", "describe", "script"]
+__all__ = ["FAILED", "NOT_FOUND_OUT", "command_of", "script"]
 
 FAILED = 1
 NOT_FOUND_OUT = 3
@@ -33,11 +33,10 @@ _FILES = {"no_reboot_pending": "reboot"}
 
 
 class _Call(NamedTuple):
-    """How a check is called: the function ``check_KIND`` with these words; and the check in words for people."""
+    """How a check is called: the function ``check_KIND`` with these words."""
 
     kind: str
     words: tuple[str, ...]
-    said: str
 
 
 def command_of(step: Step, host: str) -> str:
@@ -66,11 +65,6 @@ def script(checks: Sequence[Check], host: str, *, proc_root: str = "/proc") -> s
     )
 
 
-def describe(check: Check) -> str:
-    """The check in words, for previews: ``free space on /var: at least 5 GiB``."""
-    return _call(check).said
-
-
 @cache
 def _source(name: str) -> str:
     return (files(__package__) / f"{name}.sh").read_text(encoding="utf-8")
@@ -81,74 +75,43 @@ def _call(check: Check) -> _Call:
     if check.free is not None:
         return _free(check.free, check.min)
     if check.memory is not None:
-        least = _in_words(check.memory)
-        words = (str(int(Size.parse(check.memory))), least)
-        return _Call("memory", words, f"memory: at least {least} available")
+        return _Call("memory", (str(int(Size.parse(check.memory))), size_words(check.memory)))
     if check.load is not None:
-        most = _share(check.load)
-        return _Call("load", (_hundredths(check.load), most), f"load: at most {most} of the CPUs")
+        return _Call("load", (_hundredths(check.load), share_words(check.load)))
     if check.port is not None:
         host, _, port = check.port.rpartition(":")
-        return _Call("port", (host.strip("[]"), port, check.port), f"port {check.port}: answers")
+        return _Call("port", (host.strip("[]"), port, check.port))
     if check.clock is not None:
-        most = _duration(check.clock)
-        return _Call("clock", (str(round(check.clock * 1000)), most), f"clock: at most {most} off")
+        return _Call("clock", (str(round(check.clock * 1000)), age_words(check.clock)))
     if check.backup is not None:
         return _backup(check, check.backup)
     if check.no_reboot_pending:
-        return _Call("no_reboot_pending", (), "no reboot pending")
+        return _Call("no_reboot_pending", ())
     if check.unit is not None:
-        return _Call("unit", (check.unit,), f"unit {check.unit}: active")
+        return _Call("unit", (check.unit,))
     for kind, name in (("package", check.package), ("program", check.program)):
         if name is not None:
-            there = "installed" if kind == "package" else "there"
-            return _Call(kind, (name, check.version), f"{kind} {name}: {check.version or there}")
+            return _Call(kind, (name, check.version))
     raise ValueError("this check looks at nothing")
 
 
 def _free(path: str, least: str) -> _Call:
-    words = _in_words(least) if not least.endswith("%") else _share(Percent.parse(least))
     size = "" if least.endswith("%") else str(int(Size.parse(least)))
     share = _hundredths(Percent.parse(least)) if least.endswith("%") else ""
-    return _Call("free", (path, size, share, words), f"free space on {path}: at least {words}")
+    return _Call("free", (path, size, share, least_words(least)))
 
 
 def _backup(check: Check, path: str) -> _Call:
-    least = _in_words(check.min) if check.min else ""
-    oldest = _duration(check.max_age) if check.max_age is not None else ""
     words = (
         path,
         str(int(Size.parse(check.min))) if check.min else "",
-        least,
+        size_words(check.min) if check.min else "",
         str(int(check.max_age)) if check.max_age is not None else "",
-        oldest,
+        age_words(check.max_age) if check.max_age is not None else "",
         check.sha256 or "",
     )
-    wanted = [
-        f"at least {least}" if least else "",
-        f"at most {oldest} old" if oldest else "",
-        "checksum verified" if check.sha256 else "",
-    ]
-    return _Call("backup", words, f"backup {path}: " + (", ".join(filter(None, wanted)) or "there and not empty"))
-
-
-def _in_words(size: str) -> str:
-    """``5GiB`` -> ``5 GiB``: as the plan writes it."""
-    return re.sub(r"(?<=\d) ?(?=[A-Z])", " ", size.strip())
-
-
-def _share(share: float) -> str:
-    return f"{share:g} %"
+    return _Call("backup", words)
 
 
 def _hundredths(share: float) -> str:
     return str(round(share * 100))
-
-
-def _duration(seconds: float) -> str:
-    """As ages are shown, where that is exact: ``24 h``, not ``1 d``."""
-    if seconds < 10:
-        return f"{seconds:g} s"
-    if seconds % 3600 == 0 and 7200 <= seconds < 259200:
-        return f"{seconds / 3600:.0f} h"
-    return duration_text(seconds, parts=3)

@@ -185,7 +185,7 @@ def _next(scene: Scene, step: NextStep, width: int) -> list[Line]:
     exact(blocks, "Then checked by", step.check, width)
     exact(blocks, "Undone by", step.rollback, width)
     blocks = [line for line in blocks if line != BLANK]
-    if not step.rollback and not step.irreversible and step.kind in ("command", "manual"):
+    if not step.rollback and not step.irreversible and not step.looks and step.kind in ("command", "manual"):
         blocks.append((("The plan has no rollback for it", "watch"),))
     return [*out, *blocks, *_clock_after(scene, step), BLANK]
 

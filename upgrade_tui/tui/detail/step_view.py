@@ -7,6 +7,7 @@ from rich.cells import cell_len, set_cell_size
 from upgrade_tui.foreign import harmless
 from upgrade_tui.plan.estimate import step_seconds
 from upgrade_tui.plan.model import Step
+from upgrade_tui.plan.words import what_runs
 from upgrade_tui.tui.detail.events_view import rows, section
 from upgrade_tui.tui.view.canaries import canary_row, worst_order
 from upgrade_tui.tui.view.scene import Scene
@@ -160,7 +161,7 @@ def about(scene: Scene, spec: Step, width: int) -> list[Line]:
     step = scene.state.steps[spec.id]
     out: list[Line] = []
     _prose(out, "Instructions", spec.instructions, width)
-    exact(out, _where(spec, step), spec.run, width)
+    exact(out, _where(spec, step), what_runs(spec) or None, width)
     exact(out, "Then checked by (exit 0: done and right)", spec.check, width)
     if spec.what == "gate":
         _votes(out, spec, step, width)

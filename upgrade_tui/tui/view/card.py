@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from upgrade_tui.plan.model import Canary, Step
+from upgrade_tui.plan.words import what_runs
 from upgrade_tui.tui.view import canaries as canary_view
 from upgrade_tui.tui.view import hosts as host_view
 from upgrade_tui.tui.view import steps as step_view
@@ -59,6 +60,7 @@ def step_card(scene: Scene, spec: Step, width: int) -> list[Line]:
     out += field("kind", spec.what, width)
     out += field("to do", spec.instructions, width)
     out += field("runs", spec.run or "", width)
+    out += field("checks", "" if spec.run else what_runs(spec).replace("\n", "; "), width)
     out += field("check", spec.check or "", width)
     undo = spec.rollback
     if undo is not None:

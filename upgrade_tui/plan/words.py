@@ -1,0 +1,76 @@
+"""What a step runs, in words for people: its command letter by letter, or its ready-made checks. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from upgrade_tui.plan.model import Check, Step
+from upgrade_tui.units import Percent, duration_text
+
+
+def what_runs(step: Step) -> str:
+    """The command as the plan has it, or a line for each ready-made check; empty where nothing is run."""
+    return step.run or "\n".join(describe(check) for check in step.checks)
+
+
+def only_looks(step: Step) -> bool:
+    """Whether a step changes nothing, so that there is nothing to undo."""
+    return bool(step.checks) or not step.changes
+
+
+def describe(check: Check) -> str:
+    """The check in words: ``free space on /var: at least 5 GiB``. Raises ValueError for a check of nothing."""
+    if check.free is not None:
+        return f"free space on {check.free}: at least {least_words(check.min)}"
+    if check.memory is not None:
+        return f"memory: at least {size_words(check.memory)} available"
+    if check.load is not None:
+        return f"load: at most {share_words(check.load)} of the CPUs"
+    if check.port is not None:
+        return f"port {check.port}: answers"
+    if check.clock is not None:
+        return f"clock: at most {age_words(check.clock)} off"
+    if check.backup is not None:
+        return f"backup {check.backup}: {_backup(check)}"
+    if check.no_reboot_pending:
+        return "no reboot pending"
+    if check.unit is not None:
+        return f"unit {check.unit}: active"
+    if check.package is not None:
+        return f"package {check.package}: {check.version or 'installed'}"
+    if check.program is not None:
+        return f"program {check.program}: {check.version or 'there'}"
+    raise ValueError("this check looks at nothing")
+
+
+def _backup(check: Check) -> str:
+    wanted = (
+        f"at least {size_words(check.min)}" if check.min else "",
+        f"at most {age_words(check.max_age)} old" if check.max_age is not None else "",
+        "checksum verified" if check.sha256 else "",
+    )
+    return ", ".join(filter(None, wanted)) or "there and not empty"
+
+
+def least_words(least: str) -> str:
+    """A size or a share: ``5 GiB``, ``10 %``."""
+    return share_words(Percent.parse(least)) if least.endswith("%") else size_words(least)
+
+
+def size_words(size: str) -> str:
+    """``5GiB`` -> ``5 GiB``: as the plan writes it."""
+    return re.sub(r"(?<=\d) ?(?=[A-Z])", " ", size.strip())
+
+
+def share_words(share: float) -> str:
+    """``10 %``."""
+    return f"{share:g} %"
+
+
+def age_words(seconds: float) -> str:
+    """As ages are shown, where that is exact: ``24 h``, not ``1 d``."""
+    if seconds < 10:
+        return f"{seconds:g} s"
+    if seconds % 3600 == 0 and 7200 <= seconds < 259200:
+        return f"{seconds / 3600:.0f} h"
+    return duration_text(seconds, parts=3)
