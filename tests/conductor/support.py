@@ -135,13 +135,15 @@ class Hosts:
 
     async def extend(self, host: str, name: str, seconds: float, *, directory: str = "") -> DeadMan:
         if self.guards[host, name].state == "armed":
-            self.guards[host, name] = (
-                DeadMan(state="fired", exit=0) if seconds <= 1 else DeadMan(state="armed", remaining=seconds)
-            )
+            self.guards[host, name] = DeadMan(state="armed", remaining=seconds)
         return self.guards[host, name]
 
     async def armed(self, host: str, name: str, *, directory: str = "") -> DeadMan:
-        return self.guards[host, name]
+        """As a host does it: what was due when it was left alone has fired by the next look."""
+        found = self.guards[host, name]
+        if found.state == "armed" and found.remaining <= 0:
+            self.guards[host, name] = DeadMan(state="fired", exit=0)
+        return found
 
 
 @dataclass

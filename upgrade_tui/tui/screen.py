@@ -146,16 +146,18 @@ class MainScreen(Screen[None]):
 
     def _show_keys(self, scene: Scene) -> None:
         pane = self.panes[self.current - 1].NAME
-        names = key_view.verbs_now(scene, pane, self.step)
-        found = [(VERBS[n], self.refusal(n) is None) for n in names]
+        found = {n: (VERBS[n], self.refusal(n) is None) for n in key_view.verbs_now(scene, pane, self.step)}
+        first = list(found)[:3]
+        brakes = [n for n in key_view.BRAKES if n in found and n not in first and found[n][1]]
+        rest = [n for n in found if n not in first and n not in brakes]
         state = scene.state
         words = {"rollback": "how it goes"} if state.rolling_back else {}
         words |= {"pause": "resume"} if state.phase in ("paused", "aborted") else {}
-        keys = [(v.shown, words.get(v.name, v.label), enabled) for v, enabled in found]
+        keys = {n: (v.shown, words.get(n, v.label), enabled) for n, (v, enabled) in found.items()}
         general = [(key, label, True) for key, label in key_view.GENERAL]
         if scene.state.phase == "closed":
             general.insert(0, ("e", "write the report", True))
-        self.key_bar.show([*keys[:3], *general, *keys[3:]])
+        self.key_bar.show([*(keys[n] for n in (*first, *brakes)), *general, *(keys[n] for n in rest)])
 
     # -- layout ---------------------------------------------------------------------------------------------------
 

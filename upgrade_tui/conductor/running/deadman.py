@@ -162,10 +162,11 @@ class Deadman:
             found = await self._confirm(spec, host, armed)
         elif armed.asked == "extend":
             found = await self._guards.extend(place, name, armed.asked_seconds, directory=self._desk.job_dir)
-        elif armed.asked == "cancel":
-            found = await self._guards.extend(place, name, 1.0, directory=self._desk.job_dir)
         else:
             found = await self._guards.armed(place, name, directory=self._desk.job_dir)
+            if armed.asked == "cancel" and found.state == "armed" and found.remaining > 0:
+                # once: a deadline that is moved at every look is never reached
+                found = await self._guards.extend(place, name, 0.0, directory=self._desk.job_dir)
         event = self._event(spec.id, host, armed, found)
         now = self._desk.step(spec.id).armed[host]
         same = now.state == "armed" and now.attempt == armed.attempt  # else the answer is about an earlier attempt

@@ -17,6 +17,9 @@ GENERAL: tuple[tuple[str, str], ...] = (
     ("z", "zoom"),
 )
 
+BRAKES = ("pause", "rollback")
+"""Verbs that a bar shows before anything general, as soon as they are possible: whoever needs them needs them now."""
+
 
 def verbs_now(scene: Scene, pane: str, step: str) -> list[str]:
     """Names of the verbs that belong to what is under the cursor, most useful first."""
