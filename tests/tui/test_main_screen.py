@@ -82,6 +82,18 @@ async def test_a_tick_from_another_pane_names_the_step_first() -> None:
         assert session.sent == [cmd.Tick(step="announce")]
 
 
+async def test_behind_a_question_the_window_goes_on() -> None:
+    session, app = running("rollout")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("p")
+        await pilot.pause()
+        assert len(app.screen_stack) == 2
+        rows = len(app._main.log_pane.rows)
+        happens(session, ev.NoteAdded(text="the disk shelf hums"), "mei")
+        app.changed()
+        await until(pilot, lambda: len(app._main.log_pane.rows) > rows)
+
+
 async def test_s_previews_and_enter_starts() -> None:
     session, app = running("opened")
     async with app.run_test(size=(120, 40)) as pilot:

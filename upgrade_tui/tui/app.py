@@ -119,7 +119,7 @@ class UpgradeApp(App[None]):
             found, self._alerts = together(self._alerts), []
             self.bell()
             self.notify(found.text, title=found.title, severity=found.severity, timeout=10, markup=False)
-        if (not self._dirty and second == self._second) or self.screen is not self._main:
+        if (not self._dirty and second == self._second) or not self._main_is_seen():
             return
         scene = self.scene()
         if self._dirty or scene.stale:
@@ -130,6 +130,10 @@ class UpgradeApp(App[None]):
         if self._welcome and scene.frame is not None and all(host.sample for host in scene.frame.hosts.values()):
             self._welcome = False
             open_guide(self)
+
+    def _main_is_seen(self) -> bool:
+        """On top, or behind dialogs: what stands behind a question must not grow old while it is thought about."""
+        return all(above.is_modal for above in self.screen_stack[1:])
 
     # -- actions of the app ---------------------------------------------------------------------------------------
 

@@ -50,6 +50,9 @@ def preview_lines(state: WindowState, spec: Step, now: float) -> list[str]:
 
 def _command_lines(spec: Step, step: StepState) -> list[str]:
     out = runs_lines(spec)
+    if spec.confirm_within is not None:
+        within = duration_text(float(spec.confirm_within))
+        out.append(f"each host undoes it by itself after {within} unless it is confirmed")
     if spec.check:
         out.append(f"then checks: {spec.check}")
     out.append("")

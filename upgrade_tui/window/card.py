@@ -24,6 +24,7 @@ class NextStep(Struct, frozen=True, kw_only=True):
     rollback: str
     slack_after: float | None  # seconds; None: past the point of no return
     irreversible: bool
+    confirm_within: float | None = None  # seconds after which each host undoes it by itself unless it is confirmed
     looks: bool = False  # changes nothing, so there is nothing to undo
 
 
@@ -103,6 +104,7 @@ def _next(state: WindowState, spec: Step, now: float) -> NextStep:
         command=what_runs(spec) or spec.instructions, check=spec.check or "",
         rollback="" if undo is None else undo.run or undo.manual or "",
         slack_after=after.slack, irreversible=spec.irreversible, looks=only_looks(spec),
+        confirm_within=None if spec.confirm_within is None else float(spec.confirm_within),
     )  # fmt: skip
 
 
@@ -128,7 +130,10 @@ def card_lines(c: Card, now: float) -> list[str]:
         lines += [f"    batch {i}: {', '.join(batch)}" for i, batch in enumerate(step.batches, 1)]
         lines += [f"    | {text}" for text in step.command.strip().splitlines()]
         undo = step.rollback.strip().splitlines()
-        lines.append(f"    rollback: {undo[0] + (' ...' if len(undo) > 1 else '') if undo else 'none'}")
+        nothing = "nothing to undo" if step.looks else "none"
+        lines.append(f"    rollback: {undo[0] + (' ...' if len(undo) > 1 else '') if undo else nothing}")
+        if step.confirm_within is not None:
+            lines.append(f"    undone by each host itself after {duration_text(step.confirm_within)} unless confirmed")
         after = (
             "past the point of no return" if step.slack_after is None else f"slack {duration_text(step.slack_after)}"
         )

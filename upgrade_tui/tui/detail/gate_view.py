@@ -185,6 +185,10 @@ def _next(scene: Scene, step: NextStep, width: int) -> list[Line]:
     exact(blocks, "Then checked by", step.check, width)
     exact(blocks, "Undone by", step.rollback, width)
     blocks = [line for line in blocks if line != BLANK]
+    if step.confirm_within is not None:
+        within = duration_text(step.confirm_within)
+        armed = f"Each host undoes it by itself after {within} unless it is confirmed"
+        blocks += wrapped(((armed, "watch"),), width)
     if not step.rollback and not step.irreversible and not step.looks and step.kind in ("command", "manual"):
         blocks.append((("The plan has no rollback for it", "watch"),))
     return [*out, *blocks, *_clock_after(scene, step), BLANK]

@@ -80,6 +80,8 @@ def where(scene: Scene) -> tuple[Line | Span | None, ...]:
         lead.append((f"starts in {clock_text(state.start - scene.now)}", "strong"))
     spec = scene.plan.step(state.current) if state.current else None
     if spec is None:
+        if undo.armed_steps(scene):
+            return (*lead, ("all steps are over, but not all are confirmed", "tight"))
         done = "all steps are over; C closes the window" if scene.plan.steps else "the plan has no steps"
         return (*lead, (done, "good"))
     row = step_view.step_row(scene, spec)

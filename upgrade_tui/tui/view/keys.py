@@ -8,9 +8,9 @@ from upgrade_tui.tui.view.spans import Line, Span
 from upgrade_tui.window.state import OVER, UNSETTLED
 
 GENERAL: tuple[tuple[str, str], ...] = (
+    ("?", "help"),
     ("enter", "details"),
     ("m", "matrix"),
-    ("?", "help"),
     (":", "commands"),
     ("/", "filter"),
     ("q", "leave"),
