@@ -18,6 +18,7 @@ from upgrade_tui.report.build import Source, build
 from upgrade_tui.report.model import Report
 from upgrade_tui.report.times import moment
 from upgrade_tui.report.write import json_text
+from upgrade_tui.units import Duration
 from upgrade_tui.window import clock
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.fold import fold
@@ -95,6 +96,39 @@ def test_the_lowest_slack_is_the_lowest_reading_of_the_clock_itself(moment: str)
         before, state = state, fold(state, record)
         readings += [clock.read(s, record.ts).slack for s in (before, state) if s.phase in ("open", "paused")]
     assert report_of(moment).numbers.lowest_slack == min(slack for slack in readings if slack is not None)
+
+
+def test_who_stopped_undid_and_kept_what_is_told_with_the_promise() -> None:
+    plan = small_plan()
+    plan = replace(plan, window=replace(plan.window, rto=Duration.parse("10m")))
+    report = build(plan, told(
+        (0, opened()),
+        (2, ev.StepIntent(step="one", attempt=1, batches=(("web1",),))),
+        (3, ev.TaskStarted(step="one", host="web1", attempt=1)),
+        (3, ev.DeadmanArmed(step="one", host="web1", attempt=1, seconds=300), ev.SYSTEM),
+        (4, ev.TaskFinished(step="one", host="web1", attempt=1, exit=0, seconds=60), ev.SYSTEM),
+        (4, ev.StepFinished(step="one", attempt=1, outcome="done"), ev.SYSTEM),
+        (5, ev.DeadmanAsked(step="one", hosts=("web1",), what="extend", seconds=600)),
+        (6, ev.DeadmanAsked(step="one", hosts=("web1",), what="cancel", reason="p95")),
+        (7, ev.DeadmanFired(step="one", host="web1", exit=0, reason="it was asked to"), ev.SYSTEM),
+        (8, ev.WindowAborted(reason="storm")),
+        (9, ev.RollbackRequested(scope="everything", undo=("one",), reason="back")),
+        (9, ev.RollbackStarted(step="one", reason="back"), ev.SYSTEM),
+        (20, ev.RollbackEnded(outcome="done", seconds=660.0), ev.SYSTEM),
+        (21, ev.HostExcluded(host="web1", reason="dead disk")),
+    ))  # fmt: skip
+    assert [(d.who, d.what, d.why) for d in report.decisions] == [
+        ("mei", "gave one 10 m more to be confirmed on web1", ""),
+        ("mei", "had web1 undo one", "p95"),
+        ("mei", "aborted the window", "storm"),
+        ("mei", "rolled back everything: one", "back"),
+        ("mei", "excluded web1 from what was left", "dead disk"),
+    ]
+    badly = [lesson.text for lesson in report.lessons.badly]
+    assert "web1 undid one by itself: it was asked to" in badly
+    assert "The window was aborted: storm" in badly
+    assert "A rollback took 11 m, longer than the 10 m promised" in badly
+    assert "web1 was excluded: dead disk" in badly
 
 
 def test_a_step_is_measured_from_its_first_start_to_its_last_end() -> None:

@@ -28,7 +28,7 @@ def test_aborting_is_the_leads_and_typed() -> None:
     assert "only the lead can abort" in log.refuses("tom", cmd.Abort(confirm="small"))
     assert "confirm by typing its id: small" in log.refuses("mei", cmd.Abort(confirm="yes"))
     log.does("mei", cmd.Abort(confirm="small"))
-    assert (log.state.phase, log.state.reason, log.state.paused_by) == ("aborted", "aborted by mei", "mei")
+    assert (log.state.phase, log.state.reason, log.state.paused_by) == ("aborted", "no reason given", "mei")
     assert "aborted already" in log.refuses("mei", cmd.Abort(confirm="small"))
     assert "aborted already, by mei" in log.refuses("tom", cmd.Pause())
 

@@ -8,6 +8,7 @@ from upgrade_tui.plan.model import Plan
 from upgrade_tui.report.history import History
 from upgrade_tui.report.model import Decision, NoteRow, Weight
 from upgrade_tui.report.times import moment
+from upgrade_tui.units import duration_text
 from upgrade_tui.window import events as ev
 
 
@@ -67,11 +68,24 @@ def _decision(plan: Plan, record: ev.Record) -> tuple[str, str] | None:
             return "paused the window", reason
         case ev.WindowResumed(reason=reason):
             return "resumed the window", reason
-        case ev.RollbackStarted(step=step, reason=reason):
-            return f"started to roll back {step}", reason
+        case ev.WindowAborted(reason=reason):
+            return "aborted the window", reason
+        case ev.HostExcluded(host=host, reason=reason):
+            return f"excluded {host} from what was left", reason
+        case ev.RollbackRequested(scope=scope, undo=undo, reason=reason):
+            return f"rolled back {scope}: {', '.join(undo)}", reason
+        case ev.DeadmanAsked() if record.actor != ev.SYSTEM:
+            return _armed(record.event), record.event.reason
         case ev.WindowClosed(outcome=outcome, reason=reason):
             return f"closed the window as {outcome}", reason
     return None
+
+
+def _armed(event: ev.DeadmanAsked) -> str:
+    hosts = ", ".join(event.hosts)
+    if event.what == "extend":
+        return f"gave {event.step} {duration_text(event.seconds)} more to be confirmed on {hosts}"
+    return f"kept {event.step} on {hosts}" if event.what == "confirm" else f"had {hosts} undo {event.step}"
 
 
 def _begun(plan: Plan, event: ev.StepIntent | ev.StepTicked) -> tuple[str, str] | None:
@@ -102,12 +116,12 @@ def notes(history: History, zone: tzinfo) -> tuple[NoteRow, ...]:
 _ROUTINE = (
     ev.OperatorAttached, ev.OperatorDetached, ev.HostFacts, ev.BatchStarted, ev.TaskStarted, ev.StepClaimed,
 )  # fmt: skip
-_BAD = (ev.LogFenced, ev.TaskUnknown, ev.TaskUnreachable)
+_BAD = (ev.LogFenced, ev.TaskUnknown, ev.TaskUnreachable, ev.DeadmanFired)
 _WARNING = (ev.LimitCrossed, ev.HostRebooted, ev.ClockCrossed, ev.ClockJumped, ev.LogRecovered, ev.ConductorStarted)
 _GOOD = (ev.LimitCleared, ev.StepTicked)
 _DECISIONS = (
     ev.StepSkipped, ev.StepUnticked, ev.TaskSettled, ev.GateVoted, ev.WindowPaused, ev.WindowResumed, ev.WindowClosed,
-    ev.RollbackStarted, ev.NoteAdded,
+    ev.RollbackRequested, ev.WindowAborted, ev.HostExcluded, ev.DeadmanAsked, ev.NoteAdded,
 )  # fmt: skip
 
 
@@ -125,7 +139,9 @@ def weight(event: ev.Event) -> Weight:
             return "routine" if code == 0 and not late else "bad"
         case ev.TaskChecked(exit=code):
             return "routine" if code == 0 else "warning"
-        case ev.StepFinished(outcome=outcome) | ev.RollbackFinished(outcome=outcome):
+        case (
+            ev.StepFinished(outcome=outcome) | ev.RollbackFinished(outcome=outcome) | ev.RollbackEnded(outcome=outcome)
+        ):
             return "good" if outcome == "done" else "bad"
         case ev.CanaryVerdict(verdict=verdict):
             return {"healthy": "good", "degraded": "warning", "failing": "bad"}.get(verdict, "normal")  # type: ignore[return-value]

@@ -17,6 +17,7 @@ from upgrade_tui.report.steps import span
 from upgrade_tui.report.times import elapsed
 from upgrade_tui.units import duration_text
 from upgrade_tui.window import events as ev
+from upgrade_tui.window.sentences import sentence
 from upgrade_tui.window.state import OVER
 
 OFF_BY = 0.2  # an estimate that was off by more than this share ...
@@ -29,12 +30,15 @@ Fact = tuple[str, tuple[int, ...]]
 def lessons(plan: Plan, history: History, notes: tuple[NoteRow, ...]) -> Lessons:
     """The four lists: people's own words first, then the facts in the log's order."""
     return Lessons(
-        well=_list(notes, "good", [*_went_well(plan, history), *_faster(plan, history)]),
+        well=_list(
+            notes, "good", [*_went_well(plan, history), *_promised(plan, history, kept=True), *_faster(plan, history)]
+        ),
         badly=_list(
             notes,
             "bad",
             [
                 *_steps_trouble(history),
+                *_promised(plan, history, kept=False),
                 *_slower(plan, history),
                 *_signals_trouble(history),
                 *_reboots(history),
@@ -80,6 +84,21 @@ def _went_well(plan: Plan, history: History) -> Iterator[Fact]:
     low = history.lowest_slack()
     if low is not None and low.slack >= CLOSE_CALL and not state.no_return:
         yield f"There was always time to go back: slack was never below {duration_text(low.slack)}", (low.seq,)
+
+
+def _promised(plan: Plan, history: History, *, kept: bool) -> Iterator[Fact]:
+    """Rollbacks against the time that was promised for one, and those that stopped."""
+    rto = plan.window.rto
+    for record in history.records:
+        match record.event:
+            case ev.RollbackEnded(outcome="done", seconds=seconds) if rto is not None and kept == (seconds <= rto):
+                how = "within" if kept else "longer than"
+                yield (
+                    f"A rollback took {duration_text(seconds)}, {how} the {duration_text(rto)} promised",
+                    (record.seq,),
+                )
+            case ev.RollbackEnded(outcome="failed" | "unknown", reason=reason) if not kept:
+                yield f"A rollback stopped: {reason}", (record.seq,)
 
 
 def _lengths(plan: Plan, history: History) -> Iterator[tuple[str, float, float, tuple[int, ...]]]:
@@ -192,6 +211,12 @@ def _machinery(history: History) -> Iterator[Fact]:
             case ev.GateVoted(step=step, go=False, reason=reason):
                 why = f": {reason}" if reason else ""
                 yield f"{record.actor} voted no-go on {step}{why}", (record.seq,)
+            case ev.WindowAborted(reason=reason):
+                yield f"The window was aborted: {reason}", (record.seq,)
+            case ev.HostExcluded(host=host, reason=reason):
+                yield f"{host} was excluded: {reason}", (record.seq,)
+            case ev.DeadmanFired():
+                yield sentence(record.event), (record.seq,)
             case ev.UnitChanged(host=host, unit=unit, after="failed"):
                 yield f"{host}: unit {unit} failed", (record.seq,)
 

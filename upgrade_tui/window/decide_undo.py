@@ -22,7 +22,7 @@ def _abort(state: WindowState, c: cmd.Abort, actor: Actor, now: float) -> Decisi
         return Refusal("the window is aborted already", "roll back, or resume it with a reason")
     if c.confirm != state.plan.window.id:
         return Refusal("aborting ends running tasks on the hosts", f"confirm by typing its id: {state.plan.window.id}")
-    return (ev.WindowAborted(reason=c.reason.strip() or f"aborted by {actor.login}"),)
+    return (ev.WindowAborted(reason=c.reason.strip() or "no reason given"),)
 
 
 def _exclude(state: WindowState, c: cmd.Exclude, actor: Actor, now: float) -> Decision:

@@ -179,7 +179,7 @@ class Deadman:
         if found.state == "fired":
             if found.exit is None and not found.reason:
                 return None  # it is at it: its end will be told
-            reason = found.reason or ("reverted by hand" if armed.asked == "cancel" else "")
+            reason = found.reason or ("it was asked to" if armed.asked == "cancel" else "")
             lines = [line for line in found.output.split("\n") if line.strip()]
             last = one_line(lines[-1], 200) if lines else ""
             return ev.DeadmanFired(step=step, host=host, exit=found.exit, last_line=last, reason=reason)
