@@ -82,6 +82,19 @@ async def test_a_tick_from_another_pane_names_the_step_first() -> None:
         assert session.sent == [cmd.Tick(step="announce")]
 
 
+async def test_a_question_is_about_the_step_it_named_wherever_the_cursor_went_since() -> None:
+    session, app = running("opened")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("3", "space")
+        await pilot.pause()
+        happens(session, ev.StepTicked(step="announce"), "tom")
+        app.changed()
+        await until(pilot, lambda: app._main.step != "announce")
+        await pilot.press("enter")
+        await pilot.pause()
+        assert session.sent == [cmd.Tick(step="announce")]
+
+
 async def test_behind_a_question_the_window_goes_on() -> None:
     session, app = running("rollout")
     async with app.run_test(size=(120, 40)) as pilot:

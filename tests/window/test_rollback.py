@@ -72,7 +72,7 @@ def test_nothing_is_undone_under_a_check_or_on_a_host_that_is_lost() -> None:
     assert log.step("copy").tasks["a"].check is None
     assert "still running: copy; wait for it" in log.refuses("mei", ask)
     log = Log().prepared().does("tom", cmd.Start(step="copy")).batch("copy", 0).lost("copy", "a", following=True)
-    assert "settle what is lost (copy on a), or abort first" in log.refuses("mei", ask)
+    assert "settle what is lost: copy on a" in log.refuses("mei", ask)
 
 
 @pytest.mark.parametrize("stop", [cmd.Pause(reason="x"), cmd.Abort(confirm="small", reason="x")])

@@ -38,6 +38,7 @@ class Book:
         self._written = asyncio.Event()  # they arrived
         self._admitted = asyncio.Event()  # no command is being decided
         self._admitted.set()
+        self._deciding: set[asyncio.Future[list[ev.Record] | Refusal]] = set()
 
     async def open(self, directory: Path) -> None:
         """Lock and recover the log and fold what is in it. Raises JournalError and OSError."""
@@ -65,16 +66,32 @@ class Book:
                 await self._writable.wait()
                 await self._admitted.wait()
             self._writing += 1
+            writing = asyncio.ensure_future(self._append(actor, events))
+            writing.add_done_callback(self._arrived)
             try:
-                return await self._append(actor, events)
+                return await asyncio.shield(writing)  # who no longer waits for it has not taken it back
             except FencedError as error:
                 self._fence(error.reason)
-            finally:
-                self._writing -= 1
-                self._written.set()
+
+    def _arrived(self, writing: asyncio.Future[list[ev.Record]]) -> None:
+        self._writing -= 1
+        self._written.set()
+        if not writing.cancelled():
+            writing.exception()  # whoever waits gets it; if nobody does any more, nothing is amiss
 
     async def command(self, command: AnyCommand, actor: Actor) -> list[ev.Record] | Refusal:
-        """Decide, and make the decision durable. A fenced log refuses: what cannot be logged is not done."""
+        """Decide, and make the decision durable. A fenced log refuses: what cannot be logged is not done.
+
+        A decision is carried through, also where the caller goes away meanwhile: what comes next has to see it.
+        """
+        if self.fenced:
+            return self._cannot(self.fenced)
+        deciding = asyncio.ensure_future(self._alone(command, actor))
+        self._deciding.add(deciding)
+        deciding.add_done_callback(self._deciding.discard)
+        return await asyncio.shield(deciding)
+
+    async def _alone(self, command: AnyCommand, actor: Actor) -> list[ev.Record] | Refusal:
         async with self.lock:
             self._admitted.clear()
             try:
@@ -87,7 +104,7 @@ class Book:
 
     async def _decided(self, command: AnyCommand, actor: Actor) -> list[ev.Record] | Refusal:
         if self.fenced:
-            return Refusal(f"the log cannot be written: {self.fenced}", "nothing new starts until it can be")
+            return self._cannot(self.fenced)
         decision = decide(self.state, command, actor, self._now())
         if isinstance(decision, Refusal):
             return decision
@@ -97,7 +114,10 @@ class Book:
             return Refusal(f"this does not fit into the log: {error}", "make it shorter")
         except FencedError as error:
             self._fence(error.reason)
-            return Refusal(f"the log cannot be written: {error.reason}", "nothing new starts until it can be")
+            return self._cannot(error.reason)
+
+    def _cannot(self, why: str) -> Refusal:
+        return Refusal(f"the log cannot be written: {why}", "nothing new starts until it can be")
 
     async def _append(self, actor: str, events: Sequence[ev.Event]) -> list[ev.Record]:
         assert self._journal is not None, "open() comes first"

@@ -127,7 +127,12 @@ class UpgradeApp(App[None]):
         else:
             self._main.paint_time(scene)
         self._dirty, self._second = False, second
-        if self._welcome and scene.frame is not None and all(host.sample for host in scene.frame.hosts.values()):
+        if (
+            self._welcome
+            and self.screen is self._main
+            and scene.frame is not None
+            and all(host.sample for host in scene.frame.hosts.values())
+        ):
             self._welcome = False
             open_guide(self)
 

@@ -302,20 +302,20 @@ class MainScreen(Screen[None]):
 
     async def _verb(self, name: str) -> None:
         app, session, pane = self.app, self.ours.session, self.panes[self.current - 1].NAME
-        if name == "tick" and pane != "steps" and not await self._sure(name):
+        step, host = self.step, self.host  # before any question: the cursor may move on while it is asked
+        if name == "tick" and pane != "steps" and not await self._sure(name, step):
             return
-        step, host = self.step, self.host
         if name in ("note", "rollback"):  # about what is looked at, or else about the window
             step, host = step * (pane in ("steps", "clock")), host * (pane == "hosts")
         await verbs.perform(app, session, name, step=step, host=host)
 
-    async def _sure(self, name: str) -> bool:
+    async def _sure(self, name: str, step: str) -> bool:
         """A tick needs no dialog where the operator sees the cursor; elsewhere it names the step first."""
         from upgrade_tui.tui.dialogs import ask_choice
 
-        spec = self.ours.session.plan.step(self.step)
-        title = f"{VERBS[name].label.capitalize()} {self.step}?"
-        choices = [("yes", f"Yes, {self.step} is done"), ("no", "No")]
+        spec = self.ours.session.plan.step(step)
+        title = f"{VERBS[name].label.capitalize()} {step}?"
+        choices = [("yes", f"Yes, {step} is done"), ("no", "No")]
         return await ask_choice(self.app, title, spec.title if spec else "", choices) == "yes"
 
     def action_details(self) -> None:

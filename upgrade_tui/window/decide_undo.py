@@ -61,8 +61,8 @@ def _rollback(state: WindowState, c: cmd.Rollback, actor: Actor, now: float) -> 
     if undo.running:
         tasks = [(step, t) for step in undo.running for t in state.steps[step].tasks.values() if t.following]
         lost = ", ".join(f"{step} on {t.host}" for step, t in tasks[:10])
-        wait = f"settle what is lost ({lost})" if lost else "wait for it"
-        return Refusal(f"still running: {', '.join(undo.running)}", f"{wait}, or abort first: upgrade-tui abort")
+        wait = "wait for it, or abort first: upgrade-tui abort"
+        return Refusal(f"still running: {', '.join(undo.running)}", f"settle what is lost: {lost}" if lost else wait)
     if not undo.steps:
         why = "; ".join(f"{step}: {reason}" for step, reason in undo.cannot)
         return Refusal(f"there is nothing that can be undone in {undo.scope}", why)

@@ -97,7 +97,8 @@ def _batch(s: WindowState, r: ev.Record, e: ev.BatchStarted) -> WindowState:
 
 
 def _started(s: WindowState, r: ev.Record, e: ev.TaskStarted) -> WindowState:
-    if _outdated(s, e):
+    """Behind the end of its step a start means nothing: whoever wrote it sees that, and sends nothing."""
+    if _outdated(s, e) or (not e.undo and s.steps[e.step].state != "running"):
         return s
     numbers = {"undo": 0, **_of_attempt(e)}
     task = s.steps[e.step].tasks.get(e.host)

@@ -62,12 +62,18 @@ def undo_plan(state: WindowState, *, phase: str = "", step: str = "", hosts: Col
 
 
 def _at_work(spec: Step, step: StepState) -> bool:
-    """Whether the step has a command or a check on a host, or on one that is lost: it must not meet its undoing."""
-    under_way = step.state == "running"
-    return any(
-        t.state in ("running", "rolling back") or (under_way and (t.following or unchecked(spec, t)))
-        for t in step.tasks.values()
-    )
+    """Whether the step has a command or a check on a host, or on one that is lost: it must not meet its undoing.
+
+    A dead-man that is being armed is in no log yet: tasks of a begun batch that would be armed first count as well.
+    """
+    if any(t.state in ("running", "rolling back") for t in step.tasks.values()):
+        return True
+    if step.state != "running":
+        return False
+    begun = step.batches[step.batch] if spec.confirm_within is not None and 0 <= step.batch < len(step.batches) else ()
+    arming = [h for h in begun if step.tasks[h].state == "pending" and (not step.only or h in step.only)]
+    found = any(t.attempt == step.attempt and (t.following or unchecked(spec, t)) for t in step.tasks.values())
+    return found or bool(arming)
 
 
 def unchecked(spec: Step, task: Task) -> bool:

@@ -72,7 +72,7 @@ class Deadman:
         One that an earlier conductor armed counts from now on.
         """
         earlier = self._desk.step(work.spec.id).armed.get(work.host)
-        if earlier is not None and earlier.state == "armed" and earlier.attempt != work.attempt:
+        if earlier is not None and earlier.state == "armed" and earlier.attempt < work.attempt:
             why = await self.disarm(work.spec, work.host)
             if why is not None:
                 return why
@@ -170,6 +170,8 @@ class Deadman:
         event = self._event(spec.id, host, armed, found)
         now = self._desk.step(spec.id).armed[host]
         same = now.state == "armed" and now.attempt == armed.attempt  # else the answer is about an earlier attempt
+        if isinstance(event, ev.DeadmanExtended):
+            same = same and (now.asked, now.asked_seconds) == (armed.asked, armed.asked_seconds)  # or a later wish
         if event is not None and same:
             await self._desk.record(event)
 

@@ -128,24 +128,21 @@ class Tasks:
         )
         return True
 
-    async def run(self, work: Work, *, resume: bool = False) -> bool:
-        """The whole task. ``resume``: its start is in the log already; find its job.
-
-        False where it was not begun: somebody ended the step in this moment.
-        """
+    async def run(self, work: Work, *, resume: bool = False) -> None:
+        """The whole task. ``resume``: its start is in the log already; find its job."""
         step, host = work.spec.id, work.host
         try:
             secrets = await secrets_of(work.spec)
         except NoSecret as error:
             if not resume:
                 await self.cannot(work, str(error))
-                return True
+                return
             secrets = {}  # the job has them; who knows no value cannot mask it
         name = output_file(step, host, work.attempt, "undo" if work.undo else "out")
         file = await self._output(name)
         if not resume and not await self._begin(work):
             await asyncio.to_thread(file.close)
-            return False
+            return
         self.live[step, host] = live = Live(work, file, self._desk.mono())
         try:
             ended = await self._follow(live, secrets, resume)
@@ -153,11 +150,10 @@ class Tasks:
             digest = await asyncio.to_thread(file.close)
             self.live.pop((step, host), None)
         if ended is None:
-            return True  # a person settled it
+            return  # a person settled it
         await self._tell(work, ended, file, name, digest)
         if ended.ok:
             await self.check_after(work)
-        return True
 
     async def _begin(self, work: Work) -> bool:
         """Make the start durable, unless somebody ended the step: before, or just ahead of it in the log."""
@@ -169,10 +165,7 @@ class Tasks:
                 place=work.place if work.place != work.host else "",
             )
         )  # fmt: skip
-        if self._ended(work):
-            await self.cannot(work, "not begun: the step was ended in that moment")
-            return False
-        return True
+        return not self._ended(work)
 
     def _ended(self, work: Work) -> bool:
         return not work.undo and not self._desk.under_way(work.spec.id, work.attempt)
