@@ -277,6 +277,7 @@ run = "sudo -n /opt/lb/weights new=100"
 check = "/opt/lb/weights | grep -q new=100"
 estimate = "5m"
 confirm_within = "10m"
+timeout = "8m"
 rollback = { run = "sudo -n /opt/lb/weights old=100", estimate = "2m" }
 """
 

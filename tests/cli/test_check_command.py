@@ -251,6 +251,7 @@ on = "a"
 run = "true"
 check = "true"
 confirm_within = "5m"
+timeout = "2m"
 confirm = "auto"
 rollback = { run = "true", estimate = "1m" }
 """

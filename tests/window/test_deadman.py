@@ -16,6 +16,7 @@ title = "New routes"
 on = ["a", "b"]
 run = "up"
 confirm_within = "10m"
+timeout = "5m"
 estimate = "2m"
 rollback = { run = "down", estimate = "4m" }
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -38,7 +39,8 @@ def find_window(name: str | None) -> Path:
         return _only_open()
     found = window_directories()
     exact = [d for d in found if d.name == name]
-    near = exact or [d for d in found if d.name.startswith(name)]
+    of_plan = [d for d in found if re.fullmatch(re.escape(name) + r"-\d{8}-\d{6}.*", d.name)]
+    near = exact or of_plan or [d for d in found if d.name.startswith(name)]
     if len(near) > 1:
         near = [w.directory for w in _looked(near) if w.open] or near[:1]  # newest first: the last closed one
     if len(near) == 1:

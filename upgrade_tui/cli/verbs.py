@@ -56,10 +56,12 @@ def _wait(window: str | None, step_id: str) -> None:
 @click.option(
     "--override", default="", metavar="REASON", help="Lead only: tick although it could not be undone in time."
 )
+@click.option("--evidence", default="", metavar="TEXT", help="What you saw, where the plan asks for it.")
 @window_option
-def tick(step: str, confirm: str, override: str, window: str | None) -> None:
+def tick(step: str, confirm: str, override: str, evidence: str, window: str | None) -> None:
     """STEP, a manual one, is done."""
-    send(window, cmd.Tick(step=step, confirm=confirm, override=override), f"{step}: done")
+    command = cmd.Tick(step=step, confirm=confirm, override=override, evidence=evidence)
+    send(window, command, f"{step}: done")
 
 
 @click.command()

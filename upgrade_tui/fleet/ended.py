@@ -20,14 +20,15 @@ class Ended(Struct, frozen=True, kw_only=True):
     signal: str = ""  # "TERM", "KILL", ...
     seconds: float = 0.0
     timed_out: bool = False
+    ended: bool = False  # on request, before it was through
     proven: bool = True
     sent: bool = True
     reason: str = ""  # one line, where something went wrong
 
     @property
     def ok(self) -> bool:
-        """Proven to have ended with exit 0, in time."""
-        return self.proven and self.sent and self.exit == 0 and not self.timed_out
+        """Proven to have ended with exit 0, in time and by itself."""
+        return self.proven and self.sent and self.exit == 0 and not self.timed_out and not self.ended
 
 
 class Runner(Protocol):

@@ -109,7 +109,13 @@ def _start(state: WindowState, c: cmd.Start, actor: Actor, now: float) -> Decisi
     if step.state in OVER:
         return Refusal(f'"{c.step}" is already {step.state}', "nothing to start")
     locked = _locked(state, step) if step.state != "rolled back" or state.rolling_back else None
-    stopped = locked or _stopped(state) or _not_its_hosts(state, step, c.hosts) or _still_at_it(step)
+    stopped = (
+        locked
+        or _stopped(state)
+        or _nowhere(state, spec, step)
+        or _not_its_hosts(state, step, c.hosts)
+        or _still_at_it(step)
+    )
     if stopped is not None:
         return stopped
     unsettled = [t.host for t in step.tasks.values() if t.state == "unknown" and (not c.hosts or t.host in c.hosts)]
@@ -127,6 +133,18 @@ def _start(state: WindowState, c: cmd.Start, actor: Actor, now: float) -> Decisi
     override = _override(state, c, now)
     attempt = step.attempt + 1
     return (ev.StepIntent(step=c.step, attempt=attempt, batches=batches, override=override, hosts=c.hosts),)
+
+
+def _nowhere(state: WindowState, spec: Step, step: StepState) -> Refusal | None:
+    """A step whose place, or whose every host, takes no part any more: it would be done without having run."""
+    places = [spec.run_on] if spec.run_on else list(step.tasks)
+    if not places or any(place not in state.excluded for place in places):
+        return None
+    said = ", ".join(dict.fromkeys(state.excluded[place] for place in places))
+    return Refusal(
+        f'"{step.id}" has nowhere to run: {", ".join(places)} takes no part any more',
+        f"excluded: {said}; skip the step",
+    )
 
 
 def _not_its_hosts(state: WindowState, step: StepState, hosts: tuple[str, ...]) -> Refusal | None:
@@ -204,7 +222,7 @@ def _untick(state: WindowState, c: cmd.Untick, actor: Actor, now: float) -> Deci
 
 def _skip(state: WindowState, c: cmd.Skip, actor: Actor, now: float) -> Decision:
     step = state.steps[c.step]
-    if step.state == "rolling back" and _spec(state, c.step).what == "manual":
+    if step.state == "rolling back" and _by_hand(_spec(state, c.step)):
         return _given_up(state, c, actor)
     if step.state in OVER or step.state in ("rolling back", "rolled back"):
         return Refusal(f'"{c.step}" is already {step.state}', "nothing to skip")
@@ -379,7 +397,7 @@ def _close(state: WindowState, c: cmd.Close, actor: Actor, now: float) -> Decisi
         return Refusal(f"armed, and would be undone: {', '.join(armed)}", "confirm it, or revert it, first")
     running = [s.id for s in state.steps.values() if s.state in ("running", "rolling back") or _still_at_it(s)]
     if running:
-        return Refusal(f"still running: {', '.join(running)}", "wait for them, or settle or skip them first")
+        return Refusal(f"still running: {', '.join(running)}", "wait for them, settle or skip them, or abort first")
     unfinished = [s.id for s in state.steps.values() if s.state not in OVER]
     if c.outcome == "completed" and unfinished:
         return Refusal(

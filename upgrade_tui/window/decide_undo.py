@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from upgrade_tui.units import duration_text
@@ -39,7 +39,8 @@ def _exclude(state: WindowState, c: cmd.Exclude, actor: Actor, now: float) -> De
     for step in state.steps.values():
         others = [t for t in step.tasks.values() if t.host != c.host]
         out_of_it = c.host in step.tasks and step.tasks[c.host].can_be_left_out
-        if step.state in ("failed", "unknown") and out_of_it and all(t.state in OVER for t in others):
+        through = any(t.state == "done" for t in others) and all(t.state in OVER for t in others)
+        if step.state in ("failed", "unknown") and out_of_it and through:
             reason = f"without {c.host}, which was excluded"
             out.append(ev.StepFinished(step=step.id, attempt=step.attempt, outcome="done", reason=reason))
     return tuple(out)
@@ -120,7 +121,20 @@ def _extend(state: WindowState, c: cmd.Extend, actor: Actor, now: float) -> Deci
         return hosts
     if not 10 <= c.seconds <= 86400:
         return Refusal("extend it by 10 seconds to a day", "the time counts from now")
+    sooner = [h for h in hosts if now + c.seconds < state.steps[c.step].armed[h].until]
+    early = _undone_too_early(state, c.step, sooner)
+    if early is not None:
+        return early
     return (ev.DeadmanAsked(step=c.step, hosts=hosts, what="extend", seconds=c.seconds),)
+
+
+def _undone_too_early(state: WindowState, step_id: str, hosts: Sequence[str]) -> Refusal | None:
+    """No host undoes a command that still runs on it, or may."""
+    tasks = state.steps[step_id].tasks
+    running = [h for h in hosts if h in tasks and (tasks[h].state == "running" or tasks[h].following)]
+    if not running:
+        return None
+    return Refusal(f'"{step_id}" still runs on {", ".join(running)}', "wait for its end, or abort: upgrade-tui abort")
 
 
 def _revert(state: WindowState, c: cmd.Revert, actor: Actor, now: float) -> Decision:
@@ -129,6 +143,9 @@ def _revert(state: WindowState, c: cmd.Revert, actor: Actor, now: float) -> Deci
         return hosts
     if not c.reason.strip():
         return Refusal("undoing a step needs a reason", "say why: --reason TEXT")
+    early = _undone_too_early(state, c.step, hosts)
+    if early is not None:
+        return early
     return (ev.DeadmanAsked(step=c.step, hosts=hosts, what="cancel", reason=c.reason.strip()),)
 
 

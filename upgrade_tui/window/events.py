@@ -265,6 +265,7 @@ class TaskFinished(Base, frozen=True, kw_only=True, tag="task.finished"):
     seconds: float
     signal: str = ""
     timed_out: bool = False
+    ended: bool = False  # on request: by an abort
     output: str = ""  # file under output/
     bytes: int = 0  # produced, also beyond the cap
     sha256: str = ""  # of the file

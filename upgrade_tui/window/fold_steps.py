@@ -87,7 +87,7 @@ def _again(step: StepState, task: Task) -> Task:
         return task
     if before.state in ("done", "skipped"):
         return replace(before, batch=task.batch)
-    return replace(task, attempt=before.attempt, touched=before.changed)
+    return replace(task, attempt=before.attempt, touched=before.changed, abandoned=before.abandoned)
 
 
 def _batch(s: WindowState, r: ev.Record, e: ev.BatchStarted) -> WindowState:
@@ -106,21 +106,29 @@ def _started(s: WindowState, r: ev.Record, e: ev.TaskStarted) -> WindowState:
         numbers["touched"] = task.changed  # by hand, too: it is still to be undone if nothing can be sent after all
     return change_task(
         s, e.step, e.host, state="rolling back" if e.undo else "running", started=r.ts, finished=None, seconds=None,
-        exit=None, signal="", timed_out=False, check=None, reason="", output="", bytes=0, last_line="", settled_by="",
-        place=e.place, following=False, **numbers,
+        exit=None, signal="", timed_out=False, ended=False, check=None, reason="", output="", bytes=0, last_line="",
+        settled_by="", abandoned="", place=e.place, following=False, **numbers,
     )  # fmt: skip
 
 
 def _finished_task(s: WindowState, r: ev.Record, e: ev.TaskFinished) -> WindowState:
     if _outdated(s, e):
         return s
-    good = e.exit == 0 and not e.timed_out
-    how = "timed out" if e.timed_out else f"signal {e.signal}" if e.exit is None else f"exit {e.exit}"
+    good = e.exit == 0 and not e.timed_out and not e.ended
+    how = (
+        "timed out"
+        if e.timed_out
+        else "ended on request"
+        if e.ended
+        else f"signal {e.signal}"
+        if e.exit is None
+        else f"exit {e.exit}"
+    )
     reason = "" if good else f"rollback: {how}" if e.undo else how
     return change_task(
         s, e.step, e.host, state=_good(e.undo) if good else "failed", finished=r.ts, seconds=e.seconds, exit=e.exit,
-        signal=e.signal, timed_out=e.timed_out, reason=reason, output=e.output, bytes=e.bytes, last_line=e.last_line,
-        touched=not (good and e.undo), following=False, **_of_attempt(e),
+        signal=e.signal, timed_out=e.timed_out, ended=e.ended, reason=reason, output=e.output, bytes=e.bytes,
+        last_line=e.last_line, touched=not (good and e.undo), following=False, **_of_attempt(e),
     )  # fmt: skip
 
 
@@ -178,6 +186,9 @@ def _unreachable(s: WindowState, r: ev.Record, e: ev.TaskUnreachable) -> WindowS
 def _settled(s: WindowState, r: ev.Record, e: ev.TaskSettled) -> WindowState:
     """Of a rollback, done is rolled back, and skipped is given up: nothing is left to undo there."""
     changes: dict[str, Any] = {"state": e.outcome, "reason": e.reason, "settled_by": r.actor, "following": False}
+    task = s.steps[e.step].tasks.get(e.host) if e.step in s.steps else None
+    if task is not None and task.following:
+        changes["abandoned"] = f"undo{task.undo}" if task.undo else str(task.attempt)
     if e.undo and e.outcome != "failed":
         changes |= {"touched": False, "state": "rolled back" if e.outcome == "done" else "skipped"}
     return change_task(s, e.step, e.host, **changes)

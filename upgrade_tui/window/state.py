@@ -34,6 +34,7 @@ class Task(Struct, frozen=True, kw_only=True):
     exit: int | None = None
     signal: str = ""
     timed_out: bool = False
+    ended: bool = False  # on request, before it was through
     check: int | None = None  # exit of the step's check; None: not run or no answer
     reason: str = ""
     output: str = ""
@@ -43,6 +44,7 @@ class Task(Struct, frozen=True, kw_only=True):
     place: str = ""  # where it runs, if that is not the host itself
     following: bool = False  # unknown, but its job is looked for as soon as the host is back
     undo: int = 0  # number of the rollback this is about; 0: the step itself
+    abandoned: str = ""  # the attempt ("2", "undo1") that somebody settled while it may have run: ended before another
     touched: bool = False  # an ended attempt changed something there, or may have
 
     @property

@@ -8,7 +8,7 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from upgrade_tui.conductor.running.desk import Desk
-from upgrade_tui.conductor.running.secret import NoSecret, secrets_of
+from upgrade_tui.conductor.running.secret import NoSecret, Redactor, secrets_of
 from upgrade_tui.conductor.running.tasks import Work, job_name, job_spec
 from upgrade_tui.fleet.jobs import DeadMan, JobSpec
 from upgrade_tui.foreign import one_line
@@ -96,7 +96,7 @@ class Deadman:
             if found.state == "gone":
                 await self._desk.record(ev.DeadmanConfirmed(step=spec.id, host=host))
                 return None
-            event = self._event(spec.id, host, armed, found)
+            event = self._event(spec.id, host, armed, await self._masked(spec, found))
             if event is None:
                 await self._desk.change_within(0.5)
             elif self._is_armed(spec, host):
@@ -112,10 +112,19 @@ class Deadman:
     def _name(self, spec: Step, host: str, attempt: int) -> str:
         return job_name(self._desk.state().window, spec, host, f"deadman{attempt}")
 
+    async def task_begun(self, spec: Step, host: str) -> None:
+        """Or not: an abort or an exclusion kept it from beginning, and there is nothing to undo."""
+        task = self._desk.step(spec.id).tasks[host]
+        if task.state in ("pending", "skipped") and not task.changed and self._is_armed(spec, host):
+            await self._ask(spec, (host,), "nothing was begun there")
+
     async def task_ended(self, spec: Step, host: str) -> None:
-        """A failed change that left nothing to undo disarms the host, where the plan says so."""
-        step = self._desk.step(spec.id)
-        if spec.failure_changes_nothing and step.tasks[host].state == "failed" and self._is_armed(spec, host):
+        """A command that failed by itself and left nothing to undo disarms the host, where the plan says so."""
+        if not spec.failure_changes_nothing or not self._is_armed(spec, host):
+            return
+        task = self._desk.step(spec.id).tasks[host]
+        by_itself = task.exit not in (None, 0) and not task.timed_out and not task.ended and not task.settled_by
+        if task.state == "failed" and by_itself:
             await self._ask(spec, (host,), "the change failed and left nothing to undo")
 
     async def batch_ended(self, spec: Step) -> None:
@@ -167,13 +176,26 @@ class Deadman:
             if armed.asked == "cancel" and found.state == "armed" and found.remaining > 0:
                 # once: a deadline that is moved at every look is never reached
                 found = await self._guards.extend(place, name, 0.0, directory=self._desk.job_dir)
-        event = self._event(spec.id, host, armed, found)
+        event = self._event(spec.id, host, armed, await self._masked(spec, found))
         now = self._desk.step(spec.id).armed[host]
         same = now.state == "armed" and now.attempt == armed.attempt  # else the answer is about an earlier attempt
         if isinstance(event, ev.DeadmanExtended):
             same = same and (now.asked, now.asked_seconds) == (armed.asked, armed.asked_seconds)  # or a later wish
         if event is not None and same:
             await self._desk.record(event)
+
+    async def _masked(self, spec: Step, found: DeadMan) -> DeadMan:
+        """Without secrets; without any output where nobody knows them any more."""
+        if not spec.secret_env or not found.output:
+            return found
+        kept = bytearray()
+        try:
+            redactor = Redactor(await secrets_of(spec), kept.extend)
+        except NoSecret:
+            return replace(found, output="")
+        redactor.feed(found.output.encode("utf-8", "surrogateescape"))
+        redactor.close()
+        return replace(found, output=kept.decode("utf-8", "replace"))
 
     def _event(self, step: str, host: str, armed: Armed, found: DeadMan) -> ev.Event | None:
         if found.state == "confirmed":

@@ -106,8 +106,9 @@ class Steps:
             if await self._tasks.check_before(work):
                 return
             await going_on(self._desk, spec, work.attempt)  # the check may have taken a while
-            if await self._deadman.arm(work):
+            if self._task(spec, work.host).state == "pending" and await self._deadman.arm(work):
                 await self._tasks.run(work)
+                await self._deadman.task_begun(spec, work.host)
 
     def _judge(self, spec: Step, number: int) -> None:
         """Stop at the end of a batch when more hosts failed than the plan allows; unreachable and unknown count."""

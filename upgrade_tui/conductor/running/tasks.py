@@ -6,6 +6,7 @@ The command is a job on the host: it is started at most once, goes on without us
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from upgrade_tui.conductor.output import OutputFile
 from upgrade_tui.conductor.paths import output_file
 from upgrade_tui.conductor.running.desk import Desk, OnOutput
 from upgrade_tui.conductor.running.secret import NoSecret, Redactor, secrets_of
+from upgrade_tui.conductor.running.waits import Stop, going_on
 from upgrade_tui.fleet.ended import Ended
 from upgrade_tui.fleet.jobs import JobSpec
 from upgrade_tui.fleet.preflight import command_of
@@ -138,6 +140,10 @@ class Tasks:
                 await self.cannot(work, str(error))
                 return
             secrets = {}  # the job has them; who knows no value cannot mask it
+        abandoned = self._task(work).abandoned
+        if abandoned and not resume and not await self._end(work, abandoned):
+            await self.cannot(work, f"attempt {abandoned} was settled while its host was lost, and may still run there")
+            return
         name = output_file(step, host, work.attempt, "undo" if work.undo else "out")
         file = await self._output(name)
         if not resume and not await self._begin(work):
@@ -156,16 +162,20 @@ class Tasks:
             await self.check_after(work)
 
     async def _begin(self, work: Work) -> bool:
-        """Make the start durable, unless somebody ended the step: before, or just ahead of it in the log."""
-        if self._ended(work):
-            return False
+        """Make the start durable, unless the window was stopped, or the step ended, or the host excluded meanwhile."""
+        if not work.undo:
+            with contextlib.suppress(Stop):
+                await going_on(self._desk, work.spec, work.attempt)
+            stopped = self._desk.state().phase in ("aborted", "closed")
+            if stopped or self._ended(work) or self._task(work).state != "pending":
+                return False
         await self._desk.record(
             ev.TaskStarted(
                 step=work.spec.id, host=work.host, attempt=work.attempt, batch=work.batch, undo=work.undo,
                 place=work.place if work.place != work.host else "",
             )
         )  # fmt: skip
-        return not self._ended(work)
+        return not self._ended(work)  # ended just ahead of it in the log: then it means nothing
 
     def _ended(self, work: Work) -> bool:
         return not work.undo and not self._desk.under_way(work.spec.id, work.attempt)
@@ -228,6 +238,11 @@ class Tasks:
         while not await self._desk.hosts.end_job(work.place, name, directory=directory):  # noqa: ASYNC110 - ask again
             await asyncio.sleep(AGAIN)
 
+    async def _end(self, work: Work, which: str) -> bool:
+        """End an attempt that was settled by a person while it may have run. Whether it is over."""
+        name = job_name(self._desk.state().window, work.spec, work.host, which)
+        return await self._desk.hosts.end_job(work.place, name, directory=self._desk.job_dir)
+
     async def _output(self, name: str) -> OutputFile:
         """Where output is kept; nowhere, and saying so, where it cannot be: a rollback goes on with a full disk."""
         try:
@@ -251,7 +266,8 @@ class Tasks:
             await self._desk.record(
                 ev.TaskFinished(
                     step=work.spec.id, host=work.host, attempt=work.attempt, exit=ended.exit, signal=ended.signal,
-                    seconds=round(ended.seconds, 3), timed_out=ended.timed_out, output=name, bytes=file.size,
+                    seconds=round(ended.seconds, 3), timed_out=ended.timed_out, ended=ended.ended, output=name,
+                    bytes=file.size,
                     sha256=digest, last_line=file.error or file.last_line, undo=work.undo,
                 )
             )  # fmt: skip

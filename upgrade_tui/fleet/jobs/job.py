@@ -167,5 +167,9 @@ class Job:
         if self._tale.missing:
             said.append(f"{self._tale.missing:,} of its {result.total:,} bytes of output were not kept")
         return Ended(
-            exit=result.code, seconds=result.seconds, timed_out=result.why == "timeout", reason="; ".join(said)
+            exit=result.code,
+            seconds=result.seconds,
+            timed_out=result.why == "timeout",
+            ended=result.why == "ended",
+            reason="; ".join(said),
         )

@@ -56,15 +56,21 @@ def _way_back(context: Context, path: Path, step: Step) -> None:
 
 def _in_time(context: Context, path: Path, step: Step, within: float) -> None:
     """It counts from before the step's start: shorter than the step, it would strike in the middle of it."""
-    if context.broken((*path, "timeout"), (*path, "estimate")):
+    if context.broken((*path, "timeout")) or step.checks or step.rollback is None or step.rollback.run is None:
         return
-    key, longest = ("timeout", step.timeout) if step.timeout is not None else ("estimate", step.estimate)
-    if longest is not None and within <= longest:
+    if step.timeout is None:
         context.error(
             (*path, "confirm_within"),
-            f"the host would undo the step in the middle of it: its {key} is {duration_text(longest)}, and "
+            "the host could undo the step in the middle of it: nothing says how long it runs at most",
+            f"give the step a `timeout` shorter than {duration_text(within)}",
+            at_key=True,
+        )
+    elif within <= step.timeout:
+        context.error(
+            (*path, "confirm_within"),
+            f"the host would undo the step in the middle of it: its timeout is {duration_text(step.timeout)}, and "
             f"`confirm_within` counts from its start",
-            f"longer than the {key}, with time to look at the result, or a shorter {key}",
+            "longer than the timeout, with time to look at the result, or a shorter timeout",
         )
 
 
