@@ -109,6 +109,7 @@ def _host(host: Any, frame: Any) -> dict[str, Any]:
 
 def as_lines(state: Any, frame: Any, now: float, running: bool) -> list[str]:
     """The four answers, a line each or a few."""
+    from upgrade_tui.foreign import one_line
     from upgrade_tui.units import duration_text
     from upgrade_tui.window import clock
 
@@ -136,7 +137,7 @@ def as_lines(state: Any, frame: Any, now: float, running: bool) -> list[str]:
         lines.append(
             f"  {state.shown(spec.id):<12} {spec.id:<{width}}  {spec.title}" + (f" ({reason})" if reason else "")
         )
-    return lines
+    return [one_line(line) for line in lines]
 
 
 def _health(state: Any, frame: Any) -> str:
