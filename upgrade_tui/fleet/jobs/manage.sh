@@ -104,7 +104,11 @@ state() {
 
 fired() { # how far is it?
     if coded; then
-        :
+        n=0
+        while [ ! -e "$d/drained" ] && [ $n -lt 40 ] && sleeper; do # the last of its output is on the way
+            nap 0.05
+            n=$((n + 1))
+        done
     elif [ "$was" != "$booted" ]; then
         code=- why='the host rebooted while it ran'
     elif ! sleeper && ! coded; then
