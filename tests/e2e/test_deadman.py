@@ -45,6 +45,15 @@ def states(window: Window) -> dict[str, str]:
     return {host: armed.state for host, armed in window.state().steps["guarded"].armed.items()}
 
 
+def test_jobs_have_a_name_that_no_other_window_s_jobs_have(window: Window, tmp_path: Path) -> None:
+    key = next(e["key"] for e in window.events() if e["kind"] == "window.opened")
+    assert len(key) == 8
+    names = {path.name for path in (tmp_path / "jobs").glob("upgrade-tui.*/*")}
+    assert names == {
+        f"{window.name}-{key}.guarded.{what}@{host}" for what in ("1", "deadman1") for host in ("h2", "h3")
+    }
+
+
 def test_undo_now_undoes_it_at_once_and_only_there(window: Window, tmp_path: Path) -> None:
     window.program.run("revert", "guarded", "--host", "h2", "--reason", "the queue is too short")
     until(lambda: states(window) == {"h2": "fired", "h3": "armed"})

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import secrets
 import socket
 import sys
 import time
@@ -92,6 +93,7 @@ class Conductor:
             plan_sha256=hashlib.sha256(self.plan_text.encode()).hexdigest(),
             start=window_start(self.plan, now), end=window_end(self.plan, now),
             version=__version__, host=socket.gethostname(), pid=os.getpid(), origin=str(self.origin or ""),
+            key=secrets.token_hex(4),
         )  # fmt: skip
 
     def _wire(self) -> None:
@@ -154,7 +156,7 @@ class Conductor:
     async def _clean(self) -> None:
         """Take the window's job directories off the hosts that can be reached; a host that hangs is left alone."""
         up = [name for name, frame in self.fleet.frames(time.monotonic()).items() if frame.link == "up"]
-        window, job_dir = self.directory.name, self.plan.ssh.job_dir
+        window, job_dir = self.book.state.jobs, self.plan.ssh.job_dir
         jobs = [self.fleet.clean_jobs(host, window, directory=job_dir) for host in dict.fromkeys((*up, LOCAL))]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLEAN_LIMIT):

@@ -38,6 +38,7 @@ class WindowOpened(Base, frozen=True, kw_only=True, tag="window.opened"):
     host: str  # where the conductor runs
     pid: int
     origin: str = ""  # folder of the plan: what its relative paths are relative to
+    key: str = ""  # random: tells its jobs on hosts from those of a window that was opened elsewhere in the same second
 
 
 class ConductorStarted(Base, frozen=True, kw_only=True, tag="conductor.started"):

@@ -38,8 +38,8 @@ def fold_all(plan: Plan, records: Iterable[ev.Record], state: WindowState | None
 
 def _opened(s: WindowState, r: ev.Record, e: ev.WindowOpened) -> WindowState:
     return replace(
-        s, window=e.window, phase="open", start=e.start, end=e.end, opened=r.ts, opened_by=r.actor, origin=e.origin,
-        plan_sha256=e.plan_sha256,
+        s, window=e.window, jobs=f"{e.window}-{e.key}" if e.key else e.window, phase="open", start=e.start, end=e.end,
+        opened=r.ts, opened_by=r.actor, origin=e.origin, plan_sha256=e.plan_sha256,
     )  # fmt: skip
 
 

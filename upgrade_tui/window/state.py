@@ -170,6 +170,7 @@ class WindowState(Struct, frozen=True, kw_only=True):
     hosts: Mapping[str, HostState]
     canaries: Mapping[str, CanaryState]
     window: str = ""
+    jobs: str = ""  # what the names of its jobs on hosts begin with: no other window's do
     phase: Literal["new", "open", "paused", "aborted", "closed"] = "new"
     start: float = 0.0
     end: float = 0.0

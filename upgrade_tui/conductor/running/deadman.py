@@ -110,7 +110,7 @@ class Deadman:
         return await self._guards.confirm(spec.run_on or host, name, directory=self._desk.job_dir)
 
     def _name(self, spec: Step, host: str, attempt: int) -> str:
-        return job_name(self._desk.state().window, spec, host, f"deadman{attempt}")
+        return job_name(self._desk.state().jobs, spec, host, f"deadman{attempt}")
 
     async def task_begun(self, spec: Step, host: str) -> None:
         """Or not: an abort or an exclusion kept it from beginning, and there is nothing to undo."""

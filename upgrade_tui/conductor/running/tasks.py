@@ -68,7 +68,10 @@ class Work(Struct, frozen=True, kw_only=True):
 
 
 def job_name(window: str, spec: Step, host: str, what: str) -> str:
-    """``<window>.<step>.<what>``, with the host where that is not where it runs; cut with a hash where too long."""
+    """``<window>.<step>.<what>``, with the host where that is not where it runs; cut with a hash where too long.
+
+    ``window``: what the names of its jobs begin with (``WindowState.jobs``).
+    """
     name = ".".join((window, spec.id, *((host,) if spec.run_on else ()), what))
     if len(name) <= LONGEST_NAME:
         return name
@@ -90,7 +93,7 @@ def job_spec(desk: Desk, work: Work, secrets: Mapping[str, str]) -> JobSpec:
     if there is not None and there.proc_root != "/proc":
         env["UPGRADE_PROC"] = there.proc_root
     return JobSpec(
-        name=work.job_name(state.window), command=work.command, timeout=work.timeout, directory=desk.job_dir,
+        name=work.job_name(state.jobs), command=work.command, timeout=work.timeout, directory=desk.job_dir,
         env=env, secrets=dict(secrets),
     )  # fmt: skip
 
@@ -234,13 +237,13 @@ class Tasks:
             return
         while self._desk.state().phase != "aborted":
             await self._desk.changed()
-        name, directory = work.job_name(self._desk.state().window), self._desk.job_dir
+        name, directory = work.job_name(self._desk.state().jobs), self._desk.job_dir
         while not await self._desk.hosts.end_job(work.place, name, directory=directory):  # noqa: ASYNC110 - ask again
             await asyncio.sleep(AGAIN)
 
     async def _end(self, work: Work, which: str) -> bool:
         """End an attempt that was settled by a person while it may have run. Whether it is over."""
-        name = job_name(self._desk.state().window, work.spec, work.host, which)
+        name = job_name(self._desk.state().jobs, work.spec, work.host, which)
         return await self._desk.hosts.end_job(work.place, name, directory=self._desk.job_dir)
 
     async def _output(self, name: str) -> OutputFile:
