@@ -95,9 +95,9 @@ async def test_what_queues_during_a_sync_is_committed_together(tmp_path: Path, m
 
     monkeypatch.setattr(SegmentFile, "commit", slow)
     async with await Journal.open(tmp_path) as journal:
-        first = journal.submit("mei", note("first"))
+        first = journal.submit("mei", [note("first")]).durable
         await asyncio.to_thread(running.wait, 10)
-        others = [journal.submit("mei", note(str(n))) for n in range(30)]
+        others = [journal.submit("mei", [note(str(n))]).durable for n in range(30)]
         assert not first.done()
         proceed.set()
         await asyncio.gather(first, *others)
@@ -141,7 +141,7 @@ async def test_an_error_in_on_commit_does_not_keep_the_acknowledgement(tmp_path:
 
 async def test_a_closed_log_takes_nothing_and_gives_the_lock_free(tmp_path: Path) -> None:
     journal = await Journal.open(tmp_path)
-    queued = journal.submit("mei", note("queued"))
+    queued = journal.submit("mei", [note("queued")]).durable
     await journal.close()
     await journal.close()
     assert queued.result().seq == 1
@@ -318,7 +318,7 @@ async def test_a_failed_sync_fences_and_is_never_tried_again(tmp_path: Path, mon
         assert disk.syncs == before + 1
         assert journal.fenced == "log.jsonl: Input/output error"
         with pytest.raises(FencedError):
-            journal.submit("mei", note("refused at once"))
+            journal.submit("mei", [note("refused at once")])
         assert journal.seq == len(committed) == 3
         disk.error = None
         record = await journal.reopen()

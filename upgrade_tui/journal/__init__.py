@@ -1,7 +1,7 @@
 """The event log on disk: one writer, any number of readers, every line chained to the one before.
 
-``Journal`` writes, ``read`` streams, ``verify`` judges. ``Journal`` is imported on first use: who only reads a log does
-not pay for asyncio.
+``Journal`` writes, ``read`` streams, ``verify`` judges; ``EventStore`` (``store.py``) is what a window needs of them.
+What writes is imported on first use: who only reads a log does not pay for asyncio.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from upgrade_tui.journal.reader import read
 from upgrade_tui.journal.verify import Verdict, verify
 
 if TYPE_CHECKING:
-    from upgrade_tui.journal.writer import Journal
+    from upgrade_tui.journal.writer import Journal, file_store
 
 __all__ = [
     "Clock",
@@ -36,14 +36,15 @@ __all__ = [
     "RefusedError",
     "SystemClock",
     "Verdict",
+    "file_store",
     "read",
     "verify",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "Journal":
-        from upgrade_tui.journal.writer import Journal
+    if name in ("Journal", "file_store"):
+        from upgrade_tui.journal import writer
 
-        return Journal
+        return getattr(writer, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +13,10 @@ from upgrade_tui.journal.clock import Clock
 from upgrade_tui.journal.errors import MissingLogError
 from upgrade_tui.journal.files import MovedError, SegmentFile, sync, sync_directory, write_all
 from upgrade_tui.journal.format import MAX_LINE, Encoded, encode
+from upgrade_tui.journal.store import Replay
 from upgrade_tui.window.events import SYSTEM, Event, LogFenced, LogRecovered, Record
 
 MAX_BATCH = 1 << 20  # bytes a commit writes at most, but for its last line
-
-Replay = Callable[[Record], object]
 
 
 @dataclass

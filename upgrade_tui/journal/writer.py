@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from msgspec import Struct
@@ -20,10 +21,10 @@ from upgrade_tui.journal.errors import FencedError, JournalError
 from upgrade_tui.journal.files import BALLAST, BALLAST_FILE, FULL, Ballast, Lock, MovedError, sync_directory
 from upgrade_tui.journal.format import Encoded, encode
 from upgrade_tui.journal.handoff import Handoff
-from upgrade_tui.journal.recovery import MAX_BATCH, Opened, Replay, next_segment, recover
+from upgrade_tui.journal.reader import read
+from upgrade_tui.journal.recovery import MAX_BATCH, Opened, next_segment, recover
+from upgrade_tui.journal.store import OnCommit, OpenStore, Replay, Submitted
 from upgrade_tui.window.events import Event, Record
-
-OnCommit = Callable[[list[Record]], object]
 
 
 class _Entry(Struct, frozen=True):
@@ -106,25 +107,8 @@ class Journal:
         """Whether there is space left to give back on a full disk."""
         return self._ballast.held
 
-    def submit(self, actor: str, event: Event) -> asyncio.Future[Record]:
-        """Take ``event`` into the order now; the result is its record once durable, or FencedError.
-
-        Raises RefusedError and FencedError at once where the event is not taken.
-        """
-        waiter: asyncio.Future[Record] = self._loop.create_future()
-        self._handoff.put(_Entry(self._encode(actor, event), waiter))
-        return waiter
-
-    async def append(self, actor: str, event: Event) -> Record:
-        """Write ``event`` and return its record once it is durable.
-
-        Raises RefusedError (cannot be written; nothing happened) and FencedError (not acknowledged; it may or may not
-        be found in the log later). If this is cancelled, the event is written all the same.
-        """
-        return await self.submit(actor, event)
-
-    async def append_many(self, actor: str, events: Iterable[Event]) -> list[Record]:
-        """Write ``events``, consecutive, and return their records once all are durable. Errors as for ``append``.
+    def submit(self, actor: str, events: Iterable[Event]) -> Submitted:
+        """Take ``events`` into the order now, consecutive; see ``EventStore``.
 
         If one is refused, none is written. It is not a transaction: a crash may leave only the first of them.
         """
@@ -134,14 +118,32 @@ class Journal:
         except JournalError:
             self._next, self._prev = before
             raise
-        if not lines:
-            return []
         waiter: asyncio.Future[Record] = self._loop.create_future()
         for line in lines[:-1]:
             self._handoff.put(_Entry(line, None))
         self._handoff.put(_Entry(lines[-1], waiter))
-        await waiter
-        return [line.record for line in lines]
+        return Submitted([line.record for line in lines], waiter)
+
+    async def append(self, actor: str, event: Event) -> Record:
+        """Write ``event`` and return its record once it is durable.
+
+        Raises RefusedError (cannot be written; nothing happened) and FencedError (not acknowledged; it may or may not
+        be found in the log later). If this is cancelled, the event is written all the same.
+        """
+        return await self.submit(actor, [event]).durable
+
+    async def append_many(self, actor: str, events: Iterable[Event]) -> list[Record]:
+        """Write ``events``, consecutive, and return their records once all are durable. Errors as for ``append``."""
+        wanted = list(events)
+        if not wanted:
+            return []
+        submitted = self.submit(actor, wanted)
+        await submitted.durable
+        return submitted.records
+
+    def read(self, start: int = 1) -> Iterator[Record]:
+        """The records from seq ``start`` on, from the disk."""
+        return read(self.directory, start)
 
     async def reopen(self) -> Record:
         """Go on in a new segment after a fence; returns its first record, ``log.fenced``, once durable.
@@ -286,6 +288,11 @@ class Journal:
             self._ballast.free()
         finally:
             self._lock.release()
+
+
+def file_store(directory: Path, *, clock: Clock | None = None, ballast: int = BALLAST) -> OpenStore:
+    """The log in ``directory``, as ``Journal`` writes it; ``ballast`` in bytes."""
+    return partial(Journal.open, directory, clock=clock, ballast=ballast)
 
 
 def _open(directory: Path, clock: Clock, replay: Replay | None, ballast: int) -> tuple[Lock, Opened, Ballast]:

@@ -1,0 +1,256 @@
+"""Where a window's events are kept: the protocol of a store, and the store in memory. ``Journal`` is the one in files.
+
+A store has one writer at a time. What it acknowledged is durable and in order; what it did not acknowledge may be found
+in it later or not. After a failure it is *fenced*: it takes nothing until ``reopen`` worked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from upgrade_tui.journal.clock import Clock, SystemClock
+from upgrade_tui.journal.errors import FencedError, JournalError, LockedError
+from upgrade_tui.journal.format import GENESIS, Encoded, encode
+from upgrade_tui.window.events import SYSTEM, Event, LogFenced, LogRecovered, Record
+
+OnCommit = Callable[[list[Record]], object]
+Replay = Callable[[Record], object]
+
+
+class Submitted(NamedTuple):
+    """Events that have their place in the order: their records, and the moment from which they are durable."""
+
+    records: list[Record]
+    durable: asyncio.Future[Record]  # the last record, or FencedError: they may or may not be found later
+
+
+class EventStore(Protocol):
+    """A store open for writing; whoever has it holds the writer's place until ``close``. For one event loop."""
+
+    @property
+    def seq(self) -> int:
+        """Of the last durable event, 0 for none."""
+        ...
+
+    @property
+    def head(self) -> str:
+        """The chain's hash at the last durable event."""
+        ...
+
+    @property
+    def fenced(self) -> str | None:
+        """Why no event is taken, until ``reopen``."""
+        ...
+
+    def submit(self, actor: str, events: Iterable[Event]) -> Submitted:
+        """Give ``events`` (at least one) the next places in the order, now, and make them durable.
+
+        Raises RefusedError (cannot be written) and FencedError; then none of them has a place.
+        """
+        ...
+
+    async def reopen(self) -> Record:
+        """Go on after a fence; the first record, ``log.fenced``, once durable. Raises FencedError; may be repeated."""
+        ...
+
+    def read(self, start: int = 1) -> Iterator[Record]:
+        """The records from seq ``start`` on. Blocking: for a thread. Raises JournalError where it is damaged."""
+        ...
+
+    async def close(self) -> None:
+        """Make durable what was submitted and give the writer's place free. Closing twice does nothing."""
+        ...
+
+
+class OpenStore(Protocol):
+    """Takes the writer's place in a store.
+
+    ``replay`` gets every record that is in it, before this returns (perhaps in a thread). ``on_commit`` gets, on the
+    loop, every record after that: in order, exactly once, as soon as it is durable and before its submitter knows.
+
+    Raises LockedError where somebody else is the writer, other JournalErrors and OSError where it cannot be opened.
+    """
+
+    async def __call__(self, *, on_commit: OnCommit, replay: Replay) -> EventStore: ...
+
+
+@dataclass
+class MemoryLog:
+    """The disk under a ``MemoryStore``: what is left when its conductor dies. Faults are set on it from outside.
+
+    Everything runs on the loop's time: with a loop of virtual time no real moment passes and no thread is used.
+    """
+
+    clock: Clock = field(default_factory=SystemClock)
+    sync: Callable[[], float] = lambda: 0.0  # seconds until what is written is durable, asked for each group
+    error: int = 0  # errno that every write fails with as long as it is set
+    reopen_error: int = 0  # the same for going on after a fence
+    lines: list[Encoded] = field(default_factory=list)  # durable
+    doubtful: list[Encoded] = field(default_factory=list)  # written, not acknowledged: a crash may keep them or not
+    torn: int = 0  # bytes of a line that a crash left unfinished
+    writer: MemoryStore | None = None
+
+    async def open(self, *, on_commit: OnCommit, replay: Replay) -> EventStore:
+        """See ``OpenStore``."""
+        if self.writer is not None:
+            raise LockedError("memory", os.getpid(), "")
+        store = MemoryStore(self, on_commit)
+        if self.torn:
+            bytes_, self.torn = self.torn, 0
+            event = LogRecovered(bytes=bytes_, file="log.jsonl.torn")
+            self.lines.append(self.line(SYSTEM, event, store.seq + 1, store.head))
+        for line in self.lines:
+            replay(line.record)
+        store.go_on()
+        self.writer = store
+        return store
+
+    def line(self, actor: str, event: Event, seq: int, prev: str) -> Encoded:
+        """``event`` as the line with that place."""
+        return encode(seq, self.clock.wall(), self.clock.mono(), self.clock.boot_id(), actor, event, prev)
+
+    def crash(self, keep: int = 0, torn: bool = False) -> None:
+        """The conductor is gone. ``keep``: how many of the doubtful lines are found; ``torn``: a part of the next."""
+        if self.writer is not None:
+            self.writer.die()
+            self.writer = None
+        self.torn = len(self.doubtful[keep].data) // 2 if torn and keep < len(self.doubtful) else 0
+        self.lines += self.doubtful[:keep]
+        self.doubtful = []
+
+    def records(self) -> list[Record]:
+        """What is durable."""
+        return [line.record for line in self.lines]
+
+
+class _Waiting(NamedTuple):
+    lines: list[Encoded]
+    waiter: asyncio.Future[Record]
+
+
+class MemoryStore:
+    """A ``MemoryLog`` open for writing, in groups as the files are: what is submitted while one is written waits."""
+
+    def __init__(self, log: MemoryLog, on_commit: OnCommit) -> None:
+        """For ``MemoryLog.open`` only."""
+        self._log, self._on_commit = log, on_commit
+        self._loop = asyncio.get_running_loop()
+        self._queue: list[_Waiting] = []
+        self._writing: list[_Waiting] = []
+        self._timer: asyncio.Handle | None = None
+        self._reopening: asyncio.Future[Record] | None = None
+        self._over = False
+        self.fenced: str | None = None
+        self.go_on()
+
+    @property
+    def seq(self) -> int:
+        """Of the last durable event."""
+        return self._log.lines[-1].record.seq if self._log.lines else 0
+
+    @property
+    def head(self) -> str:
+        """The chain's hash at the last durable event."""
+        return self._log.lines[-1].h if self._log.lines else GENESIS
+
+    def go_on(self) -> None:
+        """The next line comes behind the last durable one."""
+        self._next, self._prev = self.seq + 1, self.head
+
+    def submit(self, actor: str, events: Iterable[Event]) -> Submitted:
+        """See ``EventStore``."""
+        if self.fenced is not None:
+            raise FencedError(self.fenced)
+        if self._over:
+            raise JournalError("the log is closed")
+        lines: list[Encoded] = []
+        seq, prev = self._next, self._prev
+        for event in events:
+            lines.append(self._log.line(actor, event, seq, prev))
+            seq, prev = seq + 1, lines[-1].h
+        self._next, self._prev = seq, prev
+        entry = _Waiting(lines, self._loop.create_future())
+        self._queue.append(entry)
+        if self._timer is None:
+            self._write()
+        return Submitted([line.record for line in lines], entry.waiter)
+
+    def _write(self) -> None:
+        self._writing, self._queue = self._queue, []
+        self._log.doubtful += [line for entry in self._writing for line in entry.lines]
+        self._timer = self._loop.call_later(self._log.sync(), self._synced)
+
+    def _synced(self) -> None:
+        self._timer = None
+        if self._log.error:
+            self._fence(f"log.jsonl: {os.strerror(self._log.error)}")
+            return
+        done, self._writing = self._writing, []
+        lines, self._log.doubtful = self._log.doubtful, []
+        self._log.lines += lines
+        if self._queue:
+            self._write()
+        self._tell([line.record for line in lines], done)
+
+    def _tell(self, records: list[Record], done: list[_Waiting]) -> None:
+        try:
+            self._on_commit(records)
+        finally:
+            for entry in done:
+                if not entry.waiter.done():
+                    entry.waiter.set_result(entry.lines[-1].record)
+
+    def _fence(self, reason: str) -> None:
+        failed, self._writing, self._queue = self._writing + self._queue, [], []
+        self.fenced = reason
+        for entry in failed:
+            if not entry.waiter.done():
+                entry.waiter.set_exception(FencedError(reason))
+
+    async def reopen(self) -> Record:
+        """See ``EventStore``. What was doubtful is not part of the log from here on."""
+        if self.fenced is None:
+            raise JournalError("the log is not fenced; there is nothing to reopen")
+        if self._reopening is None:
+            self._reopening = self._loop.create_future()
+            self._loop.call_later(self._log.sync(), self._reopened, self._reopening)
+        return await asyncio.shield(self._reopening)
+
+    def _reopened(self, waiter: asyncio.Future[Record]) -> None:
+        if self._over:
+            return
+        self._reopening = None
+        if error := self._log.reopen_error or self._log.error:
+            self.fenced = f"log.0002.jsonl: {os.strerror(error)}"
+            waiter.set_exception(FencedError(self.fenced))
+            return
+        event = LogFenced(error=self.fenced or "", segment="log.jsonl")
+        line = self._log.line(SYSTEM, event, self.seq + 1, self.head)
+        self._log.doubtful = []
+        self._log.lines.append(line)
+        self.fenced = None
+        self.go_on()
+        self._tell([line.record], [_Waiting([line], waiter)])
+
+    def read(self, start: int = 1) -> Iterator[Record]:
+        """See ``EventStore``."""
+        return iter(self._log.records()[max(0, start - 1) :])
+
+    async def close(self) -> None:
+        """See ``EventStore``."""
+        if self._over:
+            return
+        while self._timer is not None:
+            await asyncio.gather(self._writing[-1].waiter, return_exceptions=True)
+        self.die()
+        self._log.writer = None
+
+    def die(self) -> None:
+        """Nothing comes of what is under way, and nobody is told."""
+        self._over = True
+        if self._timer is not None:
+            self._timer.cancel()
