@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Set
+from typing import Protocol
 
-from upgrade_tui.canary.judge import Health, Judgement, begin, judge, silence
+from upgrade_tui.canary.judge import Health, Judgement, begin, judge, silence, silence_limit
 from upgrade_tui.canary.probes import Prober
 from upgrade_tui.canary.result import Result, unknown
 from upgrade_tui.canary.run_probe import Execute
@@ -18,6 +20,16 @@ from upgrade_tui.window.telemetry import CanaryFrame, Verdict
 
 _SPREAD = 2.0  # seconds over which the first questions are spread at most
 _SILENCE_CHECK = 1.0  # seconds
+
+
+class Asks(Protocol):
+    """What asks a canary: a ``Prober``, or what stands in for it."""
+
+    async def prepare(self, kinds: Set[str]) -> None: ...
+
+    async def probe(self, canary: Canary) -> Result: ...
+
+    async def close(self) -> None: ...
 
 
 class _Lane:
@@ -43,7 +55,8 @@ class Canaries:
         self,
         plan: Plan,
         *,
-        execute: Execute,
+        execute: Execute | None = None,
+        prober: Asks | None = None,
         on_verdict: Callable[[CanaryVerdict], None],
         on_result: Callable[[str, Result], None] = lambda _name, _result: None,
         initial: Mapping[str, Verdict] | None = None,
@@ -57,7 +70,10 @@ class Canaries:
         self._mono = mono
         self._sleep = sleep
         self._jitter = jitter
-        self._prober = Prober(execute, wall=wall, mono=mono)
+        if prober is None:
+            assert execute is not None, "something must ask"
+            prober = Prober(execute, wall=wall, mono=mono)
+        self._prober = prober
         initial = initial or {}
         self._lanes = {c.name: _Lane(c, begin(mono(), initial.get(c.name, "no data"))) for c in plan.canaries}
 
@@ -112,7 +128,9 @@ class Canaries:
 
     async def _listen_for_silence(self) -> None:
         while True:
-            await self._sleep(_SILENCE_CHECK)
+            now = self._mono()
+            soonest = min((_silent_at(lane, now) for lane in self._lanes.values()), default=math.inf)
+            await self._sleep(max(_SILENCE_CHECK, soonest - now))
             for lane in self._lanes.values():
                 why = lane.last.detail if lane.last.no_data else ""
                 self._settle(lane, silence(lane.canary, lane.health, self._mono(), why))
@@ -121,6 +139,12 @@ class Canaries:
         lane.health = judgement.health
         if judgement.event is not None:
             self._on_verdict(judgement.event)
+
+
+def _silent_at(lane: _Lane, now: float) -> float:
+    """When this canary falls silent if no answer comes; one that is silent can do so again only after an answer."""
+    is_silent = lane.health.verdict == "no data" and lane.health.answers == 0
+    return (now if is_silent else lane.health.heard) + silence_limit(lane.canary)
 
 
 def _frame(lane: _Lane, now: float) -> CanaryFrame:

@@ -6,10 +6,8 @@ import asyncio
 import contextlib
 import hashlib
 import os
-import secrets
 import socket
 import sys
-import time
 from collections.abc import AsyncIterator, Iterator
 from itertools import islice
 from pathlib import Path
@@ -20,22 +18,20 @@ from upgrade_tui.conductor import protocol as p
 from upgrade_tui.conductor.answers import Answers, Sources
 from upgrade_tui.conductor.book import Book
 from upgrade_tui.conductor.facts import Facts
-from upgrade_tui.conductor.paths import OUTPUT, PLAN, TELEMETRY
+from upgrade_tui.conductor.machine import Machine
+from upgrade_tui.conductor.paths import OUTPUT
 from upgrade_tui.conductor.running.deadman import Deadman
 from upgrade_tui.conductor.running.desk import Desk
 from upgrade_tui.conductor.running.rollback import Rollbacks
 from upgrade_tui.conductor.running.steps import Steps
 from upgrade_tui.conductor.running.tasks import Tasks
-from upgrade_tui.conductor.server import CHUNK, Server
-from upgrade_tui.conductor.telemetry_store import TelemetryStore
+from upgrade_tui.conductor.server import CHUNK
 from upgrade_tui.conductor.time import WindowClock
 from upgrade_tui.conductor.wire import Peer
-from upgrade_tui.fleet.fleet import Fleet
 from upgrade_tui.fleet.limits import Limits
 from upgrade_tui.journal.reader import read
 from upgrade_tui.plan.estimate import window_end, window_start
 from upgrade_tui.plan.model import LOCAL
-from upgrade_tui.plan.reader import parse_plan
 from upgrade_tui.window import clock
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.gates import open_gate
@@ -51,15 +47,18 @@ LINGER = 1.0  # seconds for clients to read that the window was closed
 class Conductor:
     """Owns one window's directory. ``run()`` serves until the window is closed or the task is cancelled."""
 
-    def __init__(self, directory: Path, *, opener: str, origin: Path | None = None) -> None:
+    def __init__(
+        self, directory: Path, *, opener: str, origin: Path | None = None, machine: Machine | None = None
+    ) -> None:
         """``opener``: who opens a new window. ``origin``: the folder of the plan, for relative paths in it.
 
-        Raises PlanError and OSError where the frozen plan cannot be read.
+        ``machine``: what is around it; left out, this machine. Raises PlanError and OSError where the frozen plan
+        cannot be read.
         """
         self.directory = directory
-        self.plan_text = (directory / PLAN).read_text(encoding="utf-8")
-        self.plan = parse_plan(self.plan_text, PLAN)
-        self.clock = WindowClock(time.time, time.monotonic)
+        self._machine = machine or Machine()
+        self.plan_text, self.plan = self._machine.plan(directory)
+        self.clock = WindowClock(self._machine.wall, self._machine.mono)
         self.book = Book(self.plan, self.clock.now)
         self._opener, self.origin = opener, origin
         self._queue: asyncio.Queue[ev.Event] = asyncio.Queue()
@@ -73,7 +72,7 @@ class Conductor:
 
     async def open(self) -> None:
         """Open or take over the log. Raises JournalError (another conductor, a damaged log) and OSError."""
-        (self.directory / OUTPUT).mkdir(mode=0o700, exist_ok=True)
+        self._machine.make_room(self.directory)
         await self.book.open(self.directory)
         taken_over = self.book.state.phase != "new"
         if self.book.state.origin:
@@ -93,34 +92,34 @@ class Conductor:
             plan_sha256=hashlib.sha256(self.plan_text.encode()).hexdigest(),
             start=window_start(self.plan, now), end=window_end(self.plan, now),
             version=__version__, host=socket.gethostname(), pid=os.getpid(), origin=str(self.origin or ""),
-            key=secrets.token_hex(4),
+            key=self._machine.key(),
         )  # fmt: skip
 
     def _wire(self) -> None:
         """Make the parts. What the log says of hosts and canaries is where they go on from."""
         state = self.book.state
-        self.store = TelemetryStore(self.directory / TELEMETRY, on_error=lambda error: self.trouble("telemetry", error))
+        around = self._machine
+        self.store = around.telemetry(self.directory, lambda error: self.trouble("telemetry", error))
         limits = Limits(self.plan)
         for name, host in state.hosts.items():
             for alert in host.alerts.values():
                 limits.adopt(name, alert.metric, alert.what)
         self.facts = Facts(state=lambda: self.book.state, note=self._queue.put_nowait, store=self.store, limits=limits)
-        self.fleet = Fleet(
-            self.plan, on_link=self.facts.link, on_sample=self.facts.sample, on_facts=self.facts.facts,
-            on_detail=self.facts.detail, base_dir=self.origin,
-        )  # fmt: skip
+        self.fleet = around.fleet(self.plan, self.facts, self.origin)
         self.canaries = Canaries(
-            self.plan, execute=self._probe_command, on_verdict=self.facts.verdict, on_result=self.facts.result,
-            initial={name: canary.verdict for name, canary in state.canaries.items()},
+            self.plan, prober=around.prober(self._probe_command), on_verdict=self.facts.verdict,
+            on_result=self.facts.result, initial={name: canary.verdict for name, canary in state.canaries.items()},
+            mono=around.mono, jitter=around.random,
         )  # fmt: skip
         desk = Desk(
             state=lambda: self.book.state, record=self._record, changed=self.book.changed, lock=self.book.lock,
-            hosts=self.fleet, output=self.directory / OUTPUT, mono=time.monotonic, now=self.clock.now,
+            hosts=self.fleet, output=self.directory / OUTPUT, mono=around.mono, now=self.clock.now,
+            output_file=around.output_file,
         )  # fmt: skip
         self.tasks = Tasks(desk)
         self.deadman = Deadman(desk, self.fleet)
         self.steps, self.rollbacks = Steps(desk, self.tasks, self.deadman), Rollbacks(desk, self.tasks, self.deadman)
-        self.server = Server(self.directory, self, lambda error: print(error, file=sys.stderr, flush=True))  # noqa: T201
+        self.server = around.server(self.directory, self, lambda error: print(error, file=sys.stderr, flush=True))  # noqa: T201
         sources = Sources(self.directory, self.plan, self.book, self.store, self.fleet, self.canaries, self.clock.now)
         self.answers = Answers(sources)
 
@@ -155,7 +154,7 @@ class Conductor:
 
     async def _clean(self) -> None:
         """Take the window's job directories off the hosts that can be reached; a host that hangs is left alone."""
-        up = [name for name, frame in self.fleet.frames(time.monotonic()).items() if frame.link == "up"]
+        up = [name for name, frame in self.fleet.frames(self._machine.mono()).items() if frame.link == "up"]
         window, job_dir = self.book.state.jobs, self.plan.ssh.job_dir
         jobs = [self.fleet.clean_jobs(host, window, directory=job_dir) for host in dict.fromkeys((*up, LOCAL))]
         with contextlib.suppress(TimeoutError):
@@ -220,7 +219,8 @@ class Conductor:
     async def _seconds(self) -> None:
         """Once a second: correct the clock, look at the deadlines, send a frame."""
         while True:
-            await asyncio.sleep(1.0 - (time.time() - FRAME_AT) % 1.0)
+            tick = self._machine.tick
+            await asyncio.sleep(tick - (self._machine.wall() - FRAME_AT) % tick)
             jumped = self.clock.correct()
             if jumped:
                 self._queue.put_nowait(ev.ClockJumped(seconds=round(jumped, 3)))
@@ -229,7 +229,7 @@ class Conductor:
             if crossed and not self.book.fenced and self._queue.empty():
                 await self.book.write(crossed)
             self._send_frame(now)
-            if int(now) % GONE_LOOK == 0 and not await asyncio.to_thread(self.directory.is_dir):
+            if int(now) % GONE_LOOK == 0 and not await asyncio.to_thread(self._machine.is_there, self.directory):
                 print(f"{self.directory} is gone: this window ends here", file=sys.stderr, flush=True)  # noqa: T201
                 self._closing.set()  # nobody can reach us any more, and nothing can be logged
 
@@ -253,7 +253,7 @@ class Conductor:
 
     def _encoded(self, now: float, details: dict[str, HostDetail]) -> bytes:
         self.trouble("log", f"the log cannot be written: {self.book.fenced}" if self.book.fenced else "")
-        mono = time.monotonic()
+        mono = self._machine.mono()
         frame = Frame(
             ts=now, hosts=self.fleet.frames(mono), canaries=self.canaries.frames(mono), tasks=self.tasks.frames(),
             details=details, trouble=tuple(self._troubles.values()),

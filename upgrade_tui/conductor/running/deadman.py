@@ -162,8 +162,11 @@ class Deadman:
             await asyncio.gather(*jobs)
             for spec in self._desk.state().plan.steps:
                 await self.batch_ended(spec)  # its canaries may have become healthy since
-            asked = any(a.asked for s in self._desk.state().steps.values() for a in s.armed.values())
-            await self._desk.change_within(0.5 if asked else LOOK)
+            armed_now = [a for s in self._desk.state().steps.values() for a in s.armed.values() if a.state == "armed"]
+            if armed_now:
+                await self._desk.change_within(0.5 if any(a.asked for a in armed_now) else LOOK)
+            else:
+                await self._desk.changed()
 
     async def _tend(self, spec: Step, host: str, armed: Armed) -> None:
         place, name = spec.run_on or host, self._name(spec, host, armed.attempt)

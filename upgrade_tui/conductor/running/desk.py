@@ -10,6 +10,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from upgrade_tui.conductor.output import OutputFile
 from upgrade_tui.fleet.ended import Ended
 from upgrade_tui.fleet.jobs import JobSpec
 from upgrade_tui.foreign import one_line
@@ -57,6 +58,7 @@ class Desk(Struct):
     output: Path  # directory for what tasks print
     mono: Callable[[], float]
     now: Callable[[], float]
+    output_file: Callable[[Path], OutputFile] = OutputFile
 
     @property
     def job_dir(self) -> str:

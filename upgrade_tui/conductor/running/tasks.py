@@ -249,9 +249,9 @@ class Tasks:
     async def _output(self, name: str) -> OutputFile:
         """Where output is kept; nowhere, and saying so, where it cannot be: a rollback goes on with a full disk."""
         try:
-            return await asyncio.to_thread(OutputFile, self._desk.output / name)
+            return await asyncio.to_thread(self._desk.output_file, self._desk.output / name)
         except OSError as error:
-            file = await asyncio.to_thread(OutputFile, Path(os.devnull))
+            file = await asyncio.to_thread(self._desk.output_file, Path(os.devnull))
             file.error = f"output could not be kept: {error.strerror}"
             return file
 

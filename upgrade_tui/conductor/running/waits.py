@@ -48,7 +48,8 @@ async def healthy_for(desk: Desk, spec: Step, attempt: int, seconds: float) -> N
                 raise Stop("failed", f"inconclusive, never healthy for {duration_text(seconds)}: {', '.join(unsure)}")
         elif desk.mono() - since >= seconds:
             return
-        await desk.change_within(min(1.0, max(0.05, seconds - (desk.mono() - since))))
+        limit = begun + 2 * seconds + SETTLE_LIMIT + 0.01 if unsure else since + seconds
+        await desk.change_within(max(0.05, limit - desk.mono()))
 
 
 async def bake(desk: Desk, spec: Step) -> tuple[ev.Outcome, str]:

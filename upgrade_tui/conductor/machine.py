@@ -1,0 +1,82 @@
+"""What a conductor finds around it: clocks, hosts, probes, its socket, the files beside the log.
+
+The real ones are here. A simulated machine (``upgrade_tui.rehearsal``) takes their place, so that whole windows run in
+virtual time, with everything else just as it is.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from upgrade_tui.canary.probes import Prober
+from upgrade_tui.canary.run_probe import Execute
+from upgrade_tui.conductor.facts import Facts
+from upgrade_tui.conductor.output import OutputFile
+from upgrade_tui.conductor.paths import OUTPUT, PLAN, TELEMETRY
+from upgrade_tui.conductor.server import Desk, Server
+from upgrade_tui.conductor.telemetry_store import TelemetryStore
+from upgrade_tui.fleet.fleet import Fleet
+from upgrade_tui.plan.model import Plan
+from upgrade_tui.plan.reader import parse_plan
+
+
+class Machine:
+    """This machine. ``tick``: seconds between two corrections of the clock, each with a look at the deadlines."""
+
+    tick = 1.0
+
+    def wall(self) -> float:
+        """Epoch seconds."""
+        return time.time()
+
+    def mono(self) -> float:
+        """Monotonic seconds."""
+        return time.monotonic()
+
+    def random(self) -> float:
+        """From 0 to 1, for what must not happen all at once."""
+        return random.random()  # noqa: S311 - jitter
+
+    def key(self) -> str:
+        """What tells this window's jobs from those of all others."""
+        return secrets.token_hex(4)
+
+    def plan(self, directory: Path) -> tuple[str, Plan]:
+        """The frozen plan, as text and as it reads. Raises PlanError and OSError."""
+        text = (directory / PLAN).read_text(encoding="utf-8")
+        return text, parse_plan(text, PLAN)
+
+    def make_room(self, directory: Path) -> None:
+        """Make what is needed beside the log. Raises OSError."""
+        (directory / OUTPUT).mkdir(mode=0o700, exist_ok=True)
+
+    def is_there(self, directory: Path) -> bool:
+        """Whether the window's directory is still there; called in a thread."""
+        return directory.is_dir()
+
+    def output_file(self, path: Path) -> OutputFile:
+        """Where a task's output goes; called in a thread. Raises OSError."""
+        return OutputFile(path)
+
+    def telemetry(self, directory: Path, on_error: Callable[[str], None]) -> TelemetryStore:
+        """Where samples and probe results go."""
+        return TelemetryStore(directory / TELEMETRY, on_error=on_error)
+
+    def fleet(self, plan: Plan, facts: Facts, base_dir: Path | None) -> Fleet:
+        """The hosts."""
+        return Fleet(
+            plan, on_link=facts.link, on_sample=facts.sample, on_facts=facts.facts, on_detail=facts.detail,
+            base_dir=base_dir,
+        )  # fmt: skip
+
+    def prober(self, execute: Execute) -> Prober:
+        """What asks the canaries."""
+        return Prober(execute, wall=self.wall, mono=self.mono)
+
+    def server(self, directory: Path, desk: Desk, on_error: Callable[[str], None]) -> Server:
+        """The window's socket."""
+        return Server(directory, desk, on_error)
