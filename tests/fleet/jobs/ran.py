@@ -93,8 +93,8 @@ class Place:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
-    async def ask(self, verb: Any, name: str, more: str = "") -> list[str]:
-        call = manage_call(verb, name, HOST, directory=str(self.base), proc_root=self.proc, more=more)
+    async def ask(self, verb: Any, name: str, window: str = "") -> list[str]:
+        call = manage_call(verb, name, HOST, directory=str(self.base), proc_root=self.proc, window=window)
         return (await ask(LocalDoor(), call))[0]
 
     def directory(self, spec: JobSpec) -> Path:

@@ -120,9 +120,9 @@ async def test_places_that_cannot_be_written_are_passed_over(
         mount -t tmpfs -o size=64k tmpfs /tmp && mount -o remount,ro /tmp
         mount -t tmpfs -o noexec tmpfs {home} 2>/dev/null || {{ mkdir -p /mnt && mount -t tmpfs -o noexec tmpfs /mnt; }}
     """
-    from upgrade_tui.fleet.jobs.scripts import job_call
+    from upgrade_tui.fleet.jobs.scripts import job_call, render
 
-    call = job_call(spec, "h", "start", offset=0)
+    call = render(job_call(spec, "h", "start", offset=0))
     done = subprocess.run(
         ["unshare", "-m", "sh", "-c", script + '\nexport HOME=/mnt\nexec "$@"', "sh", *call.argv],
         stdin=subprocess.DEVNULL, capture_output=True, check=True,
@@ -156,11 +156,11 @@ async def test_who_died_between_making_the_directory_and_starting_starts_nothing
 
 
 async def test_secrets_that_never_arrive_start_nothing(place: Place, tmp_path: Path) -> None:
-    from upgrade_tui.fleet.jobs.scripts import job_call
+    from upgrade_tui.fleet.jobs.scripts import job_call, render
 
     started = tmp_path / "started"
     spec = place.spec(f"touch {started}", secrets={"A": "1", "B": "2"})
-    call = job_call(spec, "h", "start", offset=0)
+    call = render(job_call(spec, "h", "start", offset=0))
     done = subprocess.run(call.argv, input=call.stdin[:-4], capture_output=True, check=True)
     assert b"N the link broke before its secrets arrived" in done.stdout
     ended = await place.job(spec, Heard()).run()

@@ -59,14 +59,16 @@ class Arms:
 
     async def extend(self, name: str, seconds: float) -> DeadMan:
         """It fires in ``seconds`` from now. "armed", or "fired" where that was too late."""
-        return await self._ask("extend", name, str(round(seconds)))
+        return await self._ask("extend", name, round(seconds))
 
     async def state(self, name: str) -> DeadMan:
         """What became of it."""
         return await self._ask("state", name)
 
-    async def _ask(self, verb: Verb, name: str, more: str = "") -> DeadMan:
-        call = manage_call(verb, name, self._host, directory=self._directory, proc_root=self._proc_root, more=more)
+    async def _ask(self, verb: Verb, name: str, seconds: int = 0) -> DeadMan:
+        call = manage_call(
+            verb, name, self._host, directory=self._directory, proc_root=self._proc_root, seconds=seconds
+        )
         try:
             words, output = await ask(self._door, call)
             return _read(words, output)

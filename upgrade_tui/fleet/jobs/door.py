@@ -12,7 +12,7 @@ from typing import Protocol
 import asyncssh
 from msgspec import Struct
 
-from upgrade_tui.fleet.jobs.scripts import Call
+from upgrade_tui.fleet.jobs.scripts import Call, Rendered, render
 from upgrade_tui.fleet.remote import WINDOW, place_free, tell
 from upgrade_tui.fleet.remote import Link as Commands
 from upgrade_tui.foreign import one_line
@@ -43,7 +43,7 @@ class Door(Protocol):
         """Wait until it is reached, however long that takes."""
 
     async def run(self, call: Call, feed: Feed) -> Run:
-        """Run a script. Cancelling stops following; what the script detached goes on."""
+        """Put a call to the host. Cancelling stops following; what the script detached goes on."""
 
     async def dismiss(self, pid: int) -> None:
         """End a follower that nobody listens to any more, so that its channel is free again; as far as possible."""
@@ -71,6 +71,7 @@ class RemoteDoor:
     async def run(self, call: Call, feed: Feed) -> Run:
         """See Door. Waits for a place where the connection carries as many channels as it can."""
         loop = asyncio.get_running_loop()
+        sent = render(call)
         patience = loop.time() + _PATIENCE
         while True:
             link = self._now()
@@ -81,7 +82,7 @@ class RemoteDoor:
                     continue
                 link.running += 1
                 try:
-                    run = await _over(link, call, feed)
+                    run = await _over(link, sent, feed)
                 finally:
                     link.running -= 1
                     tell(link)
@@ -133,12 +134,12 @@ class _Channel(asyncssh.SSHClientSession[bytes]):
                 future.set_result(None)
 
 
-async def _over(link: Commands, call: Call, feed: Feed) -> Run | None:
+async def _over(link: Commands, sent: Rendered, feed: Feed) -> Run | None:
     """None: the host opened no channel, nothing was sent; try again when others are through."""
     session = _Channel(feed)
     try:
         await link.connection.create_session(
-            lambda: session, call.line, encoding=None, window=WINDOW, request_pty=False
+            lambda: session, sent.line, encoding=None, window=WINDOW, request_pty=False
         )
     except asyncssh.ChannelOpenError as error:
         if not session.opened and not link.connection.is_closed():
@@ -150,7 +151,7 @@ async def _over(link: Commands, call: Call, feed: Feed) -> Run | None:
         return Run(sent=True, cut="the link broke as it was sent")
     try:
         with contextlib.suppress(OSError, asyncssh.Error):
-            session.channel.write(call.stdin)
+            session.channel.write(sent.stdin)
         await asyncio.wait({session.over})
         if session.lost and session.error is None:
             return Run(sent=True, cut=session.lost)
@@ -174,17 +175,18 @@ class LocalDoor:
     async def run(self, call: Call, feed: Feed) -> Run:
         """See Door."""
         pipe = asyncio.subprocess.PIPE
+        sent = render(call)
         try:
             process = await asyncio.create_subprocess_exec(
-                *call.argv, stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.DEVNULL, start_new_session=True,
+                *sent.argv, stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.DEVNULL, start_new_session=True,
                 limit=_CHUNK,
             )  # fmt: skip
         except OSError as error:
-            return Run(sent=False, cut=f"cannot start {call.argv[0]} here: {error}")
+            return Run(sent=False, cut=f"cannot start {sent.argv[0]} here: {error}")
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            process.stdin.write(call.stdin)
+            process.stdin.write(sent.stdin)
             while data := await process.stdout.read(_CHUNK):
                 if feed(data):
                     return Run(sent=True)

@@ -49,9 +49,7 @@ class Jobs(ABC):
         """
         door, proc_root = self._door(host)
         try:
-            words, _rest = await ask(
-                door, manage_call("end", name, host, directory=directory, proc_root=proc_root, more="")
-            )
+            words, _rest = await ask(door, manage_call("end", name, host, directory=directory, proc_root=proc_root))
         except NotAnswered:
             return False
         return words[:1] in (["ended"], ["over"])
@@ -62,7 +60,7 @@ class Jobs(ABC):
         Raises NotAnswered where the host could not be asked.
         """
         door, proc_root = self._door(host)
-        call = manage_call("clean", "", host, directory=directory, proc_root=proc_root, more=window)
+        call = manage_call("clean", "", host, directory=directory, proc_root=proc_root, window=window)
         words, _rest = await ask(door, call)
         return int(words[0]) if words and words[0].isdigit() else 0
 

@@ -105,7 +105,7 @@ class Job:
             systemd=self._systemd,
         )  # fmt: skip
         tale = self._tale
-        frames = self._last = Frames(call.mark, tale.output, tale.gap, tale.found, self._offset)
+        frames = self._last = Frames(call.mark.encode(), tale.output, tale.gap, tale.found, self._offset)
 
         def feed(data: bytes) -> bool:
             frames.feed(data)

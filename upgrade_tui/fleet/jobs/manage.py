@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from upgrade_tui.fleet.jobs.door import Door
-from upgrade_tui.fleet.jobs.scripts import Call
+from upgrade_tui.fleet.jobs.scripts import ManageCall
 from upgrade_tui.foreign import one_line
 
 _LONGEST = 64 * 1024  # bytes of an answer
@@ -13,7 +13,7 @@ class NotAnswered(Exception):
     """The host could not be asked, or did not answer; the text says why."""
 
 
-async def ask(door: Door, call: Call) -> tuple[list[str], bytes]:
+async def ask(door: Door, call: ManageCall) -> tuple[list[str], bytes]:
     """The words of the answer's line, and the bytes after it. Raises NotAnswered."""
     if why := await door.reached():
         raise NotAnswered(why)
@@ -25,7 +25,7 @@ async def ask(door: Door, call: Call) -> tuple[list[str], bytes]:
         return False
 
     run = await door.run(call, feed)
-    _banner, mark, answer = bytes(said).partition(call.mark + b"\n")
+    _banner, mark, answer = bytes(said).partition(call.mark.encode() + b"\n")
     line, newline, rest = answer.partition(b"\n")
     if not mark or not newline or not line.startswith(b"R "):
         first = one_line((answer or bytes(said)).decode("utf-8", "replace").strip(), 100)
