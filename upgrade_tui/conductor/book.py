@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from upgrade_tui.journal import FencedError, Journal, RefusedError
+from upgrade_tui.journal import FencedError, RefusedError
+from upgrade_tui.journal.store import EventStore, OpenStore
+from upgrade_tui.journal.writer import file_store
 from upgrade_tui.plan.model import Plan
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.commands import Actor, AnyCommand, Refusal
@@ -31,7 +33,7 @@ class Book:
         self.fenced: str = ""  # why nothing can be logged at the moment
         self.on_commit: Callable[[list[ev.Record]], None] = lambda records: None
         self._now = now
-        self._journal: Journal | None = None
+        self._journal: EventStore | None = None
         self._change = asyncio.Event()
         self._writable = asyncio.Event()
         self._writing = 0  # facts on their way into the log
@@ -40,9 +42,10 @@ class Book:
         self._admitted.set()
         self._deciding: set[asyncio.Future[list[ev.Record] | Refusal]] = set()
 
-    async def open(self, directory: Path) -> None:
+    async def open(self, directory: Path, store: OpenStore | None = None) -> None:
         """Lock and recover the log and fold what is in it. Raises JournalError and OSError."""
-        self._journal = await Journal.open(directory, on_commit=self._committed, replay=self._replay)
+        open_store = store or file_store(directory)
+        self._journal = await open_store(on_commit=self._committed, replay=self._replay)
         self._writable.set()
 
     def _replay(self, record: ev.Record) -> None:
@@ -121,7 +124,10 @@ class Book:
 
     async def _append(self, actor: str, events: Sequence[ev.Event]) -> list[ev.Record]:
         assert self._journal is not None, "open() comes first"
-        records = await self._journal.append_many(actor, events)
+        if not events:
+            return []
+        records, durable = self._journal.submit(actor, events)
+        await durable
         while records and self.state.seq < records[-1].seq:
             await self.changed()
         return list(records)

@@ -73,7 +73,7 @@ class Conductor:
     async def open(self) -> None:
         """Open or take over the log. Raises JournalError (another conductor, a damaged log) and OSError."""
         self._machine.make_room(self.directory)
-        await self.book.open(self.directory)
+        await self.book.open(self.directory, self._machine.store(self.directory))
         taken_over = self.book.state.phase != "new"
         if self.book.state.origin:
             self.origin = Path(self.book.state.origin)

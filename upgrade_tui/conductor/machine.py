@@ -20,6 +20,8 @@ from upgrade_tui.conductor.paths import OUTPUT, PLAN, TELEMETRY
 from upgrade_tui.conductor.server import Desk, Server
 from upgrade_tui.conductor.telemetry_store import TelemetryStore
 from upgrade_tui.fleet.fleet import Fleet
+from upgrade_tui.journal.store import OpenStore
+from upgrade_tui.journal.writer import file_store
 from upgrade_tui.plan.model import Plan
 from upgrade_tui.plan.reader import parse_plan
 
@@ -57,6 +59,10 @@ class Machine:
     def is_there(self, directory: Path) -> bool:
         """Whether the window's directory is still there; called in a thread."""
         return directory.is_dir()
+
+    def store(self, directory: Path) -> OpenStore:
+        """Where the window's events are kept."""
+        return file_store(directory)
 
     def output_file(self, path: Path) -> OutputFile:
         """Where a task's output goes; called in a thread. Raises OSError."""
