@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 JOBS   ?= 2
 
-.PHONY: demo test check bench soak picture lock clean
+.PHONY: demo test test-systemd check bench soak picture lock clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -17,6 +17,9 @@ demo: $(READY)        ## an embedded fleet of 8 hosts and a window to try everyt
 
 test: $(READY)        ## every test this machine can run
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+
+test-systemd: $(READY) ## what needs hosts with systemd: boots them, needs root, debootstrap and systemd-container
+	$(BIN)/python -m pytest tests/systemd
 
 check: $(READY)       ## style, types, architecture
 	$(BIN)/ruff check .
