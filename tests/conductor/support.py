@@ -16,6 +16,7 @@ from upgrade_tui.conductor.running.steps import Steps
 from upgrade_tui.conductor.running.tasks import Tasks
 from upgrade_tui.fleet.ended import Ended
 from upgrade_tui.fleet.jobs import DeadMan, JobSpec
+from upgrade_tui.journal import file_store
 from upgrade_tui.plan.model import Plan
 from upgrade_tui.plan.reader import parse_plan
 from upgrade_tui.window import events as ev
@@ -180,8 +181,8 @@ class Rig:
 async def rig(directory: Path, text: str = PLAN, *, hosts: Hosts | None = None, opened: bool = True) -> Rig:
     plan = parse_plan(text, "plan.toml")
     hosts = hosts or Hosts()
-    book = Book(plan, lambda: NOW)
-    await book.open(directory)
+    book = Book(plan, lambda: NOW, file_store(directory))
+    await book.open()
     (directory / "output").mkdir(exist_ok=True)
 
     begun = asyncio.get_running_loop().time()
@@ -193,7 +194,7 @@ async def rig(directory: Path, text: str = PLAN, *, hosts: Hosts | None = None, 
         state=lambda: book.state,
         record=record,
         changed=book.changed,
-        lock=book.lock,
+        transact=book.transact,
         hosts=hosts,
         output=directory / "output",
         mono=asyncio.get_running_loop().time,

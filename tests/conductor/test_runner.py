@@ -126,7 +126,7 @@ async def test_a_pause_lets_running_tasks_finish_and_starts_no_batch(rig: Rig) -
 async def test_the_output_is_kept_with_size_and_hash(rig: Rig, tmp_path: Path) -> None:
     rig.hosts.printed["a", "upgrade"] = b"hello\n\xff\x1b[31mred\n"
     seen: list[ev.Record] = []
-    rig.book.on_commit = seen.extend
+    rig.book.observe(seen.extend)
     await rig.start("roll")
     finished = next(r.event for r in seen if isinstance(r.event, ev.TaskFinished) and r.event.host == "a")
     kept = (tmp_path / "output" / finished.output).read_bytes()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.conductor import support
 from upgrade_tui.conductor.time import WindowClock
+from upgrade_tui.journal import file_store
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.fold import fold
 
@@ -70,8 +71,8 @@ async def test_the_state_after_a_restart_is_the_fold_of_the_log(tmp_path: Path) 
     await made.start("roll")
     before = made.book.state
     await made.book.close()
-    again = support.Book(made.plan, lambda: support.NOW)
-    await again.open(tmp_path)
+    again = support.Book(made.plan, lambda: support.NOW, file_store(tmp_path))
+    await again.open()
     assert again.state == before
     await again.close()
 

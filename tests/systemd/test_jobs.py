@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.fleet.jobs.ran import Heard, until
-from tests.systemd.fleets import HOST, command, fleet_of, job, spec_of
+from tests.systemd.fleets import command, fleet_of, job, spec_of
 from tests.systemd.hosts import LOGINS, SystemdHost, SystemdHosts
 
 OF_A_SESSION = ("SSH_CLIENT", "SSH_CONNECTION", "XDG_SESSION_ID", "_", "SHLVL", "OLDPWD")

@@ -1,14 +1,16 @@
-"""The log and its fold together: append, be durable, fold, tell. The only place where the state of a window changes."""
+"""A window's store and its fold together: decide, be durable, fold, tell. The only place where the state changes."""
 
 from __future__ import annotations
 
 import asyncio
+from bisect import insort
+from collections import deque
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
-from upgrade_tui.journal import FencedError, RefusedError
-from upgrade_tui.journal.store import EventStore, OpenStore
-from upgrade_tui.journal.writer import file_store
+from msgspec import Struct
+
+from upgrade_tui.journal.errors import FencedError, JournalError, RefusedError
+from upgrade_tui.journal.store import EventStore, OpenStore, Submitted
 from upgrade_tui.plan.model import Plan
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.commands import Actor, AnyCommand, Refusal
@@ -16,147 +18,217 @@ from upgrade_tui.window.decide import decide
 from upgrade_tui.window.fold import fold
 from upgrade_tui.window.state import WindowState, initial
 
-RETRY = 5.0  # seconds between tries to open a new segment after the log failed
+RETRY = 5.0  # seconds between tries to go on after the store failed
+
+Decide = Callable[[WindowState], Sequence[ev.Event] | Refusal]
+Observer = Callable[[list[ev.Record]], None]
+
+
+class _Fact(Struct, frozen=True):
+    """Events that were not decided but happened, and who waits for them."""
+
+    number: int  # in which order they came
+    actor: str
+    events: Sequence[ev.Event]
+    waiter: asyncio.Future[list[ev.Record]]
 
 
 class Book:
-    """A window's log, open for writing, and the state it folds to.
+    """A window's store, open for writing, and the state it folds to.
 
-    ``on_commit`` is called with records that just became durable, after they were folded. ``lock`` is held while
-    something is decided, so that no two decisions are made on the same state. A command is decided with all facts
-    folded that stand before it in the log.
+    What is submitted has its place in the log at once and is durable a moment later. ``state`` is what is durable;
+    ``transact`` decides on the state that stands right before its events in the log, so that no two decisions are ever
+    made on the same state, and none has to wait for another. What is decided on that state goes away with it where the
+    store fails, and is decided again.
     """
 
-    def __init__(self, plan: Plan, now: Callable[[], float]) -> None:
+    def __init__(self, plan: Plan, now: Callable[[], float], open_store: OpenStore) -> None:
         self.state: WindowState = initial(plan)
-        self.lock = asyncio.Lock()
         self.fenced: str = ""  # why nothing can be logged at the moment
-        self.on_commit: Callable[[list[ev.Record]], None] = lambda records: None
         self._now = now
-        self._journal: EventStore | None = None
+        self._open_store = open_store
+        self._store: EventStore | None = None
+        self._tip = self.state  # with what was submitted and is not durable yet
+        self._ahead: deque[tuple[ev.Record, WindowState]] = deque()  # what that is, and the state after each
+        self._facts: list[_Fact] = []  # that wait for the store to be writable, in the order they came
+        self._count = 0  # of facts so far
+        self._fence_told: ev.LogFenced | None = None  # the last event in the store, if it is one
+        self._observers: list[Observer] = []
         self._change = asyncio.Event()
-        self._writable = asyncio.Event()
-        self._writing = 0  # facts on their way into the log
-        self._written = asyncio.Event()  # they arrived
-        self._admitted = asyncio.Event()  # no command is being decided
-        self._admitted.set()
-        self._deciding: set[asyncio.Future[list[ev.Record] | Refusal]] = set()
+        self._writable, self._failed = asyncio.Event(), asyncio.Event()
 
-    async def open(self, directory: Path, store: OpenStore | None = None) -> None:
-        """Lock and recover the log and fold what is in it. Raises JournalError and OSError."""
-        open_store = store or file_store(directory)
-        self._journal = await open_store(on_commit=self._committed, replay=self._replay)
+    async def open(self) -> None:
+        """Take the writer's place and fold what is in the store. Raises JournalError and OSError."""
+        self._store = await self._open_store(on_commit=self._committed, replay=self._replay)
+        self._tip = self.state
         self._writable.set()
+        if self._fence_told is not None:
+            self._pause(self._fence_told)
 
-    def _replay(self, record: ev.Record) -> None:
-        self.state = fold(self.state, record)
-
-    def _committed(self, records: list[ev.Record]) -> None:
-        for record in records:
-            self.state = fold(self.state, record)
-        change, self._change = self._change, asyncio.Event()
-        change.set()
-        self.on_commit(records)
+    def observe(self, observer: Observer) -> None:
+        """Have ``observer`` called with records that just became durable, after they were folded."""
+        self._observers.append(observer)
 
     async def changed(self) -> None:
         """Wait for the next change of the state."""
         await self._change.wait()
 
-    async def write(self, events: Sequence[ev.Event], actor: str = ev.SYSTEM) -> list[ev.Record]:
-        """Make facts durable; where the log is fenced, wait until it can be written again. Returns them as recorded."""
-        while True:
-            while not (self._writable.is_set() and self._admitted.is_set()):
-                await self._writable.wait()
-                await self._admitted.wait()
-            self._writing += 1
-            writing = asyncio.ensure_future(self._append(actor, events))
-            writing.add_done_callback(self._arrived)
-            try:
-                return await asyncio.shield(writing)  # who no longer waits for it has not taken it back
-            except FencedError as error:
-                self._fence(error.reason)
+    async def transact(self, decide: Decide, actor: str = ev.SYSTEM) -> list[ev.Record] | Refusal:
+        """Decide on the state as it is in the log right before the events that ``decide`` returns; make them durable.
 
-    def _arrived(self, writing: asyncio.Future[list[ev.Record]]) -> None:
-        self._writing -= 1
-        self._written.set()
-        if not writing.cancelled():
-            writing.exception()  # whoever waits gets it; if nobody does any more, nothing is amiss
+        Returns them as recorded; nothing or a Refusal is handed on, once all that it was decided on is durable. Where
+        the store is fenced, wait, and decide again: what comes before it then (the pause, say) is seen.
+        """
+        while True:
+            await self._writable.wait()
+            try:
+                return await self._transacted(decide, actor)
+            except FencedError:
+                continue
+
+    async def write(self, events: Sequence[ev.Event], actor: str = ev.SYSTEM) -> list[ev.Record]:
+        """Make facts durable; where the store is fenced, wait until it is not. Returns them as recorded.
+
+        They are written also where the caller no longer waits for it: what happened is not taken back.
+        """
+        if not events:
+            return []
+        self._count += 1
+        fact = _Fact(self._count, actor, events, asyncio.get_running_loop().create_future())
+        self._facts.append(fact)
+        self._write_facts()
+        return await fact.waiter
 
     async def command(self, command: AnyCommand, actor: Actor) -> list[ev.Record] | Refusal:
-        """Decide, and make the decision durable. A fenced log refuses: what cannot be logged is not done.
+        """Decide, and make the decision durable. A fenced store refuses: what cannot be logged is not done.
 
-        A decision is carried through, also where the caller goes away meanwhile: what comes next has to see it.
+        A decision is carried through, also where the caller goes away meanwhile.
         """
         if self.fenced:
-            return self._cannot(self.fenced)
-        deciding = asyncio.ensure_future(self._alone(command, actor))
-        self._deciding.add(deciding)
-        deciding.add_done_callback(self._deciding.discard)
-        return await asyncio.shield(deciding)
-
-    async def _alone(self, command: AnyCommand, actor: Actor) -> list[ev.Record] | Refusal:
-        async with self.lock:
-            self._admitted.clear()
-            try:
-                while self._writing:
-                    self._written.clear()
-                    await self._written.wait()
-                return await self._decided(command, actor)
-            finally:
-                self._admitted.set()
-
-    async def _decided(self, command: AnyCommand, actor: Actor) -> list[ev.Record] | Refusal:
-        if self.fenced:
-            return self._cannot(self.fenced)
-        decision = decide(self.state, command, actor, self._now())
-        if isinstance(decision, Refusal):
-            return decision
+            return _cannot(self.fenced)
         try:
-            return await self._append(actor.login, decision)
+            return await self._transacted(lambda state: decide(state, command, actor, self._now()), actor.login)
         except RefusedError as error:
             return Refusal(f"this does not fit into the log: {error}", "make it shorter")
         except FencedError as error:
-            self._fence(error.reason)
-            return self._cannot(error.reason)
-
-    def _cannot(self, why: str) -> Refusal:
-        return Refusal(f"the log cannot be written: {why}", "nothing new starts until it can be")
-
-    async def _append(self, actor: str, events: Sequence[ev.Event]) -> list[ev.Record]:
-        assert self._journal is not None, "open() comes first"
-        if not events:
-            return []
-        records, durable = self._journal.submit(actor, events)
-        await durable
-        while records and self.state.seq < records[-1].seq:
-            await self.changed()
-        return list(records)
-
-    def _fence(self, reason: str) -> None:
-        self.fenced = reason
-        self._writable.clear()
+            return _cannot(error.reason)
 
     async def keep_writable(self) -> None:
-        """After a failed write: open a new segment, again and again until one opens; then pause the window, loudly."""
-        assert self._journal is not None, "open() comes first"
+        """After a failed write: go on in a new segment, again and again until that works."""
         while True:
-            if self._writable.is_set() and not self._journal.fenced:
-                await asyncio.sleep(0.5)
-                continue
-            reason = self.fenced or str(self._journal.fenced)
-            self._fence(reason)
-            try:
-                await self._journal.reopen()
-            except (OSError, FencedError) as error:
-                self.fenced = f"{reason}; a new segment could not be opened either: {error}"
-                await asyncio.sleep(RETRY)
-                continue
-            self.fenced = ""
-            self._writable.set()
-            if self.state.phase == "open":
-                await self.write([ev.WindowPaused(reason=f"the log failed and went on in a new segment: {reason}")])
+            await self._failed.wait()
+            assert self._store is not None, "nothing fails before open()"
+            reason = self.fenced
+            while self._failed.is_set():
+                try:
+                    await self._store.reopen()
+                except FencedError as error:
+                    self.fenced = f"{reason}; going on in a new file failed too: {error.reason}"
+                    await asyncio.sleep(RETRY)
 
     async def close(self) -> None:
-        """Let go of the log."""
-        if self._journal is not None:
-            await self._journal.close()
+        """Let go of the store."""
+        if self._store is not None:
+            await self._store.close()
+
+    # -- submitting ---------------------------------------------------------------------------------------------------
+
+    async def _transacted(self, decide: Decide, actor: str) -> list[ev.Record] | Refusal:
+        """``transact`` where the store is writable. Raises FencedError where it no longer is, and RefusedError."""
+        decision = decide(self._tip)
+        if not isinstance(decision, Refusal) and decision:
+            submitted = self._submit(actor, decision)
+            await asyncio.shield(submitted.durable)
+            return submitted.records
+        if self._ahead:  # nobody is told what a crash could still take back
+            await asyncio.shield(self._last.durable)
+        return decision if isinstance(decision, Refusal) else []
+
+    def _submit(self, actor: str, events: Sequence[ev.Event]) -> Submitted:
+        assert self._store is not None, "open() comes first"
+        self._last = submitted = self._store.submit(actor, events)
+        for record in submitted.records:
+            self._tip = fold(self._tip, record)
+            self._ahead.append((record, self._tip))
+        submitted.durable.add_done_callback(self._ended)
+        return submitted
+
+    def _ended(self, durable: asyncio.Future[ev.Record]) -> None:
+        error = None if durable.cancelled() else durable.exception()
+        if isinstance(error, FencedError) and not self.fenced:
+            self._fence(error.reason)
+
+    def _write_facts(self) -> None:
+        while self._facts and not self.fenced:
+            fact = self._facts[0]
+            try:
+                submitted = self._submit(fact.actor, fact.events)
+            except FencedError:
+                return  # what failed says so in a moment; then it is tried again
+            except JournalError as error:
+                if not fact.waiter.done():
+                    fact.waiter.set_exception(error)
+            else:
+                submitted.durable.add_done_callback(self._arrival(fact, submitted.records))
+            self._facts.pop(0)
+
+    def _arrival(self, fact: _Fact, records: list[ev.Record]) -> Callable[[asyncio.Future[ev.Record]], None]:
+        def arrived(durable: asyncio.Future[ev.Record]) -> None:
+            if durable.cancelled():
+                fact.waiter.cancel()
+            elif durable.exception() is not None:
+                insort(self._facts, fact, key=lambda each: each.number)
+            elif not fact.waiter.done():
+                fact.waiter.set_result(records)
+
+        return arrived
+
+    # -- what the store tells -----------------------------------------------------------------------------------------
+
+    def _replay(self, record: ev.Record) -> None:
+        self.state = fold(self.state, record)
+        self._fence_told = record.event if isinstance(record.event, ev.LogFenced) else None
+
+    def _committed(self, records: list[ev.Record]) -> None:
+        for record in records:
+            if self._ahead and self._ahead[0][0] is record:
+                self.state = self._ahead.popleft()[1]
+            else:  # the store's own: it goes on after a fence
+                self.state = self._tip = fold(self.state, record)
+                self._ahead.clear()
+        if isinstance(fence := records[-1].event, ev.LogFenced):
+            self._go_on(fence)
+        self._wake()
+        for observer in self._observers:
+            observer(records)
+
+    def _fence(self, reason: str) -> None:
+        """Nothing that was submitted counts; whoever decided on it decides again."""
+        self.fenced = reason
+        self._ahead.clear()
+        self._tip = self.state
+        self._writable.clear()
+        self._failed.set()
+        self._wake()
+
+    def _go_on(self, fence: ev.LogFenced) -> None:
+        """The store takes events again: the pause comes first, then the facts that waited, then new decisions."""
+        self.fenced = ""
+        self._failed.clear()
+        self._pause(fence)
+        self._write_facts()
+        self._writable.set()
+
+    def _pause(self, fence: ev.LogFenced) -> None:
+        """People must know that something may be missing from the log before anything new starts."""
+        if self._tip.phase == "open":
+            reason = f"the log failed and went on in a new segment: {fence.error}"
+            self._submit(ev.SYSTEM, [ev.WindowPaused(reason=reason)])
+
+    def _wake(self) -> None:
+        change, self._change = self._change, asyncio.Event()
+        change.set()
+
+
+def _cannot(why: str) -> Refusal:
+    return Refusal(f"the log cannot be written: {why}", "nothing new starts until it can be")

@@ -35,7 +35,7 @@ from upgrade_tui.plan.model import LOCAL
 from upgrade_tui.window import clock
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.gates import open_gate
-from upgrade_tui.window.state import role_of
+from upgrade_tui.window.state import WindowState, role_of
 from upgrade_tui.window.telemetry import Frame, HostDetail
 
 FRAME_AT = 0.35  # seconds after the wall second: samplers fire on it, their lines are in by then
@@ -59,7 +59,7 @@ class Conductor:
         self._machine = machine or Machine()
         self.plan_text, self.plan = self._machine.plan(directory)
         self.clock = WindowClock(self._machine.wall, self._machine.mono)
-        self.book = Book(self.plan, self.clock.now)
+        self.book = Book(self.plan, self.clock.now, self._machine.store(directory))
         self._opener, self.origin = opener, origin
         self._queue: asyncio.Queue[ev.Event] = asyncio.Queue()
         self._troubles: dict[str, str] = {}
@@ -73,12 +73,12 @@ class Conductor:
     async def open(self) -> None:
         """Open or take over the log. Raises JournalError (another conductor, a damaged log) and OSError."""
         self._machine.make_room(self.directory)
-        await self.book.open(self.directory, self._machine.store(self.directory))
+        await self.book.open()
         taken_over = self.book.state.phase != "new"
         if self.book.state.origin:
             self.origin = Path(self.book.state.origin)
         self._wire()
-        self.book.on_commit = self._committed
+        self.book.observe(self._committed)
         if not taken_over:
             await self.book.write([self._opening()], self._opener)
         elif self.book.state.phase != "closed":
@@ -112,7 +112,7 @@ class Conductor:
             mono=around.mono, jitter=around.random,
         )  # fmt: skip
         desk = Desk(
-            state=lambda: self.book.state, record=self._record, changed=self.book.changed, lock=self.book.lock,
+            state=lambda: self.book.state, record=self._record, changed=self.book.changed, transact=self.book.transact,
             hosts=self.fleet, output=self.directory / OUTPUT, mono=around.mono, now=self.clock.now,
             output_file=around.output_file,
         )  # fmt: skip
@@ -202,19 +202,19 @@ class Conductor:
         while True:
             await self._advance.wait()
             self._advance.clear()
-            async with self.book.lock:
-                state = self.book.state
-                if state.phase != "open" or state.rolling_back:
-                    continue
-                ready = [s for s in self.plan.steps if s.what in ("gate", "bake") and state.shown(s.id) == "ready"]
-                events: list[ev.Event] = []
-                for spec in ready:
-                    if spec.what == "gate":
-                        events += open_gate(state, spec.id, self.clock.now())
-                    else:
-                        events.append(ev.StepIntent(step=spec.id, attempt=state.steps[spec.id].attempt + 1))
-                if events:
-                    await self.book.write(events)
+            await self.book.transact(self._next)
+
+    def _next(self, state: WindowState) -> list[ev.Event]:
+        """What begins by itself on ``state``."""
+        if state.phase != "open" or state.rolling_back:
+            return []
+        events: list[ev.Event] = []
+        for spec in self.plan.steps:
+            if spec.what == "gate" and state.shown(spec.id) == "ready":
+                events += open_gate(state, spec.id, self.clock.now())
+            elif spec.what == "bake" and state.shown(spec.id) == "ready":
+                events.append(ev.StepIntent(step=spec.id, attempt=state.steps[spec.id].attempt + 1))
+        return events
 
     async def _seconds(self) -> None:
         """Once a second: correct the clock, look at the deadlines, send a frame."""

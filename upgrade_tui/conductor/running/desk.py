@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -15,9 +15,12 @@ from upgrade_tui.fleet.ended import Ended
 from upgrade_tui.fleet.jobs import JobSpec
 from upgrade_tui.foreign import one_line
 from upgrade_tui.window import events as ev
+from upgrade_tui.window.commands import Refusal
 from upgrade_tui.window.state import StepState, WindowState
 
 OnOutput = Callable[[bytes], None]
+Decide = Callable[[WindowState], Sequence[ev.Event] | Refusal]
+Decided = list[ev.Record] | Refusal
 
 
 def stumbled(error: Exception) -> str:
@@ -26,6 +29,12 @@ def stumbled(error: Exception) -> str:
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
     return one_line(f"the conductor stumbled: {type(error).__name__}: {error}", 300)
+
+
+def runs(state: WindowState, step_id: str, attempt: int) -> bool:
+    """Whether this attempt of the step is the one that runs: nobody ended it, nobody began another."""
+    step = state.steps[step_id]
+    return step.state == "running" and step.attempt == attempt
 
 
 class Hosts(Protocol):
@@ -48,12 +57,12 @@ class Hosts(Protocol):
 
 
 class Desk(Struct):
-    """Shared by the runners of one window. Who holds ``lock`` is alone in deciding."""
+    """Shared by the runners of one window. What starts or ends something goes through ``transact``, facts do not."""
 
     state: Callable[[], WindowState]
     record: Callable[[ev.Event], Awaitable[None]]
     changed: Callable[[], Awaitable[None]]  # the next change of the state
-    lock: asyncio.Lock
+    transact: Callable[[Decide], Awaitable[Decided]]  # decide on the state right before, and make that durable
     hosts: Hosts
     output: Path  # directory for what tasks print
     mono: Callable[[], float]
@@ -70,9 +79,8 @@ class Desk(Struct):
         return self.state().steps[step_id]
 
     def under_way(self, step_id: str, attempt: int) -> bool:
-        """Whether this attempt of the step is the one that runs: nobody ended it, nobody began another."""
-        step = self.step(step_id)
-        return step.state == "running" and step.attempt == attempt
+        """See ``runs``."""
+        return runs(self.state(), step_id, attempt)
 
     async def change_within(self, seconds: float) -> None:
         """The next change of the state, or so many seconds."""

@@ -7,9 +7,9 @@ import contextlib
 import math
 
 from upgrade_tui.conductor.running.deadman import Deadman
-from upgrade_tui.conductor.running.desk import Desk, stumbled
+from upgrade_tui.conductor.running.desk import Desk, runs, stumbled
 from upgrade_tui.conductor.running.tasks import Tasks, Work
-from upgrade_tui.conductor.running.waits import Stop, bake, gate, going_on, healthy_for
+from upgrade_tui.conductor.running.waits import Stop, bake, begin, gate, going_on, healthy_for
 from upgrade_tui.plan.model import Step
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.state import StepState, Task
@@ -37,10 +37,9 @@ class Steps:
             outcome, reason = stop.outcome, stop.reason
         except Exception as error:  # noqa: BLE001 - the edge: without a conductor nothing could be rolled back
             outcome, reason = "unknown", stumbled(error)
-        async with self._desk.lock:  # an operator's vote or skip may end the step in the same moment
-            if self._desk.under_way(step_id, attempt):
-                finished = ev.StepFinished(step=step_id, attempt=attempt, outcome=outcome, reason=reason)
-                await self._desk.record(finished)
+        finished = ev.StepFinished(step=step_id, attempt=attempt, outcome=outcome, reason=reason)
+        # an operator's vote or skip may end the step in the same moment
+        await self._desk.transact(lambda state: [finished] if runs(state, step_id, attempt) else [])
 
     async def _command(self, spec: Step, resume: bool) -> tuple[ev.Outcome, str]:
         step = self._desk.step(spec.id)
@@ -55,9 +54,11 @@ class Steps:
             if todo:
                 if began:
                     await healthy_for(self._desk, spec, step.attempt, float(spec.bake or 0.0))
-                await going_on(self._desk, spec, step.attempt)
-                if number != last:
-                    await self._desk.record(ev.BatchStarted(step=spec.id, attempt=step.attempt, batch=number))
+                if number == last:
+                    await going_on(self._desk, spec, step.attempt)
+                else:
+                    started = ev.BatchStarted(step=spec.id, attempt=step.attempt, batch=number)
+                    await begin(self._desk, spec, step.attempt, started)
                 await self._batch(spec, number, todo)
             began = True
             await self._deadman.batch_ended(spec)

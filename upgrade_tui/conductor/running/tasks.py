@@ -18,7 +18,7 @@ from upgrade_tui.conductor.output import OutputFile
 from upgrade_tui.conductor.paths import output_file
 from upgrade_tui.conductor.running.desk import Desk, OnOutput
 from upgrade_tui.conductor.running.secret import NoSecret, Redactor, secrets_of
-from upgrade_tui.conductor.running.waits import Stop, going_on
+from upgrade_tui.conductor.running.waits import Stop, begin
 from upgrade_tui.fleet.ended import Ended
 from upgrade_tui.fleet.jobs import JobSpec
 from upgrade_tui.fleet.preflight import command_of
@@ -166,22 +166,19 @@ class Tasks:
 
     async def _begin(self, work: Work) -> bool:
         """Make the start durable, unless the window was stopped, or the step ended, or the host excluded meanwhile."""
-        if not work.undo:
-            with contextlib.suppress(Stop):
-                await going_on(self._desk, work.spec, work.attempt)
-            stopped = self._desk.state().phase in ("aborted", "closed")
-            if stopped or self._ended(work) or self._task(work).state != "pending":
-                return False
-        await self._desk.record(
-            ev.TaskStarted(
-                step=work.spec.id, host=work.host, attempt=work.attempt, batch=work.batch, undo=work.undo,
-                place=work.place if work.place != work.host else "",
-            )
+        step, host = work.spec.id, work.host
+        started = ev.TaskStarted(
+            step=step, host=host, attempt=work.attempt, batch=work.batch, undo=work.undo,
+            place=work.place if work.place != host else "",
         )  # fmt: skip
-        return not self._ended(work)  # ended just ahead of it in the log: then it means nothing
-
-    def _ended(self, work: Work) -> bool:
-        return not work.undo and not self._desk.under_way(work.spec.id, work.attempt)
+        if work.undo:
+            return bool(await self._desk.transact(lambda state: [started] if state.rolling_back else []))
+        with contextlib.suppress(Stop):
+            return await begin(
+                self._desk, work.spec, work.attempt, started,
+                still=lambda state: state.steps[step].tasks[host].state == "pending",
+            )  # fmt: skip
+        return False
 
     async def _follow(self, live: Live, secrets: Mapping[str, str], resume: bool) -> Ended | None:
         """The job to its end, telling when its host is lost and found. None where a person settled it meanwhile."""

@@ -1,0 +1,73 @@
+"""A log that cannot be written for a while: fence, pause, and nothing starts until somebody resumes."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.conductor.support import Rig, rig
+from upgrade_tui.journal.files import SegmentFile
+from upgrade_tui.window import events as ev
+from upgrade_tui.window.commands import Actor, Resume
+
+LEAD = Actor("mei", "lead")
+
+
+class Disk:
+    """Fails the commit in which ``doomed`` stands, once."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.doomed = b""
+        self.fenced_at: list[bytes] = []
+        real = SegmentFile.commit
+
+        def commit(file: SegmentFile, data: bytes) -> None:
+            if self.doomed and self.doomed in data:
+                self.doomed = b""
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            real(file, data)
+
+        monkeypatch.setattr(SegmentFile, "commit", commit)
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    return Disk(monkeypatch)
+
+
+@pytest.fixture
+async def kept(tmp_path: Path) -> AsyncIterator[Rig]:
+    """A rig whose log is opened again after each fence."""
+    made = await rig(tmp_path)
+    keeping = asyncio.create_task(made.book.keep_writable())
+    yield made
+    keeping.cancel()
+    await made.book.close()
+
+
+def kinds(records: list[ev.Record]) -> list[str]:
+    return [str(record.event.__struct_config__.tag) for record in records]
+
+
+@pytest.mark.parametrize("doomed", [b"task.started", b"batch.started"])
+async def test_a_start_that_waited_through_a_fence_does_not_follow_the_pause(
+    kept: Rig, disk: Disk, doomed: bytes
+) -> None:
+    seen: list[ev.Record] = []
+    kept.book.observe(seen.extend)
+    disk.doomed = doomed
+    step = asyncio.create_task(kept.start("roll"))
+    await kept.until(lambda: kept.book.state.phase == "paused")
+    await kept.book.write([ev.NoteAdded(text="what waited through the fence is in the log before this")])
+    after = kinds(seen)[kinds(seen).index("window.paused") :]
+    assert "task.started" not in after
+    assert "batch.started" not in after
+    assert kept.hosts.ran == []
+    await kept.book.command(Resume(reason="the disk is fine"), LEAD)
+    await step
+    assert kept.book.state.steps["roll"].state == "done"
