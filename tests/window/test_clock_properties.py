@@ -5,11 +5,15 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.window.small import MINUTE, Log
-from tests.window.strategies import calmly, play, windows
+from tests.window import plain_clock
+from tests.window.small import MINUTE, Log, small_plan
+from tests.window.strategies import calmly, play, record_lists, windows
 from upgrade_tui.window import clock
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev
+from upgrade_tui.window.fold import fold
+from upgrade_tui.window.pace import pace
+from upgrade_tui.window.state import WindowState, initial
 
 BACK = (ev.StepUnticked, ev.StepSkipped, ev.TaskUnreachable, ev.TaskSettled, ev.RollbackFinished)
 """Events that may take something off the rollback: what was begun turns out as not done, or is undone."""
@@ -80,3 +84,37 @@ def test_previews_cost_at_least_what_is_on_the_clock(log: Log) -> None:
         preview = clock.after(log.state, spec, log.now)
         assert preview.cost >= now - 1e-6
         assert not (preview.irreversible and preview.no_time_to_undo)
+
+
+def _as_defined(state: WindowState, now: float) -> None:
+    for spec in state.plan.steps:
+        if spec.what == "command":
+            step = state.steps[spec.id]
+            assert clock.step_rollback_cost(spec, step) == plain_clock.cost(spec, step)
+            assert pace(step).touched == step.touched()
+            assert (pace(step).measured, pace(step).each) == _mean(plain_clock.measured(step))
+            assert abs(clock.step_remaining(state, spec, now) - plain_clock.remaining(spec, step, now)) < 1e-6
+
+
+def _mean(took: list[float]) -> tuple[int, float | None]:
+    return len(took), sum(took) / len(took) if took else None
+
+
+@calmly
+@given(windows(), st.floats(0, 300))
+def test_the_sums_that_are_kept_are_the_plain_definition(log: Log, minutes: float) -> None:
+    state = initial(log.plan)
+    for record in log.records:
+        state = fold(state, record)
+        _as_defined(state, state.ts)
+    _as_defined(state, state.ts + minutes * MINUTE)
+    _as_defined(state, state.ts)  # once more, of what was kept
+
+
+@calmly
+@given(record_lists())
+def test_the_sums_that_are_kept_are_the_plain_definition_whatever_a_log_says(records: list[ev.Record]) -> None:
+    state = initial(small_plan())
+    for record in records:
+        state = fold(state, record)
+        _as_defined(state, record.ts)

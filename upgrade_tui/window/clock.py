@@ -18,6 +18,7 @@ from upgrade_tui.plan.estimate import remaining_seconds, step_seconds
 from upgrade_tui.plan.model import Step
 from upgrade_tui.units import duration_text
 from upgrade_tui.window.events import ClockCrossed, Crossing
+from upgrade_tui.window.pace import pace
 from upgrade_tui.window.state import OVER, StepState, WindowState
 
 Level = Literal["good", "watch", "tight", "critical", "over"]
@@ -94,7 +95,7 @@ def step_rollback_cost(spec: Step, step: StepState) -> float:
     if spec.rollback is None or step.state == "rolled back":
         return 0.0
     if spec.what == "command":
-        batches = step.touched()
+        batches = pace(step).touched
     else:
         batches = 0 if step.state in ("pending", "skipped") else 1
     return batches * batch_rollback_seconds(spec, step)
@@ -120,62 +121,35 @@ def remaining(state: WindowState, now: float) -> float:
 def step_remaining(state: WindowState, spec: Step, now: float) -> float:
     """Seconds a step that is not over still needs. A batch takes what this step's finished batches took on average."""
     step = state.steps[spec.id]
-    running = step.state == "running" and step.started is not None
     if spec.what != "command":
         total = step_seconds(state.plan, spec)
+        running = step.state == "running" and step.started is not None
         return max(0.0, total - (now - step.started)) if running and step.started is not None else total
-    left = _batches_left(step)
+    left = pace(step).left
     if not left:
         return 0.0
-    measured = batch_seconds(step)
-    each = sum(measured) / len(measured) if measured else float(spec.estimate)
     bake = float(spec.bake or 0.0)
-    since = [t.started for t in step.tasks.values() if t.state == "running" and t.started is not None]
-    spent = max(0.0, now - min(since)) if running and since else 0.0
-    return _pause_left(step, bake, now) + max(0.0, each - spent) + (each + bake) * (left - 1)
+    begun = batch_remaining(spec, step, now)
+    return _bake_left(step, bake, now) + begun + (batch_expected(spec, step) + bake) * (left - 1)
 
 
-def _batches_left(step: StepState) -> int:
-    """Batches still to run. A running step has left behind what is before its batch, failures that it may bear too."""
-    behind = step.batch if step.state == "running" else -1
-    left = sum(1 for i in range(len(step.batches)) if i > behind and not _batch_over(step, i))
-    return left + (0 <= behind < len(step.batches) and not _batch_ended(step, behind))
+def batch_expected(spec: Step, step: StepState) -> float:
+    """Seconds a batch of this step takes: as its finished batches did on average, else as estimated."""
+    each = pace(step).each
+    return float(spec.estimate) if each is None else each
 
 
-def _pause_left(step: StepState, bake: float, now: float) -> float:
+def batch_remaining(spec: Step, step: StepState, now: float) -> float:
+    """Seconds the batch under way still needs, or the next one where none is."""
+    seen = pace(step)
+    spent = 0.0 if seen.since is None else (now if seen.until is None else seen.until) - seen.since
+    return max(0.0, batch_expected(spec, step) - max(0.0, spent))
+
+
+def _bake_left(step: StepState, bake: float, now: float) -> float:
     """Seconds left of the bake between two batches, if the step is in one."""
-    if step.state != "running" or not 0 <= step.batch < len(step.batches) or not _batch_ended(step, step.batch):
-        return 0.0
-    ends = [t.finished for t in step.tasks.values() if t.batch == step.batch and t.finished is not None]
-    return max(0.0, bake - max(0.0, now - max(ends))) if ends else 0.0
-
-
-def _batch_over(step: StepState, batch: int) -> bool:
-    return all(t.state in OVER for t in step.tasks.values() if t.batch == batch)
-
-
-def _batch_ended(step: StepState, batch: int) -> bool:
-    return all(t.state not in ("pending", "running") for t in step.tasks.values() if t.batch == batch)
-
-
-def batch_seconds(step: StepState) -> list[float]:
-    """How long each finished batch of this step took, checks included, in seconds.
-
-    Counted are tasks whose end was measured, an attempt at a time: what a person settled by hand says nothing about
-    how long the work takes, and neither does the time it took them to try again.
-    """
-    out = []
-    for batch in range(len(step.batches)):
-        if not _batch_over(step, batch):
-            continue
-        spans: dict[int, list[tuple[float, float]]] = {}
-        for task in step.tasks.values():
-            measured = task.batch == batch and task.seconds is not None and not task.settled_by
-            if measured and task.started is not None and task.finished is not None:
-                spans.setdefault(task.attempt, []).append((task.started, task.finished))
-        if spans:
-            out.append(max(max(f for _, f in s) - min(b for b, _ in s) for s in spans.values()))
-    return out
+    ended = pace(step).ended
+    return 0.0 if ended is None else max(0.0, bake - max(0.0, now - ended))
 
 
 class Preview(Struct, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Literal
 
 from msgspec import Struct
@@ -71,8 +72,11 @@ class Armed(Struct, frozen=True, kw_only=True):
     last_line: str = ""
 
 
-class StepState(Struct, frozen=True, kw_only=True):
-    """A step as the log tells it. ``ready`` is not stored: see ``WindowState.shown``."""
+class StepState(Struct, frozen=True, kw_only=True, dict=True):
+    """A step as the log tells it. ``ready`` is not stored: see ``WindowState.shown``.
+
+    What is worked out of it is kept beside it (``dict=True``): a step never changes, a changed one is another.
+    """
 
     id: str
     state: StepName = "pending"
@@ -96,6 +100,11 @@ class StepState(Struct, frozen=True, kw_only=True):
     undo_batches: tuple[tuple[str, ...], ...] = ()
     armed: Mapping[str, Armed] = {}  # host -> its dead-man rollback
     notes: int = 0
+
+    @cached_property
+    def begun(self) -> bool:
+        """A command was sent to some host, or its work is done there without one. Kept: the clock asks every second."""
+        return any(t.changed or t.state == "done" for t in self.tasks.values())
 
     def touched(self) -> int:
         """How many batches something was done in, or may have been: what a rollback would have to undo."""
@@ -235,7 +244,7 @@ class WindowState(Struct, frozen=True, kw_only=True):
             return False
         if spec.what != "command":
             return step.state not in ("pending", "skipped")
-        return any(t.changed or t.state == "done" for t in step.tasks.values())
+        return step.begun
 
 
 def initial(plan: Plan) -> WindowState:
