@@ -103,12 +103,18 @@ class Hosts:
         on_output: Callable[[bytes], None],
         on_lost: Callable[[str], None],
         on_found: Callable[[], None],
+        on_begun: Callable[[], None] | None = None,
         resume: bool = False,
+        begun: bool = False,
     ) -> Ended:
         assert spec.problem() == ""
         self.specs.append(spec)
         if resume and (host, spec.name) not in self.jobs:
+            if begun:
+                return Ended(exit=None, proven=False, reason="its job directory is gone")
             return Ended(exit=None, proven=False, sent=False, reason="it was never started")
+        if on_begun is not None:
+            on_begun()
         if host in self.lose:
             on_lost("the link is cut")
             await self.lose[host].wait()

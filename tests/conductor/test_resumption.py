@@ -59,6 +59,29 @@ async def test_a_batch_that_failed_before_the_takeover_still_stops_the_step(tmp_
     await rig.book.close()
 
 
+async def taken_over(rig: Rig, tmp_path: Path) -> Rig:
+    """The conductor dies while the job runs on a; a new one over the same log, with hosts that know of no job."""
+    rig.hosts.hold["a"] = asyncio.Event()
+    batches = rig.book.state.steps["roll"].batches
+    await rig.book.write([ev.StepIntent(step="roll", attempt=1, batches=batches)], "mei")
+    running = asyncio.create_task(rig.steps.run("roll"))
+    await quiet(lambda: ("a", "upgrade") in rig.hosts.ran)
+    await quiet(lambda: rig.book.state.steps["roll"].tasks["a"].state == "running")
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await rig.book.close()
+    return await support.rig(tmp_path, opened=False)
+
+
+async def test_a_job_that_had_begun_and_is_gone_from_its_host_is_unknown(tmp_path: Path) -> None:
+    rig = await taken_over(await support.rig(tmp_path), tmp_path)
+    await rig.steps.run("roll", resume=True)
+    task = rig.book.state.steps["roll"].tasks["a"]
+    assert (task.state, task.changed, task.reason) == ("unknown", True, "its job directory is gone")
+    assert rig.book.state.steps["roll"].state == "unknown"
+    await rig.book.close()
+
+
 async def test_the_pause_between_batches_is_kept_after_a_takeover(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

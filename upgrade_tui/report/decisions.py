@@ -114,7 +114,8 @@ def notes(history: History, zone: tzinfo) -> tuple[NoteRow, ...]:
 
 
 _ROUTINE = (
-    ev.OperatorAttached, ev.OperatorDetached, ev.HostFacts, ev.BatchStarted, ev.TaskStarted, ev.StepClaimed,
+    ev.OperatorAttached, ev.OperatorDetached, ev.HostFacts, ev.BatchStarted, ev.TaskStarted, ev.TaskBegun,
+    ev.StepClaimed,
 )  # fmt: skip
 _BAD = (ev.LogFenced, ev.TaskUnknown, ev.TaskUnreachable, ev.DeadmanFired)
 _WARNING = (ev.LimitCrossed, ev.HostRebooted, ev.ClockCrossed, ev.ClockJumped, ev.LogRecovered, ev.ConductorStarted)

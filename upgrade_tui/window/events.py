@@ -256,6 +256,15 @@ class TaskStarted(Base, frozen=True, kw_only=True, tag="task.started"):
     place: str = ""  # where it runs, if that is not the host itself
 
 
+class TaskBegun(Base, frozen=True, kw_only=True, tag="task.begun"):
+    """The host acknowledged that the job was made there: if it is not found later, how it ended is not known."""
+
+    step: str
+    host: str
+    attempt: int
+    undo: bool = False
+
+
 class TaskFinished(Base, frozen=True, kw_only=True, tag="task.finished"):
     """The command's end is proven. ``exit`` is None if a signal ended it. ``output`` is whole up to its cap."""
 
@@ -483,8 +492,8 @@ Event = (
     | HostLink | HostFacts | HostRebooted | LimitCrossed | LimitCleared | HostExcluded
     | UnitChanged
     | CanaryVerdict
-    | StepClaimed | StepIntent | BatchStarted | TaskStarted | TaskFinished | TaskChecked | TaskUnknown | TaskFound
-    | TaskUnreachable
+    | StepClaimed | StepIntent | BatchStarted | TaskStarted | TaskBegun | TaskFinished | TaskChecked | TaskUnknown
+    | TaskFound | TaskUnreachable
     | TaskSettled | StepFinished | StepTicked | StepUnticked | StepSkipped | GateOpened | GateVoted
     | RollbackRequested | RollbackStarted | RollbackFinished | RollbackEnded
     | DeadmanArmed | DeadmanAsked | DeadmanConfirmed | DeadmanExtended | DeadmanFired

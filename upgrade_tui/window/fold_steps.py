@@ -14,7 +14,15 @@ from upgrade_tui.window import events as ev
 from upgrade_tui.window.changes import change_step, change_task, excluded_reason, stale, with_
 from upgrade_tui.window.state import StepState, Task, WindowState, fresh_tasks
 
-TaskEvent = ev.TaskStarted | ev.TaskFinished | ev.TaskChecked | ev.TaskUnknown | ev.TaskFound | ev.TaskUnreachable
+TaskEvent = (
+    ev.TaskStarted
+    | ev.TaskBegun
+    | ev.TaskFinished
+    | ev.TaskChecked
+    | ev.TaskUnknown
+    | ev.TaskFound
+    | ev.TaskUnreachable
+)
 
 
 def _outdated(s: WindowState, e: TaskEvent) -> bool:
@@ -107,8 +115,12 @@ def _started(s: WindowState, r: ev.Record, e: ev.TaskStarted) -> WindowState:
     return change_task(
         s, e.step, e.host, state="rolling back" if e.undo else "running", started=r.ts, finished=None, seconds=None,
         exit=None, signal="", timed_out=False, ended=False, check=None, reason="", output="", bytes=0, last_line="",
-        settled_by="", abandoned="", place=e.place, following=False, **numbers,
+        settled_by="", abandoned="", place=e.place, begun=False, following=False, **numbers,
     )  # fmt: skip
+
+
+def _begun(s: WindowState, r: ev.Record, e: ev.TaskBegun) -> WindowState:
+    return s if _outdated(s, e) else change_task(s, e.step, e.host, begun=True)
 
 
 def _finished_task(s: WindowState, r: ev.Record, e: ev.TaskFinished) -> WindowState:
@@ -243,6 +255,7 @@ HANDLERS: dict[type, Callable[[WindowState, ev.Record, Any], WindowState]] = {
     ev.StepIntent: _intent,
     ev.BatchStarted: _batch,
     ev.TaskStarted: _started,
+    ev.TaskBegun: _begun,
     ev.TaskFinished: _finished_task,
     ev.TaskChecked: _checked,
     ev.TaskUnknown: _unknown,

@@ -181,8 +181,8 @@ def _batch(e: ev.BatchStarted) -> str:
 
 
 _Task = (
-    ev.TaskStarted | ev.TaskFinished | ev.TaskChecked | ev.TaskUnknown | ev.TaskFound | ev.TaskUnreachable
-    | ev.TaskSettled
+    ev.TaskStarted | ev.TaskBegun | ev.TaskFinished | ev.TaskChecked | ev.TaskUnknown | ev.TaskFound
+    | ev.TaskUnreachable | ev.TaskSettled
 )  # fmt: skip
 
 
@@ -223,6 +223,10 @@ def _checked(e: ev.TaskChecked) -> str:
 def _task_unknown(e: ev.TaskUnknown) -> str:
     later = "; its job is looked for as soon as the host is back" if e.following else ""
     return f"{_task(e)} is UNKNOWN: {e.reason or 'no result is proven'}{later}"
+
+
+def _begun(e: ev.TaskBegun) -> str:
+    return f"{_task(e)} has reached its host"
 
 
 def _found(e: ev.TaskFound) -> str:
@@ -359,6 +363,7 @@ _SENTENCES: dict[type, Callable[[Any], str]] = {
     ev.TaskFinished: _task_finished,
     ev.TaskChecked: _checked,
     ev.TaskUnknown: _task_unknown,
+    ev.TaskBegun: _begun,
     ev.TaskFound: _found,
     ev.TaskUnreachable: _unreachable,
     ev.TaskSettled: _settled,

@@ -43,6 +43,7 @@ class Task(Struct, frozen=True, kw_only=True):
     last_line: str = ""
     settled_by: str = ""
     place: str = ""  # where it runs, if that is not the host itself
+    begun: bool = False  # the host acknowledged that its job was made
     following: bool = False  # unknown, but its job is looked for as soon as the host is back
     undo: int = 0  # number of the rollback this is about; 0: the step itself
     abandoned: str = ""  # the attempt ("2", "undo1") that somebody settled while it may have run: ended before another

@@ -28,7 +28,7 @@ class Heard:
     def __init__(self) -> None:
         self.output = bytearray()
         self.lost: list[str] = []
-        self.found = 0
+        self.found = self.begun = 0
         self.gaps: list[tuple[int, int]] = []
         self.news = asyncio.Event()
 
@@ -44,12 +44,15 @@ class Heard:
         self.found += 1
         self.news.set()
 
+    def on_begun(self) -> None:
+        self.begun += 1
+
     def on_gap(self, start: int, end: int) -> None:
         self.gaps.append((start, end))
         self.news.set()
 
     def tale(self) -> Tale:
-        return Tale(self.on_output, self.on_lost, self.on_found, self.on_gap)
+        return Tale(self.on_output, self.on_lost, self.on_found, self.on_gap, self.on_begun)
 
     async def until(self, true: Callable[[], object]) -> None:
         async with asyncio.timeout(PATIENCE):

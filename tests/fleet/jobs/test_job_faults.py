@@ -90,6 +90,27 @@ async def test_a_removed_directory_costs_those_who_come_later_the_result(place: 
 
 
 @pytest.mark.usefixtures("shell")
+async def test_a_job_that_was_acknowledged_and_is_gone_is_unknown(place: Place, tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    spec = place.spec(f"echo x >> {started}; exit 1")
+    heard = Heard()
+    await place.job(spec, heard).run()
+    assert heard.begun == 1
+    subprocess.run(["rm", "-rf", str(place.directory(spec))], check=True)
+    ended = await place.job(spec, Heard()).run(resume=True, begun=True)
+    assert (ended.proven, ended.sent) == (False, True)
+    assert "its job directory is gone" in ended.reason
+    assert started.read_text() == "x\n"
+
+
+async def test_what_the_host_never_made_is_not_acknowledged(place: Place) -> None:
+    place.base.write_text("not a directory")
+    heard = Heard()
+    ended = await place.job(place.spec("true"), heard).run()
+    assert (ended.sent, heard.begun) == (False, 0)
+
+
+@pytest.mark.usefixtures("shell")
 async def test_a_full_disk_keeps_a_job_from_starting(place: Place, small_disk: Path) -> None:
     (small_disk / "ballast").write_bytes(b"x" * 256 * 1024)
     ended, _heard = await place.run(f"touch {small_disk}/started", directory=str(small_disk))

@@ -50,7 +50,9 @@ class Hosts(Protocol):
         on_output: OnOutput,
         on_lost: Callable[[str], None],
         on_found: Callable[[], None],
+        on_begun: Callable[[], None] | None = None,
         resume: bool = False,
+        begun: bool = False,
     ) -> Ended: ...
 
     async def end_job(self, host: str, name: str, *, directory: str = "") -> bool: ...

@@ -201,11 +201,19 @@ class Tasks:
             event = ev.TaskFound(step=work.spec.id, host=work.host, attempt=work.attempt, undo=work.undo)
             told.put_nowait(event)
 
+        def begun() -> None:
+            if not self._task(work).begun:
+                event = ev.TaskBegun(step=work.spec.id, host=work.host, attempt=work.attempt, undo=work.undo)
+                told.put_nowait(event)
+
         redactor = Redactor(secrets, took)
         spec = job_spec(self._desk, work, secrets)
         job = asyncio.ensure_future(
-            self._desk.hosts.job(work.place, spec, on_output=redactor.feed, on_lost=lost, on_found=found, resume=resume)
-        )
+            self._desk.hosts.job(
+                work.place, spec, on_output=redactor.feed, on_lost=lost, on_found=found, on_begun=begun, resume=resume,
+                begun=resume and self._task(work).begun,
+            )
+        )  # fmt: skip
         job.add_done_callback(lambda _: told.put_nowait(None))
         settled = asyncio.ensure_future(self._settled(work))
         settled.add_done_callback(lambda _: job.cancel())

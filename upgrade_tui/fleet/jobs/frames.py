@@ -2,7 +2,7 @@
 
 ::
 
-    MARK new|there PID DIRECTORY     the follower's pid; before it, whatever the login scripts print
+    MARK new|there PID DIRECTORY     the follower's pid; "-": it is not there; before it, whatever login scripts print
     O n                          n bytes of output follow
     G a b                        output from byte a to b was not kept
     K                            still there
@@ -45,10 +45,11 @@ class Frames:
 
     def __init__(
         self, mark: bytes, on_output: Callable[[bytes], None], on_gap: Callable[[int, int], None],
-        on_found: Callable[[], None], offset: int = 0,
+        on_found: Callable[[], None], offset: int = 0, on_begun: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
         self.found = False  # the script runs and has the directory
         self.made = False  # ... and made it just now
+        self.begun = False  # ... and the directory is there
         self.directory = ""
         self.pid = 0
         self.offset = offset  # next byte of output to come
@@ -61,6 +62,7 @@ class Frames:
         self._held = b""
         self._due = 0
         self._on_output, self._on_gap, self._on_found = on_output, on_gap, on_found
+        self._on_begun = on_begun
 
     @property
     def over(self) -> bool:
@@ -102,6 +104,9 @@ class Frames:
         self.pid = int(pid) if pid.isdigit() else 0
         self.found, self.made = True, how == "new"
         self._on_found()
+        if self.directory != "-":
+            self.begun = True
+            self._on_begun()
         return data[end + 1 :]
 
     def _line(self, line: str) -> None:

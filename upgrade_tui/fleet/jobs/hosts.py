@@ -27,20 +27,22 @@ class Jobs(ABC):
 
     async def job(
         self, host: str, spec: JobSpec, *, on_output: Callable[[bytes], None], on_lost: Callable[[str], None],
-        on_found: Callable[[], None], on_gap: Callable[[int, int], None] | None = None, resume: bool = False,
-        offset: int = 0,
+        on_found: Callable[[], None], on_gap: Callable[[int, int], None] | None = None,
+        on_begun: Callable[[], None] | None = None, resume: bool = False, begun: bool = False, offset: int = 0,
     ) -> Ended:  # fmt: skip
         """Start the job, at most once ever, and follow it to its end, through any number of broken links.
 
         ``on_output`` gets its output from byte ``offset`` on, ``on_gap(a, b)`` tells that bytes a to b were not kept;
-        ``on_lost(reason)`` and ``on_found()`` alternate. ``resume``: attach to a job that may have been started before;
-        one that was not never will be (``sent`` False). ``proven`` False and ``sent`` True: unknown, ``reason`` says
-        why. A host not reached at first gives ``sent`` False; later the host is waited for without limit. Cancelling
-        ends the waiting, not the job (see ``end_job``). An error of ``on_output`` costs the output, not the result.
+        ``on_lost(reason)`` and ``on_found()`` alternate. ``on_begun()``, at most once: the host acknowledges that the
+        job was made. ``resume``: attach to a job that may have been started before; one that was not never will be
+        (``sent`` False), unless it was acknowledged (``begun``): then its end is not known. ``proven`` False and
+        ``sent`` True: unknown, ``reason`` says why. A host not reached at first gives ``sent`` False; later the host
+        is waited for without limit. Cancelling ends the waiting, not the job (see ``end_job``). An error of
+        ``on_output`` costs the output, not the result.
         """
         door, proc_root = self._door(host)
-        tale = Tale(on_output, on_lost, on_found, on_gap)
-        return await Job(door, host, spec, tale, proc_root=proc_root, offset=offset).run(resume=resume)
+        tale = Tale(on_output, on_lost, on_found, on_gap, on_begun)
+        return await Job(door, host, spec, tale, proc_root=proc_root, offset=offset).run(resume=resume, begun=begun)
 
     async def end_job(self, host: str, name: str, *, directory: str = "") -> bool:
         """End a job with all it started: TERM, after 5 seconds KILL. True once nothing of it runs, or ever will.

@@ -22,10 +22,10 @@ class Tale:
 
     def __init__(
         self, on_output: Callable[[bytes], None], on_lost: Callable[[str], None], on_found: Callable[[], None],
-        on_gap: Callable[[int, int], None] | None = None,
+        on_gap: Callable[[int, int], None] | None = None, on_begun: Callable[[], None] | None = None,
     ) -> None:  # fmt: skip
         self._on_output, self._on_lost, self._on_found = on_output, on_lost, on_found
-        self._on_gap = on_gap
+        self._on_gap, self._on_begun = on_gap, on_begun
         self.missing = 0  # bytes
         self.spoiled = ""  # why output could not be taken
         self._lost = False
@@ -54,6 +54,12 @@ class Tale:
             self._lost = False
             self._tell(self._on_found)
 
+    def begun(self) -> None:
+        """Once: the host has made it."""
+        on_begun, self._on_begun = self._on_begun, None
+        if on_begun is not None:
+            self._tell(on_begun)
+
     def _tell(self, call: Callable[[], None]) -> None:
         try:
             call()
@@ -76,8 +82,12 @@ class Job:
         self._mute = 0
         self._last = Frames(b"", tale.output, tale.gap, tale.found)
 
-    async def run(self, *, resume: bool = False) -> Ended:
-        """Until its end is known, or is known not to be known. Waits for the host without limit once it was sent."""
+    async def run(self, *, resume: bool = False, begun: bool = False) -> Ended:
+        """Until its end is known, or is known not to be known. Waits for the host without limit once it was sent.
+
+        ``begun``: the host acknowledged earlier that the job was made.
+        """
+        self._known = begun
         problem = self._spec.problem()
         if problem and not resume:
             return Ended(proven=False, sent=False, reason=problem)
@@ -105,7 +115,9 @@ class Job:
             systemd=self._systemd,
         )  # fmt: skip
         tale = self._tale
-        frames = self._last = Frames(call.mark.encode(), tale.output, tale.gap, tale.found, self._offset)
+        frames = self._last = Frames(
+            call.mark.encode(), tale.output, tale.gap, tale.found, self._offset, on_begun=tale.begun
+        )
 
         def feed(data: bytes) -> bool:
             frames.feed(data)
@@ -118,7 +130,7 @@ class Job:
                 await asyncio.shield(self._door.dismiss(frames.pid))
             raise
         self._sent = self._sent or run.sent
-        self._known = self._known or frames.found
+        self._known = self._known or frames.begun
         self._offset = frames.offset
         quiet = not frames.found and await self._open()
         self._mute = self._mute + 1 if quiet else 0

@@ -37,6 +37,7 @@ _TONES: dict[type, Tone] = {
     ev.StepTicked: "good",
     ev.StepIntent: "run",
     ev.TaskStarted: "muted",
+    ev.TaskBegun: "muted",
     ev.BatchStarted: "muted",
     ev.OperatorAttached: "muted",
     ev.OperatorDetached: "muted",
