@@ -117,7 +117,7 @@ def test_on_a_full_disk_the_log_fences_and_a_rollback_can_still_be_logged(small_
     records = list(read(window))
     assert [record.seq for record in records] == list(range(1, acks[-1] + 1))
     assert [r.event for r in records if isinstance(r.event, LogFenced)] == [
-        LogFenced(error="log.jsonl: No space left on device", segment="log.jsonl")
+        LogFenced(error="log.jsonl: No space left on device", segment="log.jsonl", into="log.0002.jsonl")
     ]
     assert len(records) == len(acks) + 1
 

@@ -140,7 +140,9 @@ def test_a_line_has_at_most_64_kib_on_write_and_on_read() -> None:
         ('"kind":"note.added","text":"x","seq":2', '"seq" is in it twice'),
         ('"kind":"note.added","kind":"note.added","text":"x"', '"kind" is in it twice'),
         ('"kind":"note.added","text":"x","later":{"a":1,"a":1}', '"a" is in it twice'),
-        ('"kind":"note.added","text":"x","later":' + "[" * 9000 + "]" * 9000, "not JSON"),
+        pytest.param(
+            '"kind":"note.added","text":"x","later":' + "[" * 9000 + "]" * 9000, "nested deeper than 64", id="nested"
+        ),
         ('"kind":"limit.crossed","host":"h","metric":"m","value":NaN,"limit":1', "not JSON"),
         ('"kind":"limit.crossed","host":"h","metric":"m","value":1e999,"limit":1', "out of range"),
         ('"kind":"note.added"', "does not fit: Object missing required field `text`"),
@@ -169,6 +171,18 @@ def test_members_around_the_event_must_be_ours_in_order(head: str) -> None:
     rest = ',"ts":1.0,"mono":1.0,"boot":"b","actor":"a","kind":"note.added","text":"x","prev":"' + GENESIS + '"}'
     with pytest.raises(FormatError):
         decode(forged(head + rest))
+
+
+@pytest.mark.parametrize("brackets", ["[]", "{}"])
+def test_nesting_has_a_limit_of_its_own_whatever_the_interpreter_allows(brackets: str) -> None:
+    start, end = ("[", "]") if brackets == "[]" else ('{"a":', "}")
+    around = '"kind":"note.added","text":"[[{ \\" [[[","later":'
+    allowed, over = (around + start * depth + "1" + end * depth for depth in (63, 64))
+    assert decode(forged_fields(allowed))[0].event == NoteAdded(text='[[{ " [[[')
+    with pytest.raises(FormatError, match="nested deeper than 64 levels"):
+        decode(forged_fields(over))
+    brackets_in_text = NoteAdded(text="[" * 500)
+    assert decode(written(brackets_in_text))[0].event == brackets_in_text
 
 
 def test_fields_of_a_newer_version_are_ignored() -> None:

@@ -29,6 +29,7 @@ from upgrade_tui.journal import (
 from upgrade_tui.journal.files import BALLAST_FILE, SegmentFile
 from upgrade_tui.journal.format import MAX_LINE
 from upgrade_tui.window.events import LogFenced, LogRecovered, NoteAdded, Record
+from upgrade_tui.window.sentences import sentence
 
 
 def kinds(records: list[Record]) -> list[str]:
@@ -322,7 +323,10 @@ async def test_a_failed_sync_fences_and_is_never_tried_again(tmp_path: Path, mon
         assert journal.seq == len(committed) == 3
         disk.error = None
         record = await journal.reopen()
-        assert record.event == LogFenced(error="log.jsonl: Input/output error", segment="log.jsonl")
+        assert record.event == LogFenced(
+            error="log.jsonl: Input/output error", segment="log.jsonl", into="log.0002.jsonl"
+        )
+        assert sentence(record.event).endswith("it goes on in log.0002.jsonl")
         assert journal.fenced is None
         after = await journal.append("mei", note("goes on"))
         assert [record.seq, after.seq] == [4, 5]

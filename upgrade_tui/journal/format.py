@@ -21,12 +21,15 @@ from upgrade_tui.window.events import Event, Record
 
 VERSION = 1
 MAX_LINE = 64 * 1024  # bytes, newline included
+MAX_DEPTH = 64  # brackets within brackets; no interpreter's own limit (or lack of one) decides what is a line
 GENESIS = "0" * 64  # ``prev`` of the first line
 
 _H = len(',"h":"') + 64 + len('"}\n')  # bytes from the end of the hashed part
 _H_AT = -64 - len('"}\n')
 _PREV_AT = -_H - len(',"prev":"') - 64 - len('"')
 _ACTING = re.compile(rb'\\[^"\\nt]|[\x7f-\xff]')  # what could need ``harmless``: escapes, DEL, non-ASCII
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _ENCODER = msgspec.json.Encoder()
 _EVENTS = msgspec.json.Decoder(Event)
 _ANY = msgspec.json.Decoder()
@@ -133,6 +136,8 @@ def _opened(line: bytes) -> tuple[_Head, bytes, str, str]:
         raise FormatError("it does not end in a hash: it is not a whole line of this log, or was changed")
     if sha256(line[:-_H] + b"}").hexdigest() != h:
         raise FormatError("its bytes do not give its hash: it was changed after it was written")
+    if line.count(b"[") + line.count(b"{") > MAX_DEPTH and _depth(line) > MAX_DEPTH:
+        raise FormatError(f"it is nested deeper than {MAX_DEPTH} levels")
     start = line.find(b',"kind":"')
     if start < 0 or line[_PREV_AT : _PREV_AT + 9] != b',"prev":"' or line[-_H - 1] != 34:
         _explain_envelope(line)
@@ -146,6 +151,15 @@ def _opened(line: bytes) -> tuple[_Head, bytes, str, str]:
         return head, b"{" + line[start + 1 : _PREV_AT] + b"}", prev, h
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         _explain_envelope(line)
+
+
+def _depth(line: bytes) -> int:
+    """How deep the brackets of ``line`` that are not text are nested."""
+    depth = deepest = 0
+    for bracket in _STRING.sub(b"", line).translate(None, _NOT_BRACKETS):
+        depth += 1 if bracket in b"[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _checked(event: Event) -> tuple[Event, bytes]:

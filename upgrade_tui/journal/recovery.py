@@ -73,7 +73,7 @@ def next_segment(directory: Path, after: Opened, clock: Clock, error: str) -> tu
     segment = SegmentFile(directory / segment_name(number), create=True)
     opened = Opened(segment, after.seq, after.h)
     try:
-        line = _line(opened, clock, LogFenced(error=error, segment=after.segment.path.name))
+        line = _line(opened, clock, LogFenced(error=error, segment=after.segment.path.name, into=segment.path.name))
         segment.commit(line.data)
     except BaseException:
         segment.close()

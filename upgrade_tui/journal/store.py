@@ -228,7 +228,7 @@ class MemoryStore:
             self.fenced = f"log.0002.jsonl: {os.strerror(error)}"
             waiter.set_exception(FencedError(self.fenced))
             return
-        event = LogFenced(error=self.fenced or "", segment="log.jsonl")
+        event = LogFenced(error=self.fenced or "", segment="log.jsonl", into="log.0002.jsonl")
         line = self._log.line(SYSTEM, event, self.seq + 1, self.head)
         self._log.doubtful = []
         self._log.lines.append(line)

@@ -85,7 +85,8 @@ class LogFenced(Base, frozen=True, kw_only=True, tag="log.fenced"):
     """Writing the log failed; this is the first line of a new segment, chained to the last durable line."""
 
     error: str
-    segment: str
+    segment: str  # that was left
+    into: str = ""  # the new one, which this is the first line of
 
 
 # -- people -------------------------------------------------------------------------------------------------------

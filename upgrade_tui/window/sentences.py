@@ -82,7 +82,7 @@ def _recovered(e: ev.LogRecovered) -> str:
 
 
 def _fenced(e: ev.LogFenced) -> str:
-    return f"FENCED the log: {e.error}; it goes on in {e.segment}"
+    return f"FENCED the log: {e.error}; it goes on in {e.into or f'a new segment after {e.segment}'}"
 
 
 # -- people and the clock -----------------------------------------------------------------------------------------
