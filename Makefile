@@ -1,4 +1,5 @@
-# Everything goes through .venv, made on first use from nothing but Python 3.11+ and pip.
+# Everything goes through .venv, made on first use from nothing but Python 3.11+ and pip: --without-pip, because Debian
+# keeps ensurepip in a package of its own (python3-venv); the system's pip installs into .venv from outside.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -8,8 +9,8 @@ JOBS   ?= 2
 .PHONY: demo test test-systemd check bench soak picture lock clean
 
 $(READY): pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(PYTHON) -m venv --without-pip $(VENV)
+	$(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $(READY)
 
 demo: $(READY)        ## an embedded fleet of 8 hosts and a window to try everything on

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import sys
+from typing import NoReturn
 
 import click
 
 from upgrade_tui import __version__
+from upgrade_tui.cli.exits import Exit
 
 COMMANDS = {  # name -> module, attribute; the order is that of --help
     "check": ("check", "check"),
@@ -81,3 +84,42 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()  # who read our output went away: no message, no traceback
         sys.exit(0)
+    except PermissionError as error:
+        _not_allowed(error)
+    except Exception as error:  # noqa: BLE001 - the outermost edge: one line for the operator, the rest for us
+        _fault(error)
+
+
+def _not_allowed(error: PermissionError) -> NoReturn:
+    """Another user's window, mostly: who owns it, and how to get in."""
+    from pathlib import Path
+
+    from upgrade_tui.cli.common import fail
+
+    place = Path(str(error.filename)) if error.filename else None
+    owner = ""
+    for path in (place, *place.parents) if place else ():
+        with contextlib.suppress(OSError, KeyError):
+            owner = path.owner()
+            break
+    hint = f"{owner} can: sudo -iu {owner} upgrade-tui ..." if owner else ""
+    fail(f"this user may not open {place or 'that'}: {error.strerror}", Exit.NO_PERMISSION, hint)
+
+
+def _fault(error: Exception) -> NoReturn:
+    """A mistake of ours. All of it goes to a file, so that what is on the screen stays readable at 2 a.m."""
+    import traceback
+
+    from upgrade_tui.cli.common import fail
+    from upgrade_tui.conductor.paths import state_directory
+
+    said = "".join(traceback.format_exception(error))
+    try:
+        path = state_directory() / "fault.log"
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with path.open("a", encoding="utf-8") as file:
+            file.write(f"upgrade-tui {__version__} {' '.join(sys.argv[1:])}\n{said}\n")
+        hint = f"a mistake of ours, please report it; the details are in {path}"
+    except OSError:
+        hint = said
+    fail(f"{type(error).__name__}: {error}", Exit.SOFTWARE, hint)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from upgrade_tui.cli.common import fail, find_window, not_running, talk
+from upgrade_tui.cli.common import fail, find_window, not_answering, not_running, talk
 from upgrade_tui.cli.exits import Exit
 
 
@@ -46,7 +46,7 @@ def show(
         click.echo(f"{directory.name}: following its log; ctrl+c leaves, {then}", err=True)
         talk(directory, lambda client: follow(client, as_json=False), attach=True)
         return
-    from upgrade_tui.conductor.client import Lost, NotRunning
+    from upgrade_tui.conductor.client import Lost, NotAnswering, NotRunning
     from upgrade_tui.conductor.session import Session
     from upgrade_tui.tui.run import run_dashboard
 
@@ -56,6 +56,8 @@ def show(
             linger=linger,
         )  # fmt: skip
         sys.exit(code)
+    except NotAnswering as silent:
+        not_answering(directory, silent)
     except (NotRunning, Lost) as error:
         fail(str(error), Exit.UNAVAILABLE)
 

@@ -7,11 +7,14 @@ import re
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
 from upgrade_tui.cli.exits import Exit
+
+if TYPE_CHECKING:
+    from upgrade_tui.conductor.client import NotAnswering
 
 T = TypeVar("T")
 
@@ -84,6 +87,17 @@ def not_running(directory: Path) -> NoReturn:
     )
 
 
+def not_answering(directory: Path, silent: NotAnswering) -> NoReturn:
+    """Its conductor is there and says nothing: what a person can do about that."""
+    pid = silent.pid or "PID"
+    fail(
+        f"{directory.name}: {silent}",
+        Exit.UNAVAILABLE,
+        f"stopped? kill -CONT {pid}. If it hangs: kill -9 {pid}, then upgrade-tui run {directory.name} goes on from "
+        "its log",
+    )
+
+
 async def follow_state(client: Any, what: Callable[[Any], bool]) -> Any:
     """The window's state at the end of the backlog or after it, as soon as ``what`` holds for it."""
     from upgrade_tui.conductor.protocol import Happened, Live
@@ -109,7 +123,7 @@ async def live_state(client: Any) -> Any:
 
 def talk(directory: Path, job: Callable[[Any], Awaitable[T]], **options: Any) -> T:
     """Connect to the window's conductor, do ``job(client)``. Ends the command where nobody answers."""
-    from upgrade_tui.conductor.client import Client, Lost, NotRunning
+    from upgrade_tui.conductor.client import Client, Lost, NotAnswering, NotRunning
 
     async def go() -> T:
         client = await Client.connect(directory, **options)
@@ -122,6 +136,8 @@ def talk(directory: Path, job: Callable[[Any], Awaitable[T]], **options: Any) ->
         return asyncio.run(go())
     except NotRunning:
         not_running(directory)
+    except NotAnswering as silent:
+        not_answering(directory, silent)
     except Lost as lost:
         fail(str(lost), Exit.UNAVAILABLE)
     except KeyboardInterrupt:

@@ -35,8 +35,15 @@ def demo(auto: bool, speed: float, ascii_only: bool, plain: bool, keep: bool) ->
     Needs no root, no sshd and nothing that is not Python. The window is a window like any other: from a second
     terminal, `upgrade-tui attach`, `status`, `tick STEP` and all the others work on it. Leaving the dashboard ends the
     demo: its window is closed as abandoned, unless you have closed it yourself, and its hosts are gone.
+
+    Without a terminal nobody could leave it: then it plays itself through, as with --auto.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    if not auto and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        click.echo(
+            "No terminal: the demo plays itself through, in about five minutes, and ends with the report.", err=True
+        )
+        auto = True
     hosts = _hosts(1 / speed, keep)
     window: Path | None = None
     code = 0

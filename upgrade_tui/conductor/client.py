@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import os
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,25 +16,56 @@ from msgspec.structs import replace
 
 from upgrade_tui.conductor import protocol as p
 from upgrade_tui.conductor.paths import SOCKET
-from upgrade_tui.conductor.wire import address
+from upgrade_tui.conductor.wire import address, listener_pid
 from upgrade_tui.window.commands import AnyCommand, Refusal
 
 A = TypeVar("A")
 
 
+PATIENCE = 10.0  # seconds without a word from the conductor while something is asked
+
+
 class NotRunning(Exception):
-    """No conductor answers on that window's socket."""
+    """No conductor listens on that window's socket."""
 
 
 class Lost(Exception):
     """The connection to the conductor ended."""
 
 
+class NotAnswering(Lost):
+    """Its conductor is there, but says nothing: it was stopped, or hangs. ``pid``: its process; 0 where not known."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(f"pid {pid} runs but does not answer" if pid else "its conductor runs but does not answer")
+        self.pid = pid
+
+
+def _connected(sock: socket.socket) -> bool:
+    try:
+        sock.getpeername()
+    except OSError:
+        return False
+    return True
+
+
+def _terminal() -> str:
+    """The terminal of this process. It may have one whose device is not visible here: entered from outside, say."""
+    for fd in (0, 1, 2):
+        with contextlib.suppress(OSError):
+            return os.ttyname(fd)
+    return ""
+
+
 class Client:
     """A connection to a conductor. ``welcome`` says who we are; ``stream()`` gives what happens, once, in order."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, welcome: p.Welcome) -> None:
-        self._reader, self._writer, self.welcome = reader, writer, welcome
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, welcome: p.Welcome, pid: int = 0
+    ) -> None:  # fmt: skip
+        """``pid``: the conductor's process."""
+        self._reader, self._writer, self.welcome, self._pid = reader, writer, welcome, pid
+        self._spoke = 0.0  # when the conductor last said anything, by the loop's clock
         self._ids = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[p.Answer]] = {}
         self._stream: asyncio.Queue[p.Happened | p.Live | p.Telemetry | None] = asyncio.Queue()
@@ -41,36 +74,48 @@ class Client:
 
     @classmethod
     async def connect(cls, directory: Path, *, since: int = 0, frames: bool = False, attach: bool = False) -> Client:
-        """Raises NotRunning where nobody listens, Lost where the conductor refuses us (the message says why)."""
+        """Raises NotRunning where nobody listens, NotAnswering where somebody does and says nothing, Lost where the
+        conductor refuses us (the message says why), PermissionError where the window is another user's.
+        """
         try:
             with address(directory / SOCKET) as name:
                 reader, writer = await asyncio.open_unix_connection(name, limit=p.MAX_LINE)
-        except (TimeoutError, OSError) as error:
-            raise NotRunning(f"no conductor answers for {directory.name}: {error}") from error
-        terminal = next((os.ttyname(fd) for fd in (0, 1, 2) if os.isatty(fd)), "")
-        writer.write(p.encode(p.Hello(since=since, frames=frames, attach=attach, terminal=terminal)) + b"\n")
+        except PermissionError as error:
+            raise PermissionError(error.errno, error.strerror, str(directory)) from error  # asyncio names no file
+        except OSError as error:
+            raise NotRunning(f"no conductor listens for {directory.name}: {error.strerror or error}") from error
+        sock = writer.get_extra_info("socket")
+        if not _connected(sock):
+            writer.transport.abort()
+            raise NotAnswering(0)  # as many as may wait to be let in do wait; asyncio takes that for a connection
+        pid = listener_pid(sock)
+        writer.write(p.encode(p.Hello(since=since, frames=frames, attach=attach, terminal=_terminal())) + b"\n")
         try:
-            line = await asyncio.wait_for(reader.readline(), 15)
+            line = await asyncio.wait_for(reader.readline(), PATIENCE)
             first = p.decode_conductor(line) if line else None
-        except (TimeoutError, OSError, msgspec.MsgspecError, ValueError) as error:
+        except TimeoutError as error:
+            writer.transport.abort()
+            raise NotAnswering(pid) from error
+        except (OSError, msgspec.MsgspecError, ValueError) as error:
             writer.close()
-            raise NotRunning(f"the conductor of {directory.name} does not answer: {error or 'timed out'}") from error
+            raise Lost(f"the conductor of {directory.name} does not speak as it should: {error}") from error
         if not isinstance(first, p.Welcome):
             writer.close()
             raise Lost(
                 first.error if isinstance(first, p.Failed) else f"{directory.name}: no welcome from the conductor"
             )
-        return cls(reader, writer, first)
+        return cls(reader, writer, first, pid)
 
     async def _read(self) -> None:
         try:
             while line := await self._reader.readline():
+                self._spoke = asyncio.get_running_loop().time()
                 message = p.decode_conductor(line)
                 if isinstance(message, p.Happened | p.Live | p.Telemetry):
                     self._stream.put_nowait(message)
                 elif isinstance(message, p.Failed) and message.id == 0:
                     self._failure = message.error
-                elif not isinstance(message, p.Welcome):
+                elif not isinstance(message, p.Welcome | p.Working):
                     waiter = self._waiting.pop(message.id, None)
                     if waiter is not None and not waiter.done():
                         waiter.set_result(message)
@@ -90,7 +135,7 @@ class Client:
         raise Lost(self._failure)
 
     async def do(self, command: AnyCommand) -> tuple[int, ...] | Refusal:
-        """The seqs of the command's events, durable by then, or the refusal. Raises Lost."""
+        """The seqs of the command's events, durable by then, or the refusal. Raises Lost, also NotAnswering."""
         answer = await self._request(p.Do(id=0, command=command))
         if isinstance(answer, p.Done):
             return answer.seqs
@@ -114,7 +159,17 @@ class Client:
         waiter: asyncio.Future[p.Answer] = asyncio.get_running_loop().create_future()
         self._waiting[number] = waiter
         self._writer.write(p.encode(replace(request, id=number)) + b"\n")
-        return await waiter
+        loop = asyncio.get_running_loop()
+        asked = loop.time()
+        try:
+            while not waiter.done():
+                left = max(asked, self._spoke) + PATIENCE - loop.time()
+                if left <= 0:
+                    raise NotAnswering(self._pid)
+                await asyncio.wait({waiter}, timeout=left)
+            return waiter.result()
+        finally:
+            self._waiting.pop(number, None)
 
     async def close(self) -> None:
         """End the connection; the window goes on."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from stat import S_ISREG
 
 PLAN, SOCKET, OUTPUT, REPORT, TELEMETRY, CONDUCTOR_LOG = (
     "plan.toml", "socket", "output", "report", "telemetry.sqlite", "conductor.log",
@@ -31,12 +32,24 @@ def windows_directory() -> Path:
 
 
 def window_directories() -> list[Path]:
-    """Every window's directory, newest first (by the time its plan was frozen)."""
+    """Every window's directory, newest first (by the time its plan was frozen). Raises PermissionError."""
     root = windows_directory()
     if not root.is_dir():
         return []
-    found = [d for d in root.iterdir() if (d / PLAN).is_file()]
-    return sorted(found, key=lambda d: (d / PLAN).stat().st_mtime_ns, reverse=True)
+    frozen = {d: _frozen(d) for d in root.iterdir()}
+    found = [d for d, at in frozen.items() if at is not None]
+    return sorted(found, key=lambda d: frozen[d] or 0, reverse=True)
+
+
+def _frozen(directory: Path) -> int | None:
+    """When the plan of a window was frozen (ns); 0 where we may not know: another user's; None where there is none."""
+    try:
+        found = (directory / PLAN).stat()
+    except PermissionError:
+        return 0
+    except OSError:
+        return None
+    return found.st_mtime_ns if S_ISREG(found.st_mode) else None
 
 
 def make_private(directory: Path) -> None:

@@ -2,7 +2,8 @@
 
 A client says ``Hello`` first. The conductor answers ``Welcome``, then every event from ``since`` on (``Happened``),
 then ``Live``, then events as they become durable and, if asked for, one ``Telemetry`` a second. Requests carry an id
-of the client's choosing that the answer repeats.
+of the client's choosing that the answer repeats; until there is an answer, ``Working`` says every few seconds that
+there will be one.
 """
 
 from __future__ import annotations
@@ -85,7 +86,8 @@ class ProbeNow(Message, frozen=True, kw_only=True, tag="probe"):
     canary: str
 
 
-FromClient = Hello | Do | GetOutput | GetHistory | GetTop | Reconnect | ProbeNow
+Request = Do | GetOutput | GetHistory | GetTop | Reconnect | ProbeNow
+FromClient = Hello | Request
 
 # -- conductor to client ------------------------------------------------------------------------------------------
 
@@ -185,6 +187,12 @@ class Ok(Message, frozen=True, kw_only=True, tag="ok"):
     text: str = ""
 
 
+class Working(Message, frozen=True, kw_only=True, tag="working"):
+    """A request takes a while and is being worked on: whoever waits for its answer knows that somebody is there."""
+
+    id: int
+
+
 class Failed(Message, frozen=True, kw_only=True, tag="failed"):
     """A request could not be answered (``id`` 0: the connection itself). Says what is wrong and what to do."""
 
@@ -192,7 +200,9 @@ class Failed(Message, frozen=True, kw_only=True, tag="failed"):
     error: str = ""
 
 
-FromConductor = Welcome | Happened | Live | Telemetry | Done | Refused | Output | History | Top | Ok | Failed
+FromConductor = (
+    Welcome | Happened | Live | Telemetry | Done | Refused | Output | History | Top | Ok | Working | Failed
+)  # fmt: skip
 Answer = Done | Refused | Output | History | Top | Ok | Failed
 
 encode = json.Encoder().encode

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -14,12 +14,17 @@ from msgspec import Struct
 
 from upgrade_tui.conductor import protocol as p
 from upgrade_tui.conductor.paths import SOCKET
-from upgrade_tui.conductor.wire import Peer, address, peer
+from upgrade_tui.conductor.wire import NobodyThere, Peer, address, peer
 from upgrade_tui.foreign import one_line
 from upgrade_tui.window import events as ev
 
-TOO_FAR_BEHIND = 32 * 1024 * 1024  # bytes waiting for a client that does not read
+MOST_WAITING = 8 * 1024 * 1024  # bytes that may wait for one client
+ROOM = 1024 * 1024  # bytes waiting above which a client's next request is not read yet
+AT_ONCE = 4  # questions of one client that are worked on together; an answer has up to 1.4 MB
+SILENCE = 10.0  # seconds in which a client for which something waits has to read some of it
+WORKING = 3.0  # seconds between two words that a request is still worked on
 CHUNK = 500  # records of the backlog in one message
+LARGEST = 1024 * 1024  # bytes of one message of records, unless a single one is larger
 
 
 class Desk(Protocol):
@@ -46,19 +51,21 @@ class Guest(Struct):
     queue: list[bytes]
     wake: asyncio.Event
     drained: asyncio.Event
-    waiting: int = 0
+    waiting: int = 0  # bytes in the queue and on their way
     frame: bytes | None = None
     live: bool = False
     held: list[ev.Record] = []
     too_slow: bool = False
 
     def put(self, line: bytes) -> None:
-        """Queue a line."""
-        self.queue.append(line)
-        self.waiting += len(line)
-        self.too_slow = self.too_slow or self.waiting > TOO_FAR_BEHIND
+        """Queue a line; for a client that is let go, not any more."""
+        if self.waiting + len(line) > MOST_WAITING:
+            self.too_slow = True
+        if not self.too_slow:
+            self.queue.append(line)
+            self.waiting += len(line)
+            self.drained.clear()
         self.wake.set()
-        self.drained.clear()
 
 
 class Server:
@@ -78,7 +85,7 @@ class Server:
         with address(self._path) as name:
             listening.bind(name)
         await asyncio.to_thread(os.chmod, self._path, 0o600)
-        server = await asyncio.start_server(self._client, sock=listening, limit=p.MAX_LINE)
+        server = await asyncio.start_server(self._accepted, sock=listening, limit=p.MAX_LINE)
         self.listening.set()
         try:
             await asyncio.get_running_loop().create_future()
@@ -93,11 +100,12 @@ class Server:
 
     def happened(self, records: list[ev.Record]) -> None:
         """Tell everybody about durable records."""
-        line = b""
+        lines: list[bytes] = []
         for guest in self._guests.values():
             if guest.live:
-                line = line or p.encode(p.Happened(records=tuple(records))) + b"\n"
-                guest.put(line)
+                lines = lines or list(_lines(records))
+                for line in lines:
+                    guest.put(line)
             else:
                 guest.held.extend(records)
 
@@ -108,9 +116,20 @@ class Server:
                 guest.frame = line
                 guest.wake.set()
 
-    async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Awaitable[None]:
+        """Not a coroutine: who is there is read in the moment of the connection, before anything else runs."""
         try:
-            await self._serve(reader, writer)
+            who = peer(writer.get_extra_info("socket"))
+        except (NobodyThere, OSError):
+            who = None
+        return self._client(reader, writer, who)
+
+    async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, who: Peer | None) -> None:
+        try:
+            if who is None:
+                await _last(writer, "the process that connected is gone: nobody can say who this is")
+            else:
+                await self._serve(reader, writer, who)
         except* (_GoneAway, OSError, ValueError, msgspec.MsgspecError):
             pass  # the client broke off, or does not speak this protocol
         except* Exception as group:  # noqa: BLE001 - outermost edge of one client: it must not end the window
@@ -119,15 +138,14 @@ class Server:
         finally:
             writer.close()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, who: Peer) -> None:
         hello = p.decode_client(await reader.readline())
         if not isinstance(hello, p.Hello) or hello.protocol != p.PROTOCOL:
-            error = "this window's conductor is of another version of upgrade-tui: use that version to attach"
-            writer.write(p.encode(p.Failed(error=error)) + b"\n")
+            await _last(writer, "this window's conductor is of another version of upgrade-tui: use that one to attach")
             return
         self._count += 1
         number = self._count
-        welcome = self._desk.welcome(peer(writer.get_extra_info("socket")), number)
+        welcome = self._desk.welcome(who, number)
         guest = Guest(hello, welcome, [], asyncio.Event(), asyncio.Event(), held=[])
         guest.put(p.encode(welcome) + b"\n")
         self._guests[number] = guest
@@ -145,14 +163,17 @@ class Server:
     async def _catch_up(self, guest: Guest) -> None:
         until = guest.welcome.seq
         async for records in self._desk.backlog(guest.hello.since, until):
-            guest.put(p.encode(p.Happened(records=records)) + b"\n")
-            await guest.drained.wait()
-        fresh = [r for r in guest.held if r.seq > until]
-        guest.held = []
-        guest.live = True
-        if fresh:
-            guest.put(p.encode(p.Happened(records=tuple(fresh))) + b"\n")
-        guest.put(p.encode(p.Live(seq=max(until, fresh[-1].seq if fresh else 0))) + b"\n")
+            for line in _lines(records):
+                guest.put(line)
+                await guest.drained.wait()
+        while fresh := [r for r in guest.held[:CHUNK] if r.seq > until]:
+            del guest.held[:CHUNK]
+            until = fresh[-1].seq
+            for line in _lines(fresh):
+                guest.put(line)
+                await guest.drained.wait()
+        guest.held, guest.live = [], True
+        guest.put(p.encode(p.Live(seq=until)) + b"\n")
         if guest.hello.frames and (frame := self._desk.fresh_frame()) is not None:
             guest.put(frame)
         if guest.hello.attach:
@@ -167,23 +188,74 @@ class Server:
                 lines.append(guest.frame)
                 guest.frame = None
             if guest.too_slow:
-                writer.write(
-                    p.encode(p.Failed(error="this client read too slowly and was let go; attach again")) + b"\n"
-                )
-                raise _GoneAway
+                _let_go(writer, f"more than {MOST_WAITING >> 20} MiB waited for it")
             writer.writelines(lines)
-            await writer.drain()
+            await _read(writer)
             guest.waiting = sum(map(len, guest.queue))
-            guest.drained.set()
+            if not guest.queue:
+                guest.drained.set()
 
     async def _requests(self, guest: Guest, reader: asyncio.StreamReader, group: asyncio.TaskGroup) -> None:
+        """Read what the client asks, but no more than it takes answers for."""
+        places = asyncio.Semaphore(AT_ONCE)
         while line := await reader.readline():
             request = p.decode_client(line)
-            if not isinstance(request, p.Hello):
+            if isinstance(request, p.Hello):
+                continue
+            while guest.waiting > ROOM:
+                await guest.drained.wait()
+            if isinstance(request, p.Do):  # its answer is small, and pausing must not wait behind somebody's output
                 group.create_task(self._reply(guest, request))
+            else:
+                await places.acquire()
+                group.create_task(self._reply(guest, request)).add_done_callback(lambda _: places.release())
 
-    async def _reply(self, guest: Guest, request: p.FromClient) -> None:
-        guest.put(p.encode(await self._desk.answer(request, guest.welcome)) + b"\n")
+    async def _reply(self, guest: Guest, request: p.Request) -> None:
+        answer = asyncio.ensure_future(self._desk.answer(request, guest.welcome))
+        try:
+            while not (await asyncio.wait({answer}, timeout=WORKING))[0]:
+                guest.put(p.encode(p.Working(id=request.id)) + b"\n")
+        finally:
+            answer.cancel()
+        guest.put(p.encode(answer.result()) + b"\n")
+
+
+def _lines(records: Sequence[ev.Record]) -> Iterator[bytes]:
+    """Messages of these records, none larger than a client reads: a record can have 64 KiB."""
+    line = p.encode(p.Happened(records=tuple(records))) + b"\n"
+    if len(line) <= LARGEST or len(records) < 2:
+        yield line
+        return
+    half = len(records) // 2
+    yield from _lines(records[:half])
+    yield from _lines(records[half:])
+
+
+async def _read(writer: asyncio.StreamWriter) -> None:
+    """Until the client has read nearly all that was written to it. Raises _GoneAway where it reads nothing any more."""
+    while True:
+        before = writer.transport.get_write_buffer_size()
+        try:
+            async with asyncio.timeout(SILENCE):
+                await writer.drain()
+            return
+        except TimeoutError:
+            if writer.transport.get_write_buffer_size() >= before:
+                _let_go(writer, f"it read nothing for {SILENCE:.0f} s")
+
+
+def _let_go(writer: asyncio.StreamWriter, why: str) -> None:
+    """End a connection whose client does not read: what waits for it is dropped, and so is the socket.
+
+    A last word goes out as far as there is room for it. Raises _GoneAway.
+    """
+    writer.transport.abort()
+    raise _GoneAway(why)
+
+
+async def _last(writer: asyncio.StreamWriter, error: str) -> None:
+    writer.write(p.encode(p.Failed(error=error)) + b"\n")
+    await writer.drain()
 
 
 class _GoneAway(Exception):

@@ -40,11 +40,14 @@ class WindowInfo(Struct, frozen=True):
 
 
 def is_running(directory: Path) -> bool:
-    """Whether a conductor listens on the window's socket."""
+    """Whether a conductor listens on the window's socket; it may be stopped, or hang."""
     probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    probe.setblocking(False)  # with a stopped one's queue full, connecting would wait for ever
     try:
         with address(directory / SOCKET) as name:
             probe.connect(name)
+    except BlockingIOError:
+        return True
     except OSError:
         return False
     finally:
