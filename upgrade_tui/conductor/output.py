@@ -5,20 +5,26 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
 from upgrade_tui.foreign import decoded, one_line
+from upgrade_tui.journal.room import shortage
 
 HEAD = 16 * 1024 * 1024  # bytes kept from the beginning
 TAIL = 1024 * 1024  # bytes kept from the end once the head is full
 
 
 class OutputFile:
-    """Collects a task's bytes. ``write`` appends to a file in the page cache and never waits for a disk."""
+    """Collects a task's bytes. ``write`` appends to a file in the page cache and never waits for a disk.
 
-    def __init__(self, path: Path) -> None:
-        """Raises OSError where the file cannot be made."""
+    Where the disk gets short of room, nothing more is kept: what is left is for the log.
+    """
+
+    def __init__(self, path: Path, shortage: Callable[[Path], str] = shortage) -> None:
+        """Raises OSError where the file cannot be made. ``shortage``: why nothing may be written to a directory."""
         self.path = path
+        self._shortage = shortage
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         self._tail: deque[bytes] = deque()
         self._tail_size = 0
@@ -42,6 +48,8 @@ class OutputFile:
                 self._tail_size -= len(self._tail.popleft())
 
     def _put(self, data: bytes) -> None:
+        if not self.error and (short := self._shortage(self.path.parent)):
+            self.error = f"output is not kept: {short}"
         view = memoryview(data)
         while view and not self.error:
             try:

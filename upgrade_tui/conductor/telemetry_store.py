@@ -2,7 +2,7 @@
 
 One thread writes, once a second, all that came in. What it cannot write is lost and counted: telemetry serves the eye
 and the report, the log is the truth. Trouble (full disk, damaged file) is told once, and writing is tried again, at
-growing intervals, until it works.
+growing intervals, until it works. Before the disk is full it stops by itself: what is left then is for the log.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from upgrade_tui.canary.result import Result
 from upgrade_tui.conductor.telemetry_reader import Series, TelemetryReader, TelemetryUnreadable
 from upgrade_tui.conductor.telemetry_schema import HostItem, ProbeItem, prepare, write
 from upgrade_tui.foreign import one_line
+from upgrade_tui.journal.room import shortage
 from upgrade_tui.window.telemetry import Sample, Verdict
 
 __all__ = ["TelemetryReader", "TelemetryStore", "TelemetryUnreadable"]
@@ -44,7 +45,8 @@ A = TypeVar("A")
 class TelemetryStore:
     """The writer of the file at ``path``; made by ``start``, used from one event loop, ended by ``close``.
 
-    ``on_error`` is called in that loop with one line a trouble. ``wall`` gives epoch seconds.
+    ``on_error`` is called in that loop with one line a trouble, and an empty one when it is over. ``wall`` gives epoch
+    seconds. ``shortage`` says why nothing may be written to a directory at the moment.
     """
 
     def __init__(
@@ -55,18 +57,21 @@ class TelemetryStore:
         wall: Callable[[], float] = time.time,
         waiting: int = WAITING,
         period: float = PERIOD,
+        shortage: Callable[[Path], str] = shortage,
     ) -> None:
         self.path = path
         self._on_error = on_error
         self._wall = wall
         self._limit = waiting
         self._period = period
+        self._shortage = shortage
         self._items: deque[HostItem | ProbeItem] = deque()
         self._refused = 0  # items that found too many waiting; counted in the loop
         self._flushes: deque[asyncio.Future[None]] = deque()
         self._batch: list[HostItem | ProbeItem] = []  # from here on, of the writer's thread
         self._lost = 0
         self._told = False
+        self._halted = False  # told that nothing is written, until that is over
         self._renewed = 0
         self._wake = threading.Event()
         self._ending = False
@@ -157,6 +162,8 @@ class TelemetryStore:
     def _write_waiting(self, file: _File) -> bool:
         """Whether all that waited was written, or is known never to be."""
         while self._batch or self._items:
+            if short := self._shortage(self.path.parent):
+                return self._halt(f"{short}; measurements are not kept until there is room")
             if not self._batch:
                 self._batch = [self._items.popleft() for _ in range(min(len(self._items), _AT_ONCE))]
             try:
@@ -165,12 +172,11 @@ class TelemetryStore:
                 if _is_damage(error) and self._begin_anew(file):
                     continue
                 if _is_damage(error) or isinstance(error, (sqlite3.OperationalError, OSError)):
-                    self._tell(f"{error}; measurements are not kept until this is mended")
-                    return False
+                    return self._halt(f"{error}; measurements are not kept until this is mended")
                 self._tell(f"{error}; measurements are lost")  # what is to be written is wrong, or the file's version
                 self._lost += len(self._batch)
             else:
-                self._told = False
+                self._over()
             self._batch = []
         return True
 
@@ -191,6 +197,17 @@ class TelemetryStore:
         if not self._told:
             self._told = True
             self._in_loop(self._on_error, one_line(f"{self.path.name}: {what}", 300))
+
+    def _halt(self, why: str) -> bool:
+        self._tell(why)
+        self._halted = True
+        return False
+
+    def _over(self) -> None:
+        self._told = False
+        if self._halted:
+            self._halted = False
+            self._in_loop(self._on_error, "")
 
     def _in_loop(self, call: Callable[[A], None], value: A) -> None:
         assert self._loop is not None
