@@ -7,8 +7,11 @@ import sqlite3
 from functools import lru_cache
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from tests.golden import Golden, golden
 from upgrade_tui.canary.result import Result, unknown
+from upgrade_tui.conductor.recorded import digest
 from upgrade_tui.conductor.telemetry_schema import HostItem, ProbeItem, prepare, write
 from upgrade_tui.journal.format import GENESIS, encode
 from upgrade_tui.plan.model import Plan
@@ -97,7 +100,10 @@ def window_at(directory: Path, window: Golden) -> Path:
     prev = GENESIS
     with (directory / "log.jsonl").open("wb") as log:
         for r in window.records:
-            line = encode(r.seq, r.ts, r.mono, r.boot, r.actor, r.event, prev)
+            event = r.event
+            if isinstance(event, ev.WindowOpened):  # the plan that lies beside it
+                event = replace(event, plan_sha256=digest(window.plan_text.encode()))
+            line = encode(r.seq, r.ts, r.mono, r.boot, r.actor, event, prev)
             log.write(line.data)
             prev = line.h
     return directory

@@ -18,15 +18,17 @@ from upgrade_tui.cli.exits import Exit
 @click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--ready-fd", type=int, default=-1)
 @click.option("--origin", type=click.Path(path_type=Path), default=None)
-def conductor(directory: Path, ready_fd: int, origin: Path | None) -> None:
+@click.option("--accept-plan", "accept", default="")
+def conductor(directory: Path, ready_fd: int, origin: Path | None, accept: str) -> None:
     """Own the window in DIRECTORY until it is closed."""
     from upgrade_tui.conductor.conductor import Conductor
+    from upgrade_tui.conductor.recorded import PlanDiffers
     from upgrade_tui.conductor.wire import own_login
     from upgrade_tui.journal import DamagedError, JournalError, LockedError, NewerLogError
     from upgrade_tui.plan.reader import PlanError
 
     async def serve() -> None:
-        window = Conductor(directory, opener=own_login(), origin=origin)
+        window = Conductor(directory, opener=own_login(), origin=origin, accept=accept)
         await window.open()
         with contextlib.suppress(OSError):  # local commands run in the plan's folder, as long as there is one
             os.chdir(window.origin or "/")
@@ -46,6 +48,8 @@ def conductor(directory: Path, ready_fd: int, origin: Path | None) -> None:
     except LockedError as error:
         _end(ready_fd, str(error), Exit.LOCKED)
     except (DamagedError, NewerLogError) as error:
+        _end(ready_fd, str(error), Exit.LOG_DAMAGED)
+    except PlanDiffers as error:
         _end(ready_fd, str(error), Exit.LOG_DAMAGED)
     except PlanError as error:
         _end(ready_fd, f"the frozen plan is wrong: {error}", Exit.WRONG_PLAN)

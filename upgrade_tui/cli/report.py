@@ -50,8 +50,8 @@ def report(
 ) -> None:
     """Make the report on WINDOW (a directory, or a window's id; left out: the only one open).
 
-    Also of a window that still runs: an interim report, which says so. Exit code 65 where the log is damaged; the
-    report then ends before the damage.
+    Also of a window that still runs: an interim report, which says so. Exit code 65 where the log is damaged (the
+    report then ends before the damage) or the frozen plan is not the one that the log records (its first line says so).
     """
     from upgrade_tui.report.write import rendered, save
 
@@ -69,8 +69,11 @@ def report(
             click.echo(path)
         if made.interim:
             click.echo("interim report: the window is not closed", err=True)
+    if made.integrity.plan_differs:
+        click.echo(f"upgrade-tui: not the recorded plan: {made.integrity.plan_differs}", err=True)
     if made.integrity.damage:
         click.echo(f"upgrade-tui: the report ends early: {made.integrity.damage}", err=True)
+    if made.integrity.damage or made.integrity.plan_differs:
         sys.exit(Exit.LOG_DAMAGED)
 
 

@@ -17,13 +17,22 @@ from upgrade_tui.cli.exits import Exit
 @click.option("--detach", "-d", is_flag=True, help="Only start the window; print its name.")
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
 @click.option("--plain", is_flag=True, help="Lines instead of the dashboard.")
-def run(plan: str, detach: bool, ascii_only: bool, plain: bool) -> None:
+@click.option(
+    "--plan",
+    "given",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Put this file in the place of a window's frozen plan that was changed: it has to be the same plan.",
+)
+@click.option("--accept-plan", "accept", default="", metavar="REASON",
+              help="Lead only: go on with a frozen plan that was changed.")  # fmt: skip
+def run(plan: str, detach: bool, ascii_only: bool, plain: bool, given: Path | None, accept: str) -> None:
     """Start the window of PLAN (a plan file) and show it.
 
     A window of this plan that is already open is attached to; if its conductor is gone (a crash, a reboot), it is
     started again and goes on from its log. PLAN may also be the name or the folder of a window.
     """
-    directory = _directory(plan)
+    directory = _directory(plan, given, accept)
     if detach:
         click.echo(directory.name)
         return
@@ -32,19 +41,51 @@ def run(plan: str, detach: bool, ascii_only: bool, plain: bool) -> None:
     show(directory, ascii_only=ascii_only, plain=plain)
 
 
-def _directory(plan: str) -> Path:
+def _directory(plan: str, given: Path | None = None, accept: str = "") -> Path:
     """The directory of a window whose conductor answers."""
-    from upgrade_tui.conductor.paths import PLAN
     from upgrade_tui.conductor.windows import look
 
     path = Path(plan)
     if path.is_file():
+        if given is not None or accept:
+            fail("--plan and --accept-plan are about a window that was begun, not about a plan", Exit.USAGE)
         return launch(path)
-    if (path / PLAN).is_file():
-        return ensure(look(path.resolve()))
+    if path.is_dir() and any(path.glob("log*.jsonl")):
+        return ensure(look(_restored(path.resolve(), given)), accept)
     if path.suffix == ".toml" or "/" in plan:
         fail(f"cannot read {plan}: no such file", Exit.NO_INPUT)
-    return ensure(look(find_window(plan)))
+    return ensure(look(_restored(find_window(plan), given)), accept)
+
+
+def _restored(directory: Path, given: Path | None) -> Path:
+    """The window, with ``given`` as its frozen plan where that is the one which its log records."""
+    from upgrade_tui.conductor.paths import PLAN
+    from upgrade_tui.conductor.recorded import Recorded, digest
+    from upgrade_tui.journal import JournalError, read
+
+    if given is None:
+        return directory
+    recorded = Recorded()
+    try:
+        data = given.read_bytes()
+        for record in read(directory):
+            recorded.take(record)
+    except OSError as error:
+        fail(f"cannot read {error.filename or given}: {error.strerror}", Exit.NO_INPUT)
+    except JournalError as error:
+        fail(str(error), Exit.LOG_DAMAGED)
+    if digest(data) != recorded.plan:
+        fail(
+            f"{given} is not the plan of {directory.name}: its SHA-256 is {digest(data)[:16]}…, the log records "
+            f"{recorded.plan[:16]}…", Exit.LOG_DAMAGED,
+            f"a lead can go on with the plan as it is: upgrade-tui run {directory.name} --accept-plan REASON",
+        )  # fmt: skip
+    beside = directory / f".{PLAN}.given"
+    beside.write_bytes(data)
+    beside.chmod(0o600)
+    beside.replace(directory / PLAN)
+    click.echo(f"{directory.name}: {PLAN} is {given} again", err=True)
+    return directory
 
 
 def launch(path: Path) -> Path:
@@ -75,7 +116,7 @@ def launch(path: Path) -> Path:
         fail(f"cannot write the window's directory: {error}", Exit.CANNOT_WRITE, "is the disk full or read-only?")
 
 
-def ensure(info: object) -> Path:
+def ensure(info: object, accept: str = "") -> Path:
     """Make sure that a conductor runs for an open window."""
     from upgrade_tui.conductor.windows import WindowInfo
 
@@ -83,17 +124,18 @@ def ensure(info: object) -> Path:
     if info.running:
         return info.directory
     if info.state is None:
-        fail(f"{info.name}: {info.problem}", Exit.LOG_DAMAGED)
+        back = f"if the frozen plan was changed or lost: upgrade-tui run {info.directory} --plan FILE"
+        fail(f"{info.name}: {info.problem}", Exit.LOG_DAMAGED, back)
     if info.state.phase == "closed":
         not_running(info.directory)
-    return _start(info.directory, None)
+    return _start(info.directory, None, accept)
 
 
-def _start(directory: Path, origin: Path | None) -> Path:
+def _start(directory: Path, origin: Path | None, accept: str = "") -> Path:
     from upgrade_tui.conductor.launch import CannotStart, start_conductor
 
     try:
-        start_conductor(directory, origin)
+        start_conductor(directory, origin, accept)
     except CannotStart as error:
         click.echo(f"upgrade-tui: {error}", err=True)
         sys.exit(error.code)

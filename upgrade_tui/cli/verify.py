@@ -14,26 +14,33 @@ from upgrade_tui.cli.exits import Exit
 @click.argument("window")
 @click.option("--json", "as_json", is_flag=True, help="The verdict as JSON.")
 def verify(window: str, as_json: bool) -> None:
-    """Check every line of WINDOW's log and the chain between them.
+    """Check every line of WINDOW's log and the chain between them, and the files whose hashes it records.
 
-    Exit code 0: intact; 65: damaged, with the line and what is wrong with it.
+    Exit code 0: all is as it was written; 65: the log is damaged, with the line and what is wrong with it, or the
+    frozen plan or a task's output is not what the log recorded, by name.
     """
+    from upgrade_tui.conductor.recorded import Recorded
     from upgrade_tui.journal import JournalError
     from upgrade_tui.journal import verify as check
 
     directory = find_window(window)
     try:
-        verdict = check(directory)
+        recorded = Recorded()
+        verdict = check(directory, recorded.take)
     except JournalError as error:
         fail(str(error), Exit.NO_INPUT)
     except OSError as error:
         fail(f"cannot read the log: {error}", Exit.NO_INPUT)
+    plan = recorded.plan_difference(directory)
+    differs = ((plan,) if plan else ()) + recorded.output_differences(directory)
     if as_json:
         import msgspec
 
-        click.echo(msgspec.json.encode(verdict).decode())
+        click.echo(msgspec.json.encode({**msgspec.structs.asdict(verdict), "differs": differs}).decode())
     else:
-        click.echo(str(verdict))
-        for note in verdict.notes:
-            click.echo(f"  {note}")
-    sys.exit(Exit.OK if verdict.intact else Exit.LOG_DAMAGED)
+        for line in (*differs, f"log {verdict}" if differs else str(verdict)):
+            click.echo(line)
+        for note in (recorded.accepted, *verdict.notes):
+            if note:
+                click.echo(f"  {note}")
+    sys.exit(Exit.OK if verdict.intact and not differs else Exit.LOG_DAMAGED)

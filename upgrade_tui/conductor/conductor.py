@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import os
 import socket
 import sys
@@ -20,6 +19,7 @@ from upgrade_tui.conductor.book import Book
 from upgrade_tui.conductor.facts import Facts
 from upgrade_tui.conductor.machine import Machine
 from upgrade_tui.conductor.paths import OUTPUT
+from upgrade_tui.conductor.recorded import PlanDiffers, digest
 from upgrade_tui.conductor.running.deadman import Deadman
 from upgrade_tui.conductor.running.desk import Desk
 from upgrade_tui.conductor.running.rollback import Rollbacks
@@ -48,9 +48,11 @@ class Conductor:
     """Owns one window's directory. ``run()`` serves until the window is closed or the task is cancelled."""
 
     def __init__(
-        self, directory: Path, *, opener: str, origin: Path | None = None, machine: Machine | None = None
-    ) -> None:
-        """``opener``: who opens a new window. ``origin``: the folder of the plan, for relative paths in it.
+        self, directory: Path, *, opener: str, origin: Path | None = None, machine: Machine | None = None,
+        accept: str = "",
+    ) -> None:  # fmt: skip
+        """``opener``: who opens a new window, or starts its conductor again. ``origin``: the folder of the plan, for
+        relative paths in it. ``accept``: why to go on with a frozen plan that was changed since.
 
         ``machine``: what is around it; left out, this machine. Raises PlanError and OSError where the frozen plan
         cannot be read.
@@ -60,7 +62,7 @@ class Conductor:
         self.plan_text, self.plan = self._machine.plan(directory)
         self.clock = WindowClock(self._machine.wall, self._machine.mono)
         self.book = Book(self.plan, self.clock.now, self._machine.store(directory))
-        self._opener, self.origin = opener, origin
+        self._opener, self.origin, self._accept = opener, origin, accept
         self._queue: asyncio.Queue[ev.Event] = asyncio.Queue()
         self._troubles: dict[str, str] = {}
         self._advance, self._closing = asyncio.Event(), asyncio.Event()
@@ -71,7 +73,7 @@ class Conductor:
     # -- life -----------------------------------------------------------------------------------------------------
 
     async def open(self) -> None:
-        """Open or take over the log. Raises JournalError (another conductor, a damaged log) and OSError."""
+        """Open or take over the log. Raises JournalError (another conductor, a damaged log), PlanDiffers, OSError."""
         self._machine.make_room(self.directory)
         await self.book.open()
         taken_over = self.book.state.phase != "new"
@@ -82,14 +84,27 @@ class Conductor:
         if not taken_over:
             await self.book.write([self._opening()], self._opener)
         elif self.book.state.phase != "closed":
+            await self._same_plan()
             started = ev.ConductorStarted(pid=os.getpid(), host=socket.gethostname(), version=__version__)
             await self.book.write([started])
+
+    async def _same_plan(self) -> None:
+        """The plan is the one that was frozen, or a lead goes on with it as it is. Raises PlanDiffers."""
+        state, found = self.book.state, digest(self.plan_text.encode())
+        if found == state.plan_sha256:
+            return
+        lead = self._opener == state.opened_by or role_of(self.plan, self._opener, state.opened_by) == "lead"
+        if not self._accept or not lead:
+            await self.book.close()
+            refused = f"{self._opener} is no lead of this window" if self._accept else ""
+            raise PlanDiffers(state.window, found, state.plan_sha256, refused)
+        await self.book.write([ev.PlanAccepted(sha256=found, reason=self._accept)], self._opener)
 
     def _opening(self) -> ev.WindowOpened:
         now = self.clock.now()
         return ev.WindowOpened(
             window=self.directory.name, plan_id=self.plan.window.id,
-            plan_sha256=hashlib.sha256(self.plan_text.encode()).hexdigest(),
+            plan_sha256=digest(self.plan_text.encode()),
             start=window_start(self.plan, now), end=window_end(self.plan, now),
             version=__version__, host=socket.gethostname(), pid=os.getpid(), origin=str(self.origin or ""),
             key=self._machine.key(),

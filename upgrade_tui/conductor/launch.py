@@ -60,16 +60,19 @@ def freeze(plan: Plan, text: str) -> Path:
     return directory
 
 
-def start_conductor(directory: Path, origin: Path | None = None) -> int:
+def start_conductor(directory: Path, origin: Path | None = None, accept: str = "") -> int:
     """Start a conductor for ``directory`` and wait until its socket answers; the process id.
 
-    It gets a session of its own, so that it survives this terminal. ``origin`` is the folder of the plan.
+    It gets a session of its own, so that it survives this terminal. ``origin`` is the folder of the plan; ``accept``
+    why to go on with a frozen plan that was changed.
     Raises CannotStart with what it said.
     """
     reading, writing = os.pipe()
     command = [sys.executable, "-m", "upgrade_tui", "conductor", str(directory), "--ready-fd", str(writing)]
     if origin is not None:
         command += ["--origin", str(origin)]
+    if accept:
+        command += ["--accept-plan", accept]
     with (directory / CONDUCTOR_LOG).open("ab") as errors:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, start_new_session=True,

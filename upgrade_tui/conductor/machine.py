@@ -49,7 +49,7 @@ class Machine:
 
     def plan(self, directory: Path) -> tuple[str, Plan]:
         """The frozen plan, as text and as it reads. Raises PlanError and OSError."""
-        text = (directory / PLAN).read_text(encoding="utf-8")
+        text = (directory / PLAN).read_bytes().decode("utf-8")  # to the byte: its hash is recorded and compared
         return text, parse_plan(text, PLAN)
 
     def make_room(self, directory: Path) -> None:

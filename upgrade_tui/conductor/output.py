@@ -61,6 +61,11 @@ class OutputFile:
             view = view[written:]
 
     @property
+    def kept_at_all(self) -> bool:
+        """There is a file of it: not where none could be made."""
+        return self.path != Path(os.devnull)
+
+    @property
     def last_line(self) -> str:
         """The last line that is not empty, harmless, at most 200 characters."""
         lines = [line for line in decoded(self._last.replace(b"\r", b"\n")).split("\n") if line.strip()]

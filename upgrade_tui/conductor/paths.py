@@ -42,14 +42,20 @@ def window_directories() -> list[Path]:
 
 
 def _frozen(directory: Path) -> int | None:
-    """When the plan of a window was frozen (ns); 0 where we may not know: another user's; None where there is none."""
-    try:
-        found = (directory / PLAN).stat()
-    except PermissionError:
-        return 0
-    except OSError:
-        return None
-    return found.st_mtime_ns if S_ISREG(found.st_mode) else None
+    """When the plan of a window was frozen (ns); 0 where we may not know: another user's; None: this is no window.
+
+    A window whose plan was lost is one all the same: its log says so.
+    """
+    for name in (PLAN, "log.jsonl"):
+        try:
+            found = (directory / name).stat()
+        except PermissionError:
+            return 0
+        except OSError:
+            continue
+        if S_ISREG(found.st_mode):
+            return found.st_mtime_ns
+    return None
 
 
 def make_private(directory: Path) -> None:

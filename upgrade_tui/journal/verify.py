@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from msgspec import Struct
 
 from upgrade_tui.journal.chain import Walk
 from upgrade_tui.journal.errors import DamagedError, NewerLogError
+from upgrade_tui.window.events import Record
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -34,14 +36,18 @@ class Verdict(Struct, frozen=True, kw_only=True):
         return f"intact: {self.records} records, head {self.head}"
 
 
-def verify(directory: Path) -> Verdict:
-    """Check the whole log of a window. Raises MissingLogError where there is none, OSError where it cannot be read."""
+def verify(directory: Path, each: Callable[[Record], None] = lambda record: None) -> Verdict:
+    """Check the whole log of a window; ``each`` gets every record that is intact.
+
+    Raises MissingLogError where there is none, OSError where it cannot be read.
+    """
     walk = Walk(directory, lenient=True)
     records = 0
     segment, line, problem = "", 0, ""
     try:
-        for _ in walk:
+        for record in walk:
             records += 1
+            each(record)
     except DamagedError as error:
         segment, line, problem = error.segment, error.line, error.problem
     except NewerLogError as error:

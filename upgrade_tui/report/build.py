@@ -46,6 +46,8 @@ class Source(Struct, frozen=True, kw_only=True):
 
     head: str = ""  # hash of the last line
     damage: str = ""  # why it could not be read further
+    plan_differs: str = ""  # how the plan beside it is not the one that it records
+    plan_accepted: str = ""  # who went on with a plan that had been changed, and why
 
 
 def build(
@@ -221,6 +223,7 @@ def _integrity(history: History, source: Source) -> Integrity:
     return Integrity(
         records=len(records), first=records[0].seq if records else None, last=records[-1].seq if records else None,
         head=source.head, gaps=history.gaps, damage=source.damage,
+        plan_differs=source.plan_differs, plan_accepted=source.plan_accepted,
         recovered=sum(1 for r in records if isinstance(r.event, ev.LogRecovered)), fences=history.state.fences,
     )  # fmt: skip
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from datetime import tzinfo
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from upgrade_tui.conductor.paths import PLAN, TELEMETRY
 from upgrade_tui.conductor.protocol import Point
+from upgrade_tui.conductor.recorded import Recorded
 from upgrade_tui.conductor.telemetry_reader import TelemetryReader, TelemetryUnreadable
 from upgrade_tui.journal.chain import Walk
 from upgrade_tui.journal.errors import DamagedError, NewerLogError
@@ -23,12 +26,17 @@ POINTS = 240  # of a curve
 def load(directory: Path, *, zone: tzinfo | None = None) -> Report:
     """The report on the window in ``directory``, which may still be running.
 
-    A damaged log gives a report that ends before the damage and says so (``integrity.damage``).
+    A damaged log gives a report that ends before the damage and says so (``integrity.damage``). A frozen plan that is
+    not the recorded one is told first of all (``integrity.plan_differs``): steps and times are then read from it.
 
     Raises PlanError, MissingLogError; OSError, UnicodeDecodeError where a file cannot be read.
     """
     plan = read_plan(directory / PLAN)
     records, source = _log(directory)
+    recorded = Recorded()
+    for record in records:
+        recorded.take(record)
+    source = replace(source, plan_differs=recorded.plan_difference(directory), plan_accepted=recorded.accepted)
     return build(plan, records, _telemetry(directory / TELEMETRY, plan, records), source=source, zone=zone)
 
 

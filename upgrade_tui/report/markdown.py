@@ -25,8 +25,9 @@ def escaped(text: str) -> str:
 def render(report: Report) -> str:
     """The whole document, ending in a newline."""
     sections = (
-        _head(report), _numbers(report), _lessons(report), _steps(report), _decisions(report), _canaries(report),
-        _hosts(report), _alerts(report), _risks(report), _notes(report), _timeline(report), _integrity(report),
+        _other_plan(report), _head(report), _numbers(report), _lessons(report), _steps(report), _decisions(report),
+        _canaries(report), _hosts(report), _alerts(report), _risks(report), _notes(report), _timeline(report),
+        _integrity(report),
     )  # fmt: skip
     return "\n\n".join(section for section in sections if section) + "\n"
 
@@ -43,6 +44,11 @@ def _section(title: str, body: str, empty: str) -> str:
 
 def _state(word: str) -> str:
     return f"{words.GLYPHS.get(word, '·')} {escaped(word)}"
+
+
+def _other_plan(report: Report) -> str:
+    line = words.plan_line(report)
+    return f"**{escaped(line)}**" if line else ""
 
 
 def _head(report: Report) -> str:

@@ -22,6 +22,14 @@ TIMELINE_LIMIT = 100
 """Entries of a Markdown timeline; a longer one leaves entries out, and says so."""
 
 
+def plan_line(report: Report) -> str:
+    """That the plan is not the one that was frozen, for the very first line; empty where it is."""
+    i = report.integrity
+    if i.plan_differs:
+        return f"NOT THE RECORDED PLAN: {i.plan_differs}. What was planned is read here from the changed file."
+    return f"The plan was changed after it was frozen: {i.plan_accepted}" if i.plan_accepted else ""
+
+
 def counted(number: int, one: str, many: str = "") -> str:
     """``1 step``, ``2 steps``."""
     return f"{number} {one if number == 1 else many or one + 's'}"

@@ -49,6 +49,13 @@ class ConductorStarted(Base, frozen=True, kw_only=True, tag="conductor.started")
     version: str
 
 
+class PlanAccepted(Base, frozen=True, kw_only=True, tag="plan.accepted"):
+    """The frozen plan was changed while no conductor ran, and a lead goes on with it as it is now."""
+
+    sha256: str
+    reason: str
+
+
 class WindowPaused(Base, frozen=True, kw_only=True, tag="window.paused"):
     """No new task starts until resumed; running tasks finish."""
 
@@ -487,7 +494,7 @@ class DeadmanFired(Base, frozen=True, kw_only=True, tag="deadman.fired"):
 
 
 Event = (
-    WindowOpened | ConductorStarted | WindowPaused | WindowAborted | WindowResumed | WindowClosed
+    WindowOpened | PlanAccepted | ConductorStarted | WindowPaused | WindowAborted | WindowResumed | WindowClosed
     | LogRecovered | LogFenced | OperatorAttached | OperatorDetached | NoteAdded
     | ClockCrossed | ClockJumped
     | HostLink | HostFacts | HostRebooted | LimitCrossed | LimitCleared | HostExcluded

@@ -43,6 +43,10 @@ def _opened(s: WindowState, r: ev.Record, e: ev.WindowOpened) -> WindowState:
     )  # fmt: skip
 
 
+def _accepted(s: WindowState, r: ev.Record, e: ev.PlanAccepted) -> WindowState:
+    return replace(s, plan_sha256=e.sha256)
+
+
 def _conductor(s: WindowState, r: ev.Record, e: ev.ConductorStarted) -> WindowState:
     """The clients of the earlier conductor are gone with it."""
     return replace(s, operators={}, takeovers=s.takeovers + 1)
@@ -153,6 +157,7 @@ def _verdict(s: WindowState, r: ev.Record, e: ev.CanaryVerdict) -> WindowState:
 
 _HANDLERS: dict[type, Callable[[WindowState, ev.Record, Any], WindowState]] = {
     ev.WindowOpened: _opened,
+    ev.PlanAccepted: _accepted,
     ev.ConductorStarted: _conductor,
     ev.WindowPaused: _paused,
     ev.WindowAborted: _aborted,

@@ -57,6 +57,10 @@ def _opened(e: ev.WindowOpened) -> str:
     return f"opened the window {e.window} for {duration_text(e.end - e.start)}; conductor on {e.host} (pid {e.pid})"
 
 
+def _accepted(e: ev.PlanAccepted) -> str:
+    return f"goes on with a plan that was CHANGED since it was frozen (SHA-256 {e.sha256[:16]}…){_why(e.reason)}"
+
+
 def _conductor(e: ev.ConductorStarted) -> str:
     return f"a new conductor took over on {e.host} (pid {e.pid}, version {e.version})"
 
@@ -336,6 +340,7 @@ def _fired(e: ev.DeadmanFired) -> str:
 
 _SENTENCES: dict[type, Callable[[Any], str]] = {
     ev.WindowOpened: _opened,
+    ev.PlanAccepted: _accepted,
     ev.ConductorStarted: _conductor,
     ev.WindowPaused: _paused,
     ev.WindowAborted: _aborted,
