@@ -18,8 +18,17 @@ from tests.journal.journal_support import lines_of, some_events
 from tests.support import require
 from upgrade_tui.foreign import harmless
 from upgrade_tui.journal.errors import RefusedError
-from upgrade_tui.journal.format import GENESIS, KINDS, MAX_LINE, FormatError, UnknownKindError, decode, encode
-from upgrade_tui.window.events import Event, LimitCrossed, NoteAdded, Record, StepIntent, TaskFinished
+from upgrade_tui.journal.format import (
+    GENESIS,
+    MAX_LINE,
+    FormatError,
+    OtherVersionError,
+    UnknownKindError,
+    decode,
+    encode,
+)
+from upgrade_tui.window.event_table import VERSIONS
+from upgrade_tui.window.events import Event, LimitCrossed, NoteAdded, StepIntent, TaskFinished
 
 ENVELOPE = {"v", "seq", "ts", "mono", "boot", "actor", "kind", "prev", "h"}
 TEXT = st.text(st.characters(codec=None), max_size=40)
@@ -44,8 +53,9 @@ def forged(text: str) -> bytes:
     return body[:-1] + b',"h":"' + hashlib.sha256(body).hexdigest().encode() + b'"}\n'
 
 
-def forged_fields(members: str) -> bytes:
-    return forged('{"v":1,"seq":1,"ts":1.0,"mono":1.0,"boot":"b","actor":"a",' + members + ',"prev":"' + GENESIS + '"}')
+def forged_fields(members: str, v: int = 1) -> bytes:
+    head = f'{{"v":{v},"seq":1,"ts":1.0,"mono":1.0,"boot":"b","actor":"a",'
+    return forged(head + members + ',"prev":"' + GENESIS + '"}')
 
 
 def test_a_line_is_exactly_what_the_document_says() -> None:
@@ -199,8 +209,8 @@ def test_a_kind_of_a_newer_version_is_named_and_its_place_in_the_chain_is_known(
 
 
 def test_a_newer_format_is_told_from_damage() -> None:
-    with pytest.raises(UnknownKindError, match="format 2"):
-        decode(forged('{"v":2,"seq":1,"whatever":true}'))
+    with pytest.raises(UnknownKindError, match="format 99"):
+        decode(forged('{"v":99,"seq":1,"whatever":true}'))
 
 
 @given(st.binary(max_size=300))
@@ -212,10 +222,31 @@ def test_any_bytes_give_a_record_or_a_clear_refusal(data: bytes) -> None:
         decode(body[:-1] + b',"h":"' + hashlib.sha256(body).hexdigest().encode() + b'"}\n')
 
 
-def test_kinds_are_those_of_the_union() -> None:
-    assert {"window.opened", "task.finished", "log.fenced"} <= KINDS
-    assert len(KINDS) == len(get_args(Event))
-    assert issubclass(Record, msgspec.Struct)
+def test_a_line_carries_the_version_of_its_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert written(NoteAdded(text="x")).startswith(b'{"v":1,')
+    monkeypatch.setitem(VERSIONS, NoteAdded, 2)
+    line = written(NoteAdded(text="x"))
+    assert line.startswith(b'{"v":2,')
+    assert decode(line)[0].event == NoteAdded(text="x")
+
+
+def test_an_older_line_of_a_kind_whose_meaning_changed_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = written(NoteAdded(text="x"))
+    monkeypatch.setitem(VERSIONS, NoteAdded, 2)
+    with pytest.raises(OtherVersionError, match=r"note\.added of version 1: its meaning changed") as caught:
+        decode(line)
+    assert caught.value.older
+    assert caught.value.link is not None
+    assert caught.value.link.seq == 1
+
+
+def test_a_newer_line_of_a_kind_is_refused_by_name_whatever_its_fields() -> None:
+    for fields in ('"kind":"note.added","text":"x"', '"kind":"note.added","said":"x"'):
+        with pytest.raises(
+            OtherVersionError, match=r"note\.added of version 9: this version reads .* version 1"
+        ) as caught:
+            decode(forged_fields(fields, v=9))
+        assert not caught.value.older
 
 
 def test_the_hash_can_be_checked_with_ordinary_tools(tmp_path: Path) -> None:

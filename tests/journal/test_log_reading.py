@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from tests.journal.journal_support import FENCED, LINES, after_fence, hash_of, lines_of, log_at, note, some_events
 from tests.journal.test_log_format import EVENTS, forged
-from upgrade_tui.journal import DamagedError, MissingLogError, NewerLogError, read, verify
+from upgrade_tui.journal import DamagedError, MissingLogError, NewerLogError, OlderLogError, read, verify
+from upgrade_tui.journal.chain import Walk
 from upgrade_tui.journal.format import GENESIS, MAX_LINE
-from upgrade_tui.window.events import Event
+from upgrade_tui.window.event_table import VERSIONS
+from upgrade_tui.window.events import Event, StepIntent
 
 
 def seqs(directory: Path, start: int = 1) -> list[int]:
@@ -156,9 +158,25 @@ def test_a_kind_of_a_newer_version_stops_the_reader_with_its_line_and_kind(tmp_p
     assert "host.danced" in verdict.notes[0]
 
 
+def test_an_older_meaning_stops_reader_and_report_with_its_line_but_not_the_check_of_the_chain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log_at(tmp_path, LINES)
+    number = next(n for n, line in enumerate(LINES, 1) if b'"step.intent"' in line)
+    monkeypatch.setitem(VERSIONS, StepIntent, 2)
+    told = rf"log\.jsonl:{number}: step\.intent of version 1: its meaning changed; read this log with the version that"
+    with pytest.raises(OlderLogError, match=told):
+        list(read(tmp_path))
+    with pytest.raises(OlderLogError, match=told):
+        list(Walk(tmp_path, lenient=True))
+    verdict = verify(tmp_path)
+    assert (verdict.intact, verdict.records) == (True, len(LINES))
+    assert "step.intent" in verdict.notes[0]
+
+
 def test_a_newer_format_is_named(tmp_path: Path) -> None:
-    log_at(tmp_path, [*LINES[:2], forged('{"v":2}')])
-    with pytest.raises(NewerLogError, match="format 2"):
+    log_at(tmp_path, [*LINES[:2], forged('{"v":99}')])
+    with pytest.raises(NewerLogError, match="format 99"):
         list(read(tmp_path))
     verdict = verify(tmp_path)
     assert (verdict.intact, verdict.line) == (False, 3)

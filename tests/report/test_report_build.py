@@ -21,7 +21,7 @@ from upgrade_tui.report.write import json_text
 from upgrade_tui.units import Duration
 from upgrade_tui.window import clock
 from upgrade_tui.window import events as ev
-from upgrade_tui.window.fold import fold
+from upgrade_tui.window.fold import fold, fold_all
 from upgrade_tui.window.state import initial
 
 
@@ -96,6 +96,23 @@ def test_the_lowest_slack_is_the_lowest_reading_of_the_clock_itself(moment: str)
         before, state = state, fold(state, record)
         readings += [clock.read(s, record.ts).slack for s in (before, state) if s.phase in ("open", "paused")]
     assert report_of(moment).numbers.lowest_slack == min(slack for slack in readings if slack is not None)
+
+
+def test_what_a_host_undid_by_itself_gives_its_time_back_on_the_slack_curve() -> None:
+    records = told(
+        (0, opened()),
+        (1, ev.StepIntent(step="one", attempt=1, batches=(("web1",),))),
+        (1, ev.TaskStarted(step="one", host="web1", attempt=1)),
+        (1, ev.DeadmanArmed(step="one", host="web1", attempt=1, seconds=300)),
+        (5, ev.TaskFinished(step="one", host="web1", attempt=1, exit=0, seconds=240)),
+        (5, ev.StepFinished(step="one", attempt=1, outcome="done")),
+        (6, ev.DeadmanFired(step="one", host="web1", exit=0)),
+        (7, ev.NoteAdded(text="nothing new")),
+    )
+    state = fold_all(small_plan(), records)
+    reading = clock.read(state, records[-1].ts)
+    assert reading.slack == (120 - 10 - 7) * 60
+    assert build(small_plan(), records).charts.slack.y[-1] == reading.slack
 
 
 def test_who_stopped_undid_and_kept_what_is_told_with_the_promise() -> None:

@@ -24,7 +24,7 @@ def conductor(directory: Path, ready_fd: int, origin: Path | None, accept: str) 
     from upgrade_tui.conductor.conductor import Conductor
     from upgrade_tui.conductor.recorded import PlanDiffers
     from upgrade_tui.conductor.wire import own_login
-    from upgrade_tui.journal import DamagedError, JournalError, LockedError, NewerLogError
+    from upgrade_tui.journal import DamagedError, JournalError, LockedError, OtherLogError
     from upgrade_tui.plan.reader import PlanError
 
     async def serve() -> None:
@@ -47,7 +47,7 @@ def conductor(directory: Path, ready_fd: int, origin: Path | None, accept: str) 
             asyncio.run(serve())
     except LockedError as error:
         _end(ready_fd, str(error), Exit.LOCKED)
-    except (DamagedError, NewerLogError) as error:
+    except (DamagedError, OtherLogError) as error:
         _end(ready_fd, str(error), Exit.LOG_DAMAGED)
     except PlanDiffers as error:
         _end(ready_fd, str(error), Exit.LOG_DAMAGED)

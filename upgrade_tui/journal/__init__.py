@@ -16,6 +16,8 @@ from upgrade_tui.journal.errors import (
     LockedError,
     MissingLogError,
     NewerLogError,
+    OlderLogError,
+    OtherLogError,
     RefusedError,
 )
 from upgrade_tui.journal.reader import read
@@ -33,6 +35,8 @@ __all__ = [
     "LockedError",
     "MissingLogError",
     "NewerLogError",
+    "OlderLogError",
+    "OtherLogError",
     "RefusedError",
     "SystemClock",
     "Verdict",

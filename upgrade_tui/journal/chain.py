@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from upgrade_tui.journal.errors import DamagedError, MissingLogError, NewerLogError
-from upgrade_tui.journal.format import GENESIS, MAX_LINE, FormatError, Link, UnknownKindError, decode
+from upgrade_tui.journal.errors import DamagedError, MissingLogError, NewerLogError, OlderLogError
+from upgrade_tui.journal.format import GENESIS, MAX_LINE, FormatError, Link, OtherVersionError, UnreadError, decode
 from upgrade_tui.window.events import Record
 
 FIRST_SEGMENT = "log.jsonl"
@@ -61,13 +61,15 @@ class Tail:
 class Walk:
     """Iterate it once for the records; afterwards its fields say where the log ended and how.
 
-    Raises MissingLogError, DamagedError and NewerLogError while iterating. With ``lenient`` the lines of unknown kinds
-    are counted in ``unknown`` instead of raised, as long as the chain holds.
+    Raises MissingLogError, DamagedError, NewerLogError and OlderLogError while iterating. With ``lenient`` the lines of
+    unknown kinds are counted in ``unknown`` instead of raised, as long as the chain holds. With ``chain_only`` so are
+    those whose kind means something else in this version: nobody may read a log without them.
     """
 
-    def __init__(self, directory: Path, *, lenient: bool = False) -> None:
+    def __init__(self, directory: Path, *, lenient: bool = False, chain_only: bool = False) -> None:
         self.directory = directory
-        self.lenient = lenient
+        self.lenient = lenient or chain_only
+        self.chain_only = chain_only
         self.seq = 0  # of the last good line
         self.h = GENESIS  # of the last good line
         self.last: Segment | None = None  # the segment that the log goes on in
@@ -129,10 +131,12 @@ class Walk:
 
     def _passed_over(self, error: FormatError, name: str, number: int) -> Link:
         """The place of a line that cannot be read, where it may be passed over; raises otherwise."""
-        if not isinstance(error, UnknownKindError):
+        if not isinstance(error, UnreadError):
             raise DamagedError(name, number, str(error)) from error
-        if error.link is None or not self.lenient:
-            raise NewerLogError(name, number, str(error), error.kind) from error
+        other = isinstance(error, OtherVersionError)
+        if error.link is None or not (self.chain_only if other else self.lenient):
+            found = OlderLogError if isinstance(error, OtherVersionError) and error.older else NewerLogError
+            raise found(name, number, str(error), error.kind) from error
         self.unknown.append(error.kind)
         return error.link
 
@@ -167,7 +171,7 @@ def _peek(segment: Segment) -> None:
             return
     try:
         segment.first = decode(raw)[0].seq
-    except UnknownKindError as error:
+    except UnreadError as error:
         segment.first = error.link.seq if error.link else None
     except FormatError:
         segment.first = None  # reported when the walk comes to it

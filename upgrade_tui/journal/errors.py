@@ -35,14 +35,28 @@ class DamagedError(JournalError):
         super().__init__(f"{segment}:{line}: {problem}; the log is read-only now, the lines before it are intact")
 
 
-class NewerLogError(JournalError):
-    """An intact line that this version cannot read. ``kind`` is "" where the whole format is newer."""
+class OtherLogError(JournalError):
+    """An intact line that this version must not read, since its meaning is another. ``kind``: "" if it is not known."""
 
-    def __init__(self, segment: str, line: int, problem: str, kind: str = "") -> None:
+    def __init__(self, segment: str, line: int, problem: str, kind: str, advice: str) -> None:
         self.segment = segment
         self.line = line
         self.kind = kind
-        super().__init__(f"{segment}:{line}: {problem}; read this window with a newer upgrade-tui")
+        super().__init__(f"{segment}:{line}: {problem}; {advice}")
+
+
+class NewerLogError(OtherLogError):
+    """The line was written by a newer version."""
+
+    def __init__(self, segment: str, line: int, problem: str, kind: str = "") -> None:
+        super().__init__(segment, line, problem, kind, "read this window with a newer upgrade-tui")
+
+
+class OlderLogError(OtherLogError):
+    """The line was written by an older version, in which its kind meant something else."""
+
+    def __init__(self, segment: str, line: int, problem: str, kind: str) -> None:
+        super().__init__(segment, line, problem, kind, "read this log with the version that wrote it")
 
 
 class RefusedError(JournalError):

@@ -1,8 +1,9 @@
 """A record as one line of the log, and back. Pure. docs/log-format.md is the contract.
 
-A line is ``{"v":1,"seq":..,"ts":..,"mono":..,"boot":"..","actor":"..","kind":"..",…,"prev":"<hex>","h":"<hex>"}``
-and a newline. ``h`` is the SHA-256 of the line without its ``,"h":"<hex>"`` member and without the newline; ``prev`` is
-the ``h`` of the line before, 64 zeros for the first.
+A line is ``{"v":..,"seq":..,"ts":..,"mono":..,"boot":"..","actor":"..","kind":"..",…,"prev":"<hex>","h":"<hex>"}``
+and a newline. ``v`` is the version of its kind (see ``window.event_table``): a line of another version than the one
+that this program knows is refused by name, since it means something else. ``h`` is the SHA-256 of the line without its
+``,"h":"<hex>"`` member and without the newline; ``prev`` is the ``h`` of the line before, 64 zeros for the first.
 """
 
 from __future__ import annotations
@@ -11,15 +12,15 @@ import json
 import re
 from hashlib import sha256
 from math import isfinite
-from typing import Any, NamedTuple, NoReturn, get_args
+from typing import Any, NamedTuple, NoReturn
 
 import msgspec
 
 from upgrade_tui.foreign import harmless
 from upgrade_tui.journal.errors import RefusedError
+from upgrade_tui.window.event_table import KINDS, VERSIONS
 from upgrade_tui.window.events import Event, Record
 
-VERSION = 1
 MAX_LINE = 64 * 1024  # bytes, newline included
 MAX_DEPTH = 64  # brackets within brackets; no interpreter's own limit (or lack of one) decides what is a line
 GENESIS = "0" * 64  # ``prev`` of the first line
@@ -33,8 +34,7 @@ _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _ENCODER = msgspec.json.Encoder()
 _EVENTS = msgspec.json.Decoder(Event)
 _ANY = msgspec.json.Decoder()
-KINDS = frozenset(str(cls.__struct_config__.tag) for cls in get_args(Event))
-"""The event kinds this version knows."""
+_NEWEST = max(VERSIONS.values())
 
 
 class _Head(msgspec.Struct, frozen=True):
@@ -55,13 +55,26 @@ class FormatError(ValueError):
     """A line that is not one this program wrote, or was changed since. The message says how."""
 
 
-class UnknownKindError(FormatError):
-    """An intact line, of a kind or format that this version does not know. ``link`` lets a checker go on."""
+class UnreadError(FormatError):
+    """An intact line that this version must not read. ``link`` lets a checker of the chain go on."""
 
     def __init__(self, problem: str, kind: str, link: Link | None) -> None:
         super().__init__(problem)
         self.kind = kind
         self.link = link
+
+
+class UnknownKindError(UnreadError):
+    """A line of a kind or format that this version does not know."""
+
+
+class OtherVersionError(UnreadError):
+    """A line of a kind that this version knows, but with another meaning: ``older`` or newer."""
+
+    def __init__(self, kind: str, found: int, known: int, link: Link) -> None:
+        self.older = found < known
+        end = "its meaning changed" if self.older else f"this version reads {kind} of version {known}"
+        super().__init__(f"{kind} of version {found}: {end}", kind, link)
 
 
 class Link(NamedTuple):
@@ -97,7 +110,7 @@ def encode(seq: int, ts: float, mono: float, boot: str, actor: str, event: Event
         raise RefusedError("an event at a time that is not a number cannot be written to the log")
     event, payload = _checked(event)
     boot, actor = harmless(boot), harmless(actor)
-    head = _ENCODER.encode(_Head(VERSION, seq, float(ts), float(mono), boot, actor))
+    head = _ENCODER.encode(_Head(VERSIONS[type(event)], seq, float(ts), float(mono), boot, actor))
     opened = b"".join((head[:-1], b",", payload[1:-1], b',"prev":"', prev.encode(), b'"'))
     h = sha256(opened + b"}").hexdigest()
     data = b"".join((opened, b',"h":"', h.encode(), b'"}\n'))
@@ -111,13 +124,15 @@ def encode(seq: int, ts: float, mono: float, boot: str, actor: str, event: Event
 def decode(line: bytes) -> tuple[Record, str, str]:
     """The record of a whole ``line``, newline included, the line's ``prev`` and its ``h``.
 
-    Raises FormatError that says what is wrong; UnknownKindError for intact lines of a newer version.
+    Raises FormatError that says what is wrong; UnreadError for intact lines of another version.
     """
     head, payload, prev, h = _opened(line)
     try:
         event = _EVENTS.decode(payload)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        _explain_payload(payload, Link(head.seq, prev, h), error)
+        _explain_payload(payload, head.v, Link(head.seq, prev, h), error)
+    if head.v != VERSIONS[type(event)]:
+        raise OtherVersionError(_kind(event), head.v, VERSIONS[type(event)], Link(head.seq, prev, h))
     if _ENCODER.encode(event) != payload:
         _refuse_duplicates(line)  # fields of a newer version are fine, the same key twice is not
     boot, actor = head.boot, head.actor
@@ -145,7 +160,7 @@ def _opened(line: bytes) -> tuple[_Head, bytes, str, str]:
     try:
         head = _HEADS.decode(written)
         # Written again it must be the same: so there is nothing else in it, nothing twice, and all in its order.
-        if head.v != VERSION or head.seq < 1 or _ENCODER.encode(head) != written:
+        if head.v < 1 or head.seq < 1 or _ENCODER.encode(head) != written:
             _explain_envelope(line)
         prev = line[_PREV_AT + 9 : -_H - 1].decode("latin-1")
         return head, b"{" + line[start + 1 : _PREV_AT] + b"}", prev, h
@@ -235,12 +250,12 @@ def _explain_envelope(line: bytes) -> NoReturn:
     _refuse_duplicates(line)
     whole = json.loads(line)
     version = whole.get("v") if isinstance(whole, dict) else None
-    if isinstance(version, int) and version > VERSION:
-        raise UnknownKindError(f"written in format {version}; this version reads format {VERSION}", "", None)
+    if isinstance(version, int) and version > _NEWEST:
+        raise UnknownKindError(f"written in format {version}; this version reads formats up to {_NEWEST}", "", None)
     raise FormatError("its hash fits, but its fields are not those of a log line, in their order")
 
 
-def _explain_payload(payload: bytes, link: Link, error: Exception) -> NoReturn:
+def _explain_payload(payload: bytes, v: int, link: Link, error: Exception) -> NoReturn:
     try:
         kind = _ANY.decode(payload).get("kind")
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -248,4 +263,7 @@ def _explain_payload(payload: bytes, link: Link, error: Exception) -> NoReturn:
     if isinstance(kind, str) and kind not in KINDS:
         kind = harmless(kind)
         raise UnknownKindError(f'its kind "{kind}" is not known to this version', kind, link) from error
+    known = VERSIONS[KINDS[kind].event] if isinstance(kind, str) else v
+    if v != known:
+        raise OtherVersionError(str(kind), v, known, link) from error
     raise FormatError(f"its {harmless(str(kind))} event does not fit: {harmless(str(error))}") from error

@@ -15,7 +15,7 @@ def read(directory: Path, start: int = 1) -> Iterator[Record]:
     Safe while a writer is active: a line that is still being written is left out. Such a reader may see the newest
     lines before they are durable; who must not, takes them from the conductor.
 
-    Raises MissingLogError, and after the last good record DamagedError or NewerLogError, which name the line.
+    Raises MissingLogError, and after the last good record DamagedError or OtherLogError, which name the line.
     """
     walk = Walk(directory)
     return iter(walk) if start <= 1 else (record for record in walk if record.seq >= start)

@@ -31,7 +31,7 @@ class Opened:
 def recover(directory: Path, clock: Clock, replay: Replay | None = None) -> Opened:
     """Open the log of ``directory``, make it where there is none, and give every record in it to ``replay``.
 
-    A torn tail is moved to a ``.torn`` file and logged as ``log.recovered``. Raises DamagedError or NewerLogError, with
+    A torn tail is moved to a ``.torn`` file and logged as ``log.recovered``. Raises DamagedError or OtherLogError, with
     nothing changed, and OSError.
     """
     walk = Walk(directory)

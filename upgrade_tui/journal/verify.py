@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from upgrade_tui.journal.chain import Walk
-from upgrade_tui.journal.errors import DamagedError, NewerLogError
+from upgrade_tui.journal.errors import DamagedError, OtherLogError
 from upgrade_tui.window.events import Record
 
 
@@ -41,7 +41,7 @@ def verify(directory: Path, each: Callable[[Record], None] = lambda record: None
 
     Raises MissingLogError where there is none, OSError where it cannot be read.
     """
-    walk = Walk(directory, lenient=True)
+    walk = Walk(directory, chain_only=True)
     records = 0
     segment, line, problem = "", 0, ""
     try:
@@ -50,7 +50,7 @@ def verify(directory: Path, each: Callable[[Record], None] = lambda record: None
             each(record)
     except DamagedError as error:
         segment, line, problem = error.segment, error.line, error.problem
-    except NewerLogError as error:
+    except OtherLogError as error:
         segment, line, problem = error.segment, error.line, str(error)
     return Verdict(
         intact=not problem,
@@ -74,6 +74,6 @@ def _notes(walk: Walk) -> tuple[str, ...]:
             "it is set aside when the window is next opened"
         )
     notes.extend(f"{path.name}: holds no whole line; nothing in it was acknowledged" for path in walk.void)
-    notes.extend(f'{count} lines of the kind "{kind}", which this version does not know'
+    notes.extend(f'{count} lines of the kind "{kind}", which this version does not know, or not so'
                  for kind, count in sorted(Counter(walk.unknown).items()))  # fmt: skip
     return tuple(notes)

@@ -87,7 +87,7 @@ class Journal:
         in a thread. ``on_commit`` gets, on the loop, every record committed after that: in order, exactly once, as soon
         as it is durable and before its ``append`` returns. ``ballast`` is in bytes.
 
-        Raises LockedError, DamagedError, NewerLogError (nothing is changed then) and OSError.
+        Raises LockedError, DamagedError, OtherLogError (nothing is changed then) and OSError.
         """
         clock = clock or SystemClock()
         lock, opened, held = await asyncio.to_thread(_open, directory, clock, replay, ballast)

@@ -10,6 +10,7 @@ from upgrade_tui.report.model import Decision, NoteRow, Weight
 from upgrade_tui.report.times import moment
 from upgrade_tui.units import duration_text
 from upgrade_tui.window import events as ev
+from upgrade_tui.window.event_table import notice
 
 
 def decisions(plan: Plan, history: History, zone: tzinfo) -> tuple[Decision, ...]:
@@ -113,41 +114,16 @@ def notes(history: History, zone: tzinfo) -> tuple[NoteRow, ...]:
     )  # fmt: skip
 
 
-_ROUTINE = (
-    ev.OperatorAttached, ev.OperatorDetached, ev.HostFacts, ev.BatchStarted, ev.TaskStarted, ev.TaskBegun,
-    ev.StepClaimed,
-)  # fmt: skip
-_BAD = (ev.LogFenced, ev.TaskUnknown, ev.TaskUnreachable, ev.DeadmanFired)
-_WARNING = (ev.LimitCrossed, ev.HostRebooted, ev.ClockCrossed, ev.ClockJumped, ev.LogRecovered, ev.ConductorStarted)
-_GOOD = (ev.LimitCleared, ev.StepTicked)
-_DECISIONS = (
-    ev.StepSkipped, ev.StepUnticked, ev.TaskSettled, ev.GateVoted, ev.WindowPaused, ev.WindowResumed, ev.WindowClosed,
-    ev.RollbackRequested, ev.WindowAborted, ev.HostExcluded, ev.DeadmanAsked, ev.NoteAdded,
-)  # fmt: skip
-
-
 def weight(event: ev.Event) -> Weight:
     """How much an event weighs: what stands out in the timeline, and what may be left out."""
-    for kinds, found in ((_ROUTINE, "routine"), (_BAD, "bad"), (_WARNING, "warning"), (_GOOD, "good")):
-        if isinstance(event, kinds):
-            return found  # type: ignore[return-value]
-    if isinstance(event, _DECISIONS):
+    said = notice(event)
+    if said.decision:
         return "decision"
-    match event:
-        case ev.StepIntent(override=override):
-            return "decision" if override else "normal"
-        case ev.TaskFinished(exit=code, timed_out=late):
-            return "routine" if code == 0 and not late else "bad"
-        case ev.TaskChecked(exit=code):
-            return "routine" if code == 0 else "warning"
-        case (
-            ev.StepFinished(outcome=outcome) | ev.RollbackFinished(outcome=outcome) | ev.RollbackEnded(outcome=outcome)
-        ):
-            return "good" if outcome == "done" else "bad"
-        case ev.CanaryVerdict(verdict=verdict):
-            return {"healthy": "good", "degraded": "warning", "failing": "bad"}.get(verdict, "normal")  # type: ignore[return-value]
-        case ev.HostLink(link=link):
-            return "normal" if link == "up" else "routine" if link == "connecting" else "bad"
-        case ev.UnitChanged(after=after):
-            return "bad" if after == "failed" else "normal"
-    return "normal"
+    if said.weight == "quiet":
+        return "routine"
+    if said.tone == "good":
+        return "good"
+    if said.tone in ("bad", "unknown"):
+        return "bad" if said.tone == "bad" or said.weight == "rings" else "warning"
+    stands_out = said.weight != "told" and said.tone in ("tight", "watch")
+    return "warning" if stands_out else "normal"

@@ -14,14 +14,10 @@ from upgrade_tui.plan.model import Plan
 from upgrade_tui.report.times import elapsed
 from upgrade_tui.window import clock
 from upgrade_tui.window import events as ev
-from upgrade_tui.window.fold import alert_key, fold
+from upgrade_tui.window.event_table import moves_the_clock
+from upgrade_tui.window.fold import fold
+from upgrade_tui.window.fold_hosts import alert_key
 from upgrade_tui.window.state import initial
-
-_MOVES_THE_CLOCK = (
-    ev.WindowOpened, ev.StepIntent, ev.TaskStarted, ev.TaskFinished, ev.TaskChecked, ev.TaskUnknown, ev.TaskSettled,
-    ev.TaskUnreachable, ev.StepFinished, ev.StepTicked, ev.StepUnticked, ev.StepSkipped, ev.RollbackStarted,
-    ev.RollbackFinished,
-)  # fmt: skip
 
 
 class Stretch(Struct, kw_only=True):
@@ -115,7 +111,7 @@ class History:
             handler(self, record, record.event)
         self.state = fold(self.state, record)
         self.records.append(record)
-        if isinstance(record.event, _MOVES_THE_CLOCK):
+        if moves_the_clock(record.event):
             self._read_clock(record, getattr(record.event, "step", ""))
 
     def _measure(self, record: ev.Record) -> None:
@@ -124,9 +120,9 @@ class History:
             self.slack.append(SlackPoint(record.ts, self._by - record.ts, record.seq))
 
     def _read_clock(self, record: ev.Record, step: str) -> None:
-        """The clock after an event about ``step``; what the other steps would cost to undo is as it was."""
+        """The clock after an event about ``step``, or about any; what the others would cost to undo is as it was."""
         for spec in self.plan.steps:
-            if spec.id == step or spec.id not in self._costs:
+            if spec.id == step or not step or spec.id not in self._costs:
                 self._costs[spec.id] = clock.step_rollback_cost(spec, self.state.steps[spec.id])
         if self.state.phase not in ("open", "paused"):
             return

@@ -12,7 +12,7 @@ from upgrade_tui.conductor.protocol import Point
 from upgrade_tui.conductor.recorded import Recorded
 from upgrade_tui.conductor.telemetry_reader import TelemetryReader, TelemetryUnreadable
 from upgrade_tui.journal.chain import Walk
-from upgrade_tui.journal.errors import DamagedError, NewerLogError
+from upgrade_tui.journal.errors import DamagedError, OtherLogError
 from upgrade_tui.plan.model import Plan
 from upgrade_tui.plan.reader import read_plan
 from upgrade_tui.report.build import Source, build
@@ -47,7 +47,7 @@ def _log(directory: Path) -> tuple[list[Record], Source]:
     damage = ""
     try:
         records.extend(walk)
-    except (DamagedError, NewerLogError) as error:
+    except (DamagedError, OtherLogError) as error:
         damage = str(error)
     return records, Source(head=walk.h if records else "", damage=damage)
 

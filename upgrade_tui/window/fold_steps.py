@@ -5,7 +5,6 @@ A task event with ``undo`` is about the step's rollback on that host: then good 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from msgspec.structs import replace
@@ -46,11 +45,11 @@ def _of_attempt(e: TaskEvent) -> dict[str, int]:
     return {"undo": e.attempt} if e.undo else {"attempt": e.attempt}
 
 
-def _claimed(s: WindowState, r: ev.Record, e: ev.StepClaimed) -> WindowState:
+def claimed(s: WindowState, r: ev.Record, e: ev.StepClaimed) -> WindowState:
     return change_step(s, e.step, claimed_by=e.by)
 
 
-def _intent(s: WindowState, r: ev.Record, e: ev.StepIntent) -> WindowState:
+def intent(s: WindowState, r: ev.Record, e: ev.StepIntent) -> WindowState:
     """A new attempt keeps what is done; what was not starts afresh, but remembers that it was touched.
 
     A retry of some hosts leaves the others as they are. What was decided and watched on this step's work before it was
@@ -61,7 +60,7 @@ def _intent(s: WindowState, r: ev.Record, e: ev.StepIntent) -> WindowState:
         return s
     batches = e.batches or step.batches
     tasks = {
-        host: _again(step, task) if not e.hosts or host in e.hosts else step.tasks.get(host, task)
+        host: _again(step, task) if not e.hosts or host in e.hosts else _left_alone(step, task)
         for host, task in fresh_tasks(batches).items()
     }
     for host in s.excluded.keys() & tasks.keys():
@@ -89,6 +88,12 @@ def _open_again(s: WindowState, step_id: str) -> WindowState:
     return s
 
 
+def _left_alone(step: StepState, task: Task) -> Task:
+    """A host that a retry is not about stays as it is; its batch is the one of the batches that count from now on."""
+    before = step.tasks.get(task.host)
+    return task if before is None else replace(before, batch=task.batch)
+
+
 def _again(step: StepState, task: Task) -> Task:
     before = step.tasks.get(task.host)
     if before is None or before.state in ("pending", "rolled back"):
@@ -98,13 +103,13 @@ def _again(step: StepState, task: Task) -> Task:
     return replace(task, attempt=before.attempt, touched=before.changed, abandoned=before.abandoned)
 
 
-def _batch(s: WindowState, r: ev.Record, e: ev.BatchStarted) -> WindowState:
+def batch(s: WindowState, r: ev.Record, e: ev.BatchStarted) -> WindowState:
     if stale(s, e.step, e.attempt):
         return s
     return change_step(s, e.step, batch=e.batch)
 
 
-def _started(s: WindowState, r: ev.Record, e: ev.TaskStarted) -> WindowState:
+def started(s: WindowState, r: ev.Record, e: ev.TaskStarted) -> WindowState:
     """Behind the end of its step a start means nothing: whoever wrote it sees that, and sends nothing."""
     if _outdated(s, e) or (not e.undo and s.steps[e.step].state != "running"):
         return s
@@ -119,11 +124,11 @@ def _started(s: WindowState, r: ev.Record, e: ev.TaskStarted) -> WindowState:
     )  # fmt: skip
 
 
-def _begun(s: WindowState, r: ev.Record, e: ev.TaskBegun) -> WindowState:
+def begun(s: WindowState, r: ev.Record, e: ev.TaskBegun) -> WindowState:
     return s if _outdated(s, e) else change_task(s, e.step, e.host, begun=True)
 
 
-def _finished_task(s: WindowState, r: ev.Record, e: ev.TaskFinished) -> WindowState:
+def finished_task(s: WindowState, r: ev.Record, e: ev.TaskFinished) -> WindowState:
     if _outdated(s, e):
         return s
     good = e.exit == 0 and not e.timed_out and not e.ended
@@ -148,7 +153,7 @@ def _good(undo: bool) -> str:
     return "rolled back" if undo else "done"
 
 
-def _checked(s: WindowState, r: ev.Record, e: ev.TaskChecked) -> WindowState:
+def checked(s: WindowState, r: ev.Record, e: ev.TaskChecked) -> WindowState:
     if _outdated(s, e):
         return s
     if e.exit == 0:
@@ -169,7 +174,7 @@ def _checked(s: WindowState, r: ev.Record, e: ev.TaskChecked) -> WindowState:
     )  # fmt: skip
 
 
-def _unknown(s: WindowState, r: ev.Record, e: ev.TaskUnknown) -> WindowState:
+def unknown(s: WindowState, r: ev.Record, e: ev.TaskUnknown) -> WindowState:
     if _outdated(s, e):
         return s
     return change_task(
@@ -178,7 +183,7 @@ def _unknown(s: WindowState, r: ev.Record, e: ev.TaskUnknown) -> WindowState:
     )  # fmt: skip
 
 
-def _found(s: WindowState, r: ev.Record, e: ev.TaskFound) -> WindowState:
+def found(s: WindowState, r: ev.Record, e: ev.TaskFound) -> WindowState:
     step = s.steps.get(e.step)
     if step is None or e.host not in step.tasks or _outdated(s, e) or not step.tasks[e.host].following:
         return s
@@ -186,7 +191,7 @@ def _found(s: WindowState, r: ev.Record, e: ev.TaskFound) -> WindowState:
     return change_task(s, e.step, e.host, state=state, finished=None, reason="", following=False)
 
 
-def _unreachable(s: WindowState, r: ev.Record, e: ev.TaskUnreachable) -> WindowState:
+def unreachable(s: WindowState, r: ev.Record, e: ev.TaskUnreachable) -> WindowState:
     if _outdated(s, e):
         return s
     touched = {"touched": True} if e.undo else {}
@@ -195,7 +200,7 @@ def _unreachable(s: WindowState, r: ev.Record, e: ev.TaskUnreachable) -> WindowS
     )
 
 
-def _settled(s: WindowState, r: ev.Record, e: ev.TaskSettled) -> WindowState:
+def settled(s: WindowState, r: ev.Record, e: ev.TaskSettled) -> WindowState:
     """Of a rollback, done is rolled back, and skipped is given up: nothing is left to undo there."""
     changes: dict[str, Any] = {"state": e.outcome, "reason": e.reason, "settled_by": r.actor, "following": False}
     task = s.steps[e.step].tasks.get(e.host) if e.step in s.steps else None
@@ -206,7 +211,7 @@ def _settled(s: WindowState, r: ev.Record, e: ev.TaskSettled) -> WindowState:
     return change_task(s, e.step, e.host, **changes)
 
 
-def _finished(s: WindowState, r: ev.Record, e: ev.StepFinished) -> WindowState:
+def finished(s: WindowState, r: ev.Record, e: ev.StepFinished) -> WindowState:
     step = s.steps.get(e.step)
     if step is None or stale(s, e.step, e.attempt):
         return s
@@ -221,7 +226,7 @@ def _unproven(task: Task, ts: float) -> Task:
     return replace(task, state="unknown", finished=ts, reason="the step ended without its result", touched=True)
 
 
-def _ticked(s: WindowState, r: ev.Record, e: ev.StepTicked) -> WindowState:
+def ticked(s: WindowState, r: ev.Record, e: ev.StepTicked) -> WindowState:
     step = s.steps.get(e.step)
     if step is None:
         return s
@@ -231,41 +236,20 @@ def _ticked(s: WindowState, r: ev.Record, e: ev.StepTicked) -> WindowState:
     )  # fmt: skip
 
 
-def _unticked(s: WindowState, r: ev.Record, e: ev.StepUnticked) -> WindowState:
+def unticked(s: WindowState, r: ev.Record, e: ev.StepUnticked) -> WindowState:
     return change_step(s, e.step, state="pending", started=None, finished=None, by="", reason=e.reason)
 
 
-def _skipped(s: WindowState, r: ev.Record, e: ev.StepSkipped) -> WindowState:
+def skipped(s: WindowState, r: ev.Record, e: ev.StepSkipped) -> WindowState:
     return change_step(s, e.step, state="skipped", finished=r.ts, by=r.actor, reason=e.reason)
 
 
-def _opened_gate(s: WindowState, r: ev.Record, e: ev.GateOpened) -> WindowState:
+def opened_gate(s: WindowState, r: ev.Record, e: ev.GateOpened) -> WindowState:
     return s if stale(s, e.step, e.attempt) else change_step(s, e.step, gate=e, votes={})
 
 
-def _voted(s: WindowState, r: ev.Record, e: ev.GateVoted) -> WindowState:
+def voted(s: WindowState, r: ev.Record, e: ev.GateVoted) -> WindowState:
     step = s.steps.get(e.step)
     if step is None or (step.gate is not None and step.gate.digest != e.digest):
         return s
     return change_step(s, e.step, votes=with_(step.votes, r.actor, e))
-
-
-HANDLERS: dict[type, Callable[[WindowState, ev.Record, Any], WindowState]] = {
-    ev.StepClaimed: _claimed,
-    ev.StepIntent: _intent,
-    ev.BatchStarted: _batch,
-    ev.TaskStarted: _started,
-    ev.TaskBegun: _begun,
-    ev.TaskFinished: _finished_task,
-    ev.TaskChecked: _checked,
-    ev.TaskUnknown: _unknown,
-    ev.TaskFound: _found,
-    ev.TaskUnreachable: _unreachable,
-    ev.TaskSettled: _settled,
-    ev.StepFinished: _finished,
-    ev.StepTicked: _ticked,
-    ev.StepUnticked: _unticked,
-    ev.StepSkipped: _skipped,
-    ev.GateOpened: _opened_gate,
-    ev.GateVoted: _voted,
-}

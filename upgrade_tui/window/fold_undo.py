@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from msgspec.structs import replace
@@ -15,20 +14,20 @@ from upgrade_tui.window.undo import batches_to_undo
 PARTLY = "rolled back on some hosts only"
 
 
-def _requested(s: WindowState, r: ev.Record, e: ev.RollbackRequested) -> WindowState:
+def requested(s: WindowState, r: ev.Record, e: ev.RollbackRequested) -> WindowState:
     specs = [spec for spec in map(s.plan.step, e.undo) if spec is not None]
     undo = tuple(Undo(spec.id, batches_to_undo(spec, s.steps[spec.id], e.hosts) or ()) for spec in specs)
     asked = RollbackState(scope=e.scope, undo=undo, reason=e.reason, by=r.actor, started=r.ts, estimate=e.estimate)
     return replace(s, rollback=asked)
 
 
-def _started(s: WindowState, r: ev.Record, e: ev.RollbackStarted) -> WindowState:
+def started(s: WindowState, r: ev.Record, e: ev.RollbackStarted) -> WindowState:
     return change_step(
         s, e.step, state="rolling back", reason=e.reason, undo=e.attempt, undo_started=r.ts, undo_batches=e.batches
     )
 
 
-def _finished(s: WindowState, r: ev.Record, e: ev.RollbackFinished) -> WindowState:
+def finished(s: WindowState, r: ev.Record, e: ev.RollbackFinished) -> WindowState:
     """Rolled back is a step nothing of which is left; undone on some of its hosts, it is no longer done."""
     step = s.steps.get(e.step)
     if step is None:
@@ -57,14 +56,14 @@ def _left(step: StepState) -> bool:
     return any(t.changed for t in step.tasks.values())
 
 
-def _ended(s: WindowState, r: ev.Record, e: ev.RollbackEnded) -> WindowState:
+def ended(s: WindowState, r: ev.Record, e: ev.RollbackEnded) -> WindowState:
     if s.rollback is None:
         return s
     ended = replace(s.rollback, finished=r.ts, outcome=e.outcome, seconds=e.seconds, trouble=e.reason)
     return replace(s, rollback=ended)
 
 
-def _armed(s: WindowState, r: ev.Record, e: ev.DeadmanArmed) -> WindowState:
+def armed(s: WindowState, r: ev.Record, e: ev.DeadmanArmed) -> WindowState:
     step = s.steps.get(e.step)
     if step is None or (e.host not in s.hosts and e.host not in step.tasks):
         return s
@@ -80,21 +79,21 @@ def _change_armed(s: WindowState, step_id: str, host: str, **changes: Any) -> Wi
     return change_step(s, step_id, armed=with_(step.armed, host, replace(step.armed[host], **changes)))
 
 
-def _asked(s: WindowState, r: ev.Record, e: ev.DeadmanAsked) -> WindowState:
+def asked(s: WindowState, r: ev.Record, e: ev.DeadmanAsked) -> WindowState:
     for host in e.hosts:
         s = _change_armed(s, e.step, host, asked=e.what, asked_seconds=e.seconds)
     return s
 
 
-def _confirmed(s: WindowState, r: ev.Record, e: ev.DeadmanConfirmed) -> WindowState:
+def confirmed(s: WindowState, r: ev.Record, e: ev.DeadmanConfirmed) -> WindowState:
     return _change_armed(s, e.step, e.host, state="confirmed", asked="")
 
 
-def _extended(s: WindowState, r: ev.Record, e: ev.DeadmanExtended) -> WindowState:
+def extended(s: WindowState, r: ev.Record, e: ev.DeadmanExtended) -> WindowState:
     return _change_armed(s, e.step, e.host, until=r.ts + e.seconds, seconds=e.seconds, asked="")
 
 
-def _fired(s: WindowState, r: ev.Record, e: ev.DeadmanFired) -> WindowState:
+def fired(s: WindowState, r: ev.Record, e: ev.DeadmanFired) -> WindowState:
     """The host undid the step: proven by exit 0; else nobody knows how much of it stands."""
     step = s.steps.get(e.step)
     if step is None:
@@ -120,16 +119,3 @@ def _no_longer_done(s: WindowState, step_id: str, reason: str) -> WindowState:
     unknown = any(t.state == "unknown" for t in step.tasks.values())
     state = "unknown" if unknown else "failed" if _left(step) else "rolled back"
     return change_step(s, step_id, state=state, reason=reason)
-
-
-HANDLERS: dict[type, Callable[[WindowState, ev.Record, Any], WindowState]] = {
-    ev.RollbackRequested: _requested,
-    ev.RollbackStarted: _started,
-    ev.RollbackFinished: _finished,
-    ev.RollbackEnded: _ended,
-    ev.DeadmanArmed: _armed,
-    ev.DeadmanAsked: _asked,
-    ev.DeadmanConfirmed: _confirmed,
-    ev.DeadmanExtended: _extended,
-    ev.DeadmanFired: _fired,
-}

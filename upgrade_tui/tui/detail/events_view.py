@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from upgrade_tui.tui.view import log
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import BLANK, Line, Span, fit, wrapped
+from upgrade_tui.tui.words import Tone
+from upgrade_tui.window.event_table import notice
 from upgrade_tui.window.events import SYSTEM, Record
 from upgrade_tui.window.sentences import sentence
 
@@ -18,7 +20,7 @@ def events(scene: Scene, records: Sequence[Record], width: int, most: int = MOST
     """The newest ``most`` records, newest first: as the log pane says them, but long sentences go on below."""
     out: list[Line] = []
     for record in reversed(records[-most:]):
-        shade = log.tone(record.event)
+        shade: Tone = notice(record.event).tone
         mark = log.line(scene, record, 40)[1]
         words: list[Span] = [(sentence(record.event), "plain" if shade == "run" else shade)]
         if record.actor != SYSTEM:

@@ -6,10 +6,10 @@ from typing import Literal
 
 from msgspec import Struct
 
-from upgrade_tui.tui.view.log import tone
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.undo import armed_steps, armed_text
 from upgrade_tui.window import events as ev
+from upgrade_tui.window.event_table import notice
 from upgrade_tui.window.sentences import sentence
 
 Severity = Literal["information", "warning", "error"]
@@ -25,59 +25,11 @@ class Alert(Struct, frozen=True):
 
 def alert(record: ev.Record) -> Alert | None:
     """The alert that a new record raises, or None."""
-    event = record.event
-    title = _title(event)
-    if title is None:
+    said = notice(record.event)
+    if said.weight != "rings":
         return None
-    severity: Severity = "error" if tone(event) in ("bad", "unknown") else "warning"
-    return Alert(title, sentence(event), severity)
-
-
-def _title(event: ev.Event) -> str | None:
-    match event:
-        case ev.ClockCrossed(what="point of no return"):
-            return "Point of no return"
-        case ev.ClockCrossed():
-            return "Rollback clock"
-        case ev.ClockJumped():
-            return "Clock jumped"
-        case ev.CanaryVerdict(verdict="failing"):
-            return "Canary failing"
-        case ev.HostLink(link="lost" | "refused" | "host key changed" | "host key unknown" | "auth failed"):
-            return "Host lost" if event.link == "lost" else "Host out of reach"
-        case ev.HostRebooted():
-            return "Host rebooted"
-        case ev.TaskUnknown():
-            return "Result unknown"
-        case ev.TaskUnreachable():
-            return "Host unreachable"
-        case ev.TaskFinished() if event.exit != 0 or event.timed_out:
-            return "Task failed"
-        case ev.TaskChecked() if event.exit != 0 and not event.before:
-            return "Check failed"
-        case ev.StepFinished(outcome="failed" | "unknown"):
-            return f"Step {event.outcome}"
-        case ev.LogFenced():
-            return "Log fenced"
-        case ev.WindowPaused():
-            return "Window paused"
-        case ev.WindowAborted():
-            return "Window aborted"
-        case ev.GateOpened():
-            return "Go or no-go?"
-        case ev.RollbackRequested() | ev.RollbackStarted():
-            return "Rolling back"
-        case ev.RollbackEnded():
-            return "Rollback ended"
-        case ev.DeadmanArmed():
-            return "Armed"
-        case ev.DeadmanFired():
-            return "Undone by the host itself"
-        case ev.GateVoted(go=False):
-            return "No-go"
-        case ev.ConductorStarted():
-            return "New conductor"
-    return None
+    severity: Severity = "error" if said.tone in ("bad", "unknown") else "warning"
+    return Alert(said.title, sentence(record.event), severity)
 
 
 SOON = 60.0  # seconds before a host undoes a step by itself

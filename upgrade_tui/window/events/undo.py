@@ -1,0 +1,102 @@
+"""Rollbacks, and the dead-man rollback."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from upgrade_tui.window.events.base import Base, Outcome
+
+# -- rollback ---------------------------------------------------------------------------------------------------------
+
+
+class RollbackRequested(Base, frozen=True, kw_only=True, tag="rollback.requested"):
+    """A lead asked for a rollback: these steps, in this order. Forward steps are locked until it ended.
+
+    On which hosts, and in which batches, follows from what was done there when it was asked for.
+    """
+
+    scope: str  # in words: "everything", "phase Rollout", "step upgrade on web1"
+    undo: tuple[str, ...]
+    hosts: tuple[str, ...] = ()  # only on these; none: wherever it was done
+    reason: str
+    estimate: float = 0.0  # seconds
+
+
+class RollbackStarted(Base, frozen=True, kw_only=True, tag="rollback.started"):
+    """Undoing a step starts."""
+
+    step: str
+    reason: str
+    attempt: int = 1  # rollback number of this step
+    batches: tuple[tuple[str, ...], ...] = ()  # in the order in which they are undone
+
+
+class RollbackFinished(Base, frozen=True, kw_only=True, tag="rollback.finished"):
+    """Undoing a step ended after ``seconds``."""
+
+    step: str
+    outcome: Outcome
+    seconds: float
+    reason: str = ""
+    batches: int = 0  # how many were undone in that time
+
+
+class RollbackEnded(Base, frozen=True, kw_only=True, tag="rollback.ended"):
+    """The whole rollback ended: done, or stopped at what failed or is unknown."""
+
+    outcome: Outcome
+    seconds: float
+    reason: str = ""
+
+
+# -- the dead-man rollback: the host undoes a step by itself unless somebody confirms in time -------------------------
+
+
+class DeadmanArmed(Base, frozen=True, kw_only=True, tag="deadman.armed"):
+    """Before the step changes anything there, the host was told to undo it in ``seconds``."""
+
+    step: str
+    host: str
+    attempt: int
+    seconds: float
+
+
+class DeadmanAsked(Base, frozen=True, kw_only=True, tag="deadman.asked"):
+    """An operator (or the plan's ``confirm = "auto"``) decided about armed hosts; it is carried out next."""
+
+    step: str
+    hosts: tuple[str, ...]
+    what: Literal["confirm", "extend", "cancel"]
+    seconds: float = 0.0  # extend: from now on
+    reason: str = ""
+
+
+class DeadmanConfirmed(Base, frozen=True, kw_only=True, tag="deadman.confirmed"):
+    """The host will not undo the step."""
+
+    step: str
+    host: str
+
+
+class DeadmanExtended(Base, frozen=True, kw_only=True, tag="deadman.extended"):
+    """The host waits ``seconds`` from now on."""
+
+    step: str
+    host: str
+    seconds: float
+
+
+class DeadmanFired(Base, frozen=True, kw_only=True, tag="deadman.fired"):
+    """The host undid the step by itself, or was told to. ``exit`` None: it is still at it, or no result is known."""
+
+    step: str
+    host: str
+    exit: int | None = None
+    last_line: str = ""
+    reason: str = ""
+
+
+UndoEvent = (
+    RollbackRequested | RollbackStarted | RollbackFinished | RollbackEnded | DeadmanArmed | DeadmanAsked
+    | DeadmanConfirmed | DeadmanExtended | DeadmanFired
+)  # fmt: skip
