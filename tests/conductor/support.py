@@ -164,6 +164,16 @@ class Rig:
     deadman: Deadman
     hosts: Hosts
     plan: Plan
+    background: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def follow(self) -> None:
+        """From now on, rollbacks begin when they are asked for, as a conductor begins them."""
+
+        def committed(records: list[ev.Record]) -> None:
+            if any(isinstance(r.event, ev.RollbackRequested) for r in records):
+                self.background.add(asyncio.create_task(self.rollbacks.run()))
+
+        self.book.observe(committed)
 
     async def open(self) -> None:
         opened = ev.WindowOpened(

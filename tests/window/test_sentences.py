@@ -96,6 +96,10 @@ def test_foreign_text_in_an_event_stays_on_one_harmless_line() -> None:
         (ev.RollbackRequested(scope="everything", reason="canary failing", estimate=840.0,
                               undo=("c", "b", "a")),
          "asked to roll back everything: 3 steps, about 14 m: canary failing"),
+        (ev.RollbackRequested(scope="step a", reason="canary x is failing", estimate=240.0, undo=("a",), canary="x",
+                              waits=("a on web1",)),
+         ("rolls back step a by itself, as the plan says: 1 step, about 4 m: canary x is failing; "
+          "it begins when this has ended: a on web1")),
         (ev.RollbackStarted(step="api", reason="slow", attempt=2, batches=(("c",), ("a", "b"))),
          "started to roll back api again (rollback 2) on 3 hosts in 2 batches: slow"),
         (ev.RollbackFinished(step="api", outcome="done", seconds=0.0, reason="settled by hand"),

@@ -124,6 +124,7 @@ def _as_json(file: str, plan: Plan | None, diagnostics: Sequence[Diagnostic]) ->
     """
     import msgspec
 
+    from upgrade_tui.plan.undone import undone_by_itself
     from upgrade_tui.plan.words import describe
 
     errors, warnings = _counts(diagnostics)
@@ -155,5 +156,10 @@ def _as_json(file: str, plan: Plan | None, diagnostics: Sequence[Diagnostic]) ->
                 "confirm_within": None if step.confirm_within is None else float(step.confirm_within),
             }
             for step, slot in zip(plan.steps, schedule(plan, start), strict=True)
+        ]  # fmt: skip
+        out["undone_by_itself"] = [
+            {"when": each.cause, "step": each.step, "undoes": each.undoes, "only_pauses": each.why_not,
+             "seconds": each.seconds(plan)}
+            for each in undone_by_itself(plan)
         ]  # fmt: skip
     return msgspec.json.format(msgspec.json.encode(out), indent=2).decode()

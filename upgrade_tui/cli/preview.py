@@ -15,6 +15,7 @@ from upgrade_tui.cli.timeline import Timeline
 from upgrade_tui.foreign import one_line
 from upgrade_tui.plan.estimate import Slot, batches_of, schedule, step_seconds, window_end, window_start
 from upgrade_tui.plan.model import LOCAL, Canary, Plan, Step
+from upgrade_tui.plan.undone import undone_by_itself
 from upgrade_tui.plan.words import describe
 from upgrade_tui.units import duration_text
 
@@ -39,6 +40,7 @@ def preview(plan: Plan, *, wide: bool) -> Iterator[RenderableType]:
         ("People", _people(plan) if plan.people else None),
         ("Hosts", _hosts(plan, wide) if plan.hosts else None),
         ("Canaries", _canaries(plan, wide) if plan.canaries else None),
+        ("Undone by itself", _by_itself(plan) if undone_by_itself(plan) else None),
         ("Steps", _steps(plan, slots, moments, wide)),
         ("Checks", _checks(plan) if any(step.checks for step in plan.steps) else None),
         ("Timeline", Timeline(plan, slots, moments.text)),
@@ -176,6 +178,16 @@ def _canaries(plan: Plan, wide: bool) -> RenderableType:
         needed = ", ".join(step.id for step in plan.steps if canary.name in step.canaries)
         cells = [canary.name, _probe(canary), _short(canary.interval), str(canary.failure_limit), canary.on_fail]
         table.add_row(*_texts(*cells, *((needed or "–",) if wide else ())))
+    return table
+
+
+def _by_itself(plan: Plan) -> RenderableType:
+    """What is undone without anybody asking, and where the window is paused instead."""
+    table = _table("when", "during or after", "then", ("takes", "right"))
+    for each in undone_by_itself(plan):
+        then = f"only pauses: {each.why_not}" if each.why_not else f"undoes {', '.join(each.undoes)}"
+        takes = "–" if each.why_not else duration_text(each.seconds(plan))
+        table.add_row(*_texts(each.cause, each.step, then, takes))
     return table
 
 

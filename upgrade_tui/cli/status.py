@@ -70,6 +70,7 @@ def as_data(directory: Path, state: Any, frame: Any, now: float, running: bool) 
         "seq": state.seq, "now": now, "trouble": list(frame.trouble) if frame else [],
         "clock": {**_fields(reading), "level": reading.level},
         "current": state.current,
+        "rollback": _rollback(state),
         "steps": [_step(state, s.id) for s in state.plan.steps],
         "hosts": [_host(host, frame.hosts.get(name) if frame else None) for name, host in state.hosts.items()],
         "canaries": [
@@ -93,6 +94,14 @@ def _step(state: Any, step_id: str) -> dict[str, Any]:
         "reason": step.reason, "batch": step.batch, "batches": step.batches,
         "tasks": [_fields(t) for t in step.tasks.values()],
     }  # fmt: skip
+
+
+def _rollback(state: Any) -> dict[str, Any] | None:
+    """The rollback that was asked for last, and what it still waits for."""
+    from upgrade_tui.window.on_fail import waits_for
+
+    asked = state.rollback
+    return None if asked is None else {**_fields(asked), "active": asked.active, "waits_for": waits_for(state)}
 
 
 def _host(host: Any, frame: Any) -> dict[str, Any]:
@@ -129,6 +138,7 @@ def as_lines(state: Any, frame: Any, now: float, running: bool) -> list[str]:
     else:
         lines.append(f"go back   by {at(reading.by)}, slack {duration_text(reading.slack or 0)}; {reading.words}")
     lines.append(f"finish    forecast {at(reading.forecast)}, window ends {at(reading.end)}")
+    lines += _undoing(state)
     lines += [f"trouble   {text}" for text in (frame.trouble if frame else ())]
     lines.append("")
     width = max((len(s) for s in state.steps), default=0)
@@ -138,6 +148,17 @@ def as_lines(state: Any, frame: Any, now: float, running: bool) -> list[str]:
             f"  {state.shown(spec.id):<12} {spec.id:<{width}}  {spec.title}" + (f" ({reason})" if reason else "")
         )
     return [one_line(line) for line in lines]
+
+
+def _undoing(state: Any) -> list[str]:
+    """A rollback that is under way, why, and what it waits for."""
+    from upgrade_tui.window.on_fail import waits_for
+
+    if not state.rolling_back:
+        return []
+    waits = ", ".join(waits_for(state))
+    line = f"undoing   {state.rollback.scope}, asked for by {state.rollback.by}: {state.rollback.reason}"
+    return [line, *([f"          it waits until this has ended: {waits}"] if waits else [])]
 
 
 def _health(state: Any, frame: Any) -> str:

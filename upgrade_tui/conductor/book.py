@@ -16,6 +16,7 @@ from upgrade_tui.window import events as ev
 from upgrade_tui.window.commands import Actor, AnyCommand, Refusal
 from upgrade_tui.window.decide import decide
 from upgrade_tui.window.fold import fold
+from upgrade_tui.window.on_fail import canary_answer
 from upgrade_tui.window.state import WindowState, initial
 
 RETRY = 5.0  # seconds between tries to go on after the store failed
@@ -52,7 +53,7 @@ class Book:
         self._ahead: deque[tuple[ev.Record, WindowState]] = deque()  # what that is, and the state after each
         self._facts: list[_Fact] = []  # that wait for the store to be writable, in the order they came
         self._count = 0  # of facts so far
-        self._fence_told: ev.LogFenced | None = None  # the last event in the store, if it is one
+        self._told_last: ev.Event | None = None  # the last event in the store
         self._observers: list[Observer] = []
         self._change = asyncio.Event()
         self._writable, self._failed = asyncio.Event(), asyncio.Event()
@@ -62,8 +63,12 @@ class Book:
         self._store = await self._open_store(on_commit=self._committed, replay=self._replay)
         self._tip = self.state
         self._writable.set()
-        if self._fence_told is not None:
-            self._pause(self._fence_told)
+        if isinstance(self._told_last, ev.LogFenced):
+            self._pause(self._told_last)
+        elif isinstance(self._told_last, ev.CanaryVerdict):  # the power went before what it brings about was written
+            answer = canary_answer(self.state, self._told_last)
+            if answer:
+                self._submit(ev.SYSTEM, answer)
 
     def observe(self, observer: Observer) -> None:
         """Have ``observer`` called with records that just became durable, after they were folded."""
@@ -187,7 +192,7 @@ class Book:
 
     def _replay(self, record: ev.Record) -> None:
         self.state = fold(self.state, record)
-        self._fence_told = record.event if isinstance(record.event, ev.LogFenced) else None
+        self._told_last = record.event
 
     def _committed(self, records: list[ev.Record]) -> None:
         for record in records:

@@ -16,7 +16,7 @@ from upgrade_tui.canary.watch import Canaries
 from upgrade_tui.conductor import protocol as p
 from upgrade_tui.conductor.answers import Answers, Sources
 from upgrade_tui.conductor.book import Book
-from upgrade_tui.conductor.facts import Facts
+from upgrade_tui.conductor.facts import Facts, write_facts
 from upgrade_tui.conductor.machine import Machine
 from upgrade_tui.conductor.paths import OUTPUT
 from upgrade_tui.conductor.recorded import PlanDiffers, digest
@@ -210,7 +210,7 @@ class Conductor:
             events = [await self._queue.get()]
             while not self._queue.empty() and len(events) < 500:
                 events.append(self._queue.get_nowait())
-            await self.book.write(events)
+            await write_facts(self.book, events)
 
     async def _advancer(self) -> None:
         """Gates open and bakes begin by themselves as soon as what they need is over."""

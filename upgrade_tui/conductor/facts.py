@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from upgrade_tui.canary.result import Result
+from upgrade_tui.conductor.book import Book
 from upgrade_tui.conductor.telemetry_store import TelemetryStore
 from upgrade_tui.fleet.limits import Limits
 from upgrade_tui.window import events as ev
+from upgrade_tui.window.on_fail import canary_answer
 from upgrade_tui.window.state import WindowState
 from upgrade_tui.window.telemetry import HostDetail, Link, Sample, Verdict
 
@@ -75,16 +77,23 @@ class Facts:
         self._store.put_probe(canary, result, self._verdicts.get(canary, "no data"))
 
     def verdict(self, event: ev.CanaryVerdict) -> None:
-        """A canary's verdict changed. Where the plan says so, failing pauses a window that has changed something."""
+        """A canary's verdict changed: ``write_facts`` writes it together with what it brings about."""
         self._note(event)
         self._verdicts[event.canary] = event.verdict
-        state = self._state()
-        canary = state.plan.canary(event.canary)
-        if event.verdict != "failing" or canary is None or canary.on_fail == "warn" or state.phase != "open":
-            return
-        if not any(step.touched() for step in state.steps.values()):
-            return  # nothing was done on a host yet that could have caused it, and there is nothing to hold back
-        reason = f"canary {event.canary} is failing: {event.detail}"
-        if canary.on_fail == "rollback":
-            reason += " (the plan asks for a rollback)"
-        self._note(ev.WindowPaused(reason=reason))
+
+
+async def write_facts(book: Book, events: Sequence[ev.Event]) -> None:
+    """Make what was reported durable, in its order. A canary that fails is answered on the state right before it."""
+    said: list[ev.Event] = []
+    for event in events:
+        if isinstance(event, ev.CanaryVerdict) and event.verdict == "failing":
+            await book.write(said)
+            said = []
+            await book.transact(_answered(event))
+        else:
+            said.append(event)
+    await book.write(said)
+
+
+def _answered(event: ev.CanaryVerdict) -> Callable[[WindowState], tuple[ev.Event, ...]]:
+    return lambda state: (event, *canary_answer(state, event))

@@ -21,6 +21,7 @@ Role = Literal["lead", "engineer", "observer"]
 Level = Literal["low", "medium", "high"]
 StepKind = Literal["manual", "command", "gate", "bake"]
 OnFail = Literal["warn", "pause", "rollback"]
+UndoScope = Literal["step", "phase", "all"]
 
 LOCAL = "local"  # as a step's `on` or a host's address: this machine, without SSH
 
@@ -178,6 +179,7 @@ class Canary(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     failure_limit: int = 3
     recovery: int = 3
     on_fail: OnFail = "warn"
+    undo: UndoScope = "step"  # what `on_fail = "rollback"` undoes: the steps that list it, their phases, or everything
 
     @property
     def probe(self) -> str:
@@ -240,6 +242,7 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     bake: Duration | None = None  # a command's pause between batches; a bake step's length
     parallel: int | None = None  # at most so many hosts of a batch at a time
     stop: Literal["batch", "now"] = "batch"  # too many failed: end the batch first, or start nothing more at once
+    on_fail: Literal["stop", "rollback"] = "stop"  # too many failed: only stop, or undo all of the step's hosts as well
     once: bool = False  # run once, for the first of its hosts
     run_on: str = ""  # run there instead, once for each host of `on`, which $UPGRADE_HOST names
     check_first: bool = True  # where `check` passes before, there is nothing to run

@@ -195,6 +195,7 @@ KEYS: dict[str, dict[str, str]] = {
         "failure_limit": "Failing after so many bad answers in a row.",
         "recovery": "Healthy again after so many good answers in a row.",
         "on_fail": "What failing does: warn, pause the window, or roll back.",
+        "undo": 'What `on_fail = "rollback"` undoes: the steps that list it, their phases, or everything.',
     },
     "Rollback": {
         "estimate": "How long undoing one batch takes.",
@@ -238,6 +239,7 @@ KEYS: dict[str, dict[str, str]] = {
         "bake": "A command's pause between batches; a bake step's length.",
         "parallel": "At most so many hosts of a batch at the same time.",
         "stop": "Too many hosts failed: batch = end the batch, then stop; now = start no other host.",
+        "on_fail": "Too many hosts failed: stop = only stop; rollback = undo all of the step's hosts by itself.",
         "once": "Run once only, for the first of its hosts.",
         "run_on": 'Run there instead, once for each host of `on`, which $UPGRADE_HOST names: a host, or "local".',
         "check_first": "Where `check` passes before, there is nothing to run: the step is done already.",

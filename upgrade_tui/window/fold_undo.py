@@ -17,7 +17,10 @@ PARTLY = "rolled back on some hosts only"
 def requested(s: WindowState, r: ev.Record, e: ev.RollbackRequested) -> WindowState:
     specs = [spec for spec in map(s.plan.step, e.undo) if spec is not None]
     undo = tuple(Undo(spec.id, batches_to_undo(spec, s.steps[spec.id], e.hosts) or ()) for spec in specs)
-    asked = RollbackState(scope=e.scope, undo=undo, reason=e.reason, by=r.actor, started=r.ts, estimate=e.estimate)
+    asked = RollbackState(
+        scope=e.scope, undo=undo, reason=e.reason, by=r.actor, started=r.ts, estimate=e.estimate, hosts=e.hosts,
+        canary=e.canary, failed=e.failed,
+    )  # fmt: skip
     return replace(s, rollback=asked)
 
 

@@ -31,7 +31,12 @@ def paused(s: WindowState, r: ev.Record, e: ev.WindowPaused) -> WindowState:
 
 
 def aborted(s: WindowState, r: ev.Record, e: ev.WindowAborted) -> WindowState:
-    return s if s.phase == "closed" else replace(s, phase="aborted", reason=e.reason, paused_by=r.actor)
+    """Also stops a rollback that is under way."""
+    if s.phase == "closed":
+        return s
+    if s.rollback is not None and s.rollback.active:
+        s = replace(s, rollback=replace(s.rollback, aborted=e.reason or "no reason given"))
+    return replace(s, phase="aborted", reason=e.reason, paused_by=r.actor)
 
 
 def resumed(s: WindowState, r: ev.Record, e: ev.WindowResumed) -> WindowState:

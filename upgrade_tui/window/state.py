@@ -165,6 +165,15 @@ class RollbackState(Struct, frozen=True, kw_only=True):
     outcome: str = ""
     seconds: float | None = None
     trouble: str = ""  # why it stopped
+    hosts: tuple[str, ...] = ()  # only on these; none: wherever it was done
+    canary: str = ""  # asked for by its failing
+    failed: str = ""  # asked for by too many failed hosts of this step
+    aborted: str = ""  # the lead stopped it: why
+
+    @property
+    def by_itself(self) -> bool:
+        """The plan asked for it: it waits for what runs in its way, which nobody saw to before."""
+        return self.canary != "" or self.failed != ""
 
     @property
     def active(self) -> bool:

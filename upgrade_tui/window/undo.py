@@ -30,19 +30,28 @@ class UndoPlan(Struct, frozen=True, kw_only=True):
     stops: tuple[str, ...] = ()
 
 
-def undo_plan(state: WindowState, *, phase: str = "", step: str = "", hosts: Collection[str] = ()) -> UndoPlan:
-    """What undoing everything, or only a phase, a step, or what was done on some hosts, would be."""
+def undo_plan(
+    state: WindowState,
+    *,
+    phase: str = "",
+    step: str = "",
+    hosts: Collection[str] = (),
+    only: Collection[str] | None = None,
+) -> UndoPlan:
+    """What undoing everything, or only a phase, a step, some steps, or what was done on some hosts, would be."""
     steps: list[Undo] = []
     cannot: list[tuple[str, str]] = []
     seconds = 0.0
-    order = _in_order_done(state)
+    order = in_order_done(state)
     barrier = max((i for i, spec in enumerate(order) if state.no_way_back(spec)), default=-1)
     for position, spec in reversed(list(enumerate(order))):
         if (phase and spec.phase != phase) or (step and spec.id != step):
             continue
+        if only is not None and spec.id not in only:
+            continue
         done = state.steps[spec.id]
         batches = batches_to_undo(spec, done, hosts)
-        if batches is None or not _begun(spec, done) or not needs_undo(spec):
+        if batches is None or not was_begun(spec, done) or not needs_undo(spec):
             continue
         if position <= barrier or spec.rollback is None:
             before = "it is, or lies before, the point of no return"
@@ -50,7 +59,7 @@ def undo_plan(state: WindowState, *, phase: str = "", step: str = "", hosts: Col
             continue
         steps.append(Undo(spec.id, batches))
         seconds += batch_rollback_seconds(spec, done) * max(1, len(batches))
-    running = tuple(spec.id for spec in state.plan.steps if _at_work(spec, state.steps[spec.id]))
+    running = tuple(spec.id for spec in state.plan.steps if at_work(spec, state.steps[spec.id]))
     stops = tuple(
         spec.id for spec in state.plan.steps
         if spec.what != "manual" and state.steps[spec.id].state == "running" and spec.id not in running
@@ -61,7 +70,7 @@ def undo_plan(state: WindowState, *, phase: str = "", step: str = "", hosts: Col
     )  # fmt: skip
 
 
-def _at_work(spec: Step, step: StepState) -> bool:
+def at_work(spec: Step, step: StepState) -> bool:
     """Whether the step has a command or a check on a host, or on one that is lost: it must not meet its undoing.
 
     A dead-man that is being armed is in no log yet: tasks of a begun batch that would be armed first count as well.
@@ -81,7 +90,7 @@ def unchecked(spec: Step, task: Task) -> bool:
     return task.state == "done" and bool(spec.check) and task.check is None and not task.settled_by
 
 
-def _in_order_done(state: WindowState) -> list[Step]:
+def in_order_done(state: WindowState) -> list[Step]:
     """All steps, in the order in which they were done.
 
     A step counts as done after what it needs, also where that was begun anew since: what stands on something is undone
@@ -94,7 +103,8 @@ def _in_order_done(state: WindowState) -> list[Step]:
     return sorted(state.plan.steps, key=lambda s: begun[s.id])
 
 
-def _begun(spec: Step, step: StepState) -> bool:
+def was_begun(spec: Step, step: StepState) -> bool:
+    """Whether there may be something of the step to undo."""
     if spec.what == "command":
         return any(t.changed for t in step.tasks.values())
     return spec.what == "manual" and step.state in ("running", "done", "failed") and step.started is not None

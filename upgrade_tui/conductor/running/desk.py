@@ -84,8 +84,8 @@ class Desk(Struct):
         """See ``runs``."""
         return runs(self.state(), step_id, attempt)
 
-    async def change_within(self, seconds: float) -> None:
-        """The next change of the state, or so many seconds."""
+    async def change_within(self, seconds: float | None) -> None:
+        """The next change of the state, or so many seconds; None: however long it takes."""
         try:
             async with asyncio.timeout(seconds):
                 await self.changed()

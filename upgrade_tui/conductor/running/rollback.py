@@ -12,11 +12,16 @@ from collections.abc import Iterable, Sequence
 from upgrade_tui.conductor.running.deadman import Deadman
 from upgrade_tui.conductor.running.desk import Desk, stumbled
 from upgrade_tui.conductor.running.tasks import Tasks, Work
-from upgrade_tui.plan.model import Step
+from upgrade_tui.plan.model import LOCAL, Plan, Step
 from upgrade_tui.window import events as ev
+from upgrade_tui.window.on_fail import cut_off, in_the_way
 from upgrade_tui.window.state import StepState, Task, Undo
+from upgrade_tui.window.undo import batches_to_undo
 
 NAMED = 10  # hosts that the reason names
+PROVEN = 1.5  # seconds over three keepalives, until a link that looks up is known to be
+
+Trouble = tuple[ev.Outcome, str]
 
 
 class Rollbacks:
@@ -31,14 +36,40 @@ class Rollbacks:
         if asked is None or not asked.active:
             return
         try:
-            outcome, reason = await self._all(asked.undo)
+            stopped = await self._may_begin() if asked.by_itself else None
+            outcome, reason = stopped or await self._all(asked.undo)
         except Exception as error:  # noqa: BLE001 - the edge: it can be asked for again
             outcome, reason = "failed", stumbled(error)
         await self._end(outcome, reason)
 
-    async def _all(self, steps: Sequence[Undo]) -> tuple[ev.Outcome, str]:
+    async def _may_begin(self) -> Trouble | None:
+        """What nobody asked for waits for what runs in its way, and until it is proven which hosts can be reached."""
+        state = self._desk.state
+        limit = self._desk.mono() + _proven(state().plan)
+        while True:
+            asked = state().rollback
+            assert asked is not None, "run() saw it"
+            if asked.aborted:
+                return self._aborted()
+            left = limit - self._desk.mono()
+            if left <= 0 and not in_the_way(state(), [undo.step for undo in asked.undo]):
+                break
+            await self._desk.change_within(left if left > 0 else None)
+        why_not = cut_off(state(), asked.canary)
+        if not why_not or any(self._desk.step(undo.step).state == "rolling back" for undo in asked.undo):
+            return None
+        reason = f"{asked.reason}; {why_not}"
+        await self._desk.transact(lambda now: (ev.WindowPaused(reason=reason),) if now.phase == "open" else ())
+        return "failed", reason
+
+    def _aborted(self) -> Trouble | None:
+        """The lead stops a rollback by aborting the window."""
+        asked = self._desk.state().rollback
+        return ("failed", f"stopped by the lead: {asked.aborted}") if asked is not None and asked.aborted else None
+
+    async def _all(self, steps: Sequence[Undo]) -> Trouble:
         for undo in steps:
-            trouble = await self._step(undo)
+            trouble = self._aborted() or await self._step(undo)
             if trouble is not None:
                 return trouble
         return "done", ""
@@ -49,7 +80,7 @@ class Rollbacks:
         seconds = round(max(0.0, self._desk.now() - asked.started), 1)
         await self._desk.record(ev.RollbackEnded(outcome=outcome, seconds=seconds, reason=reason))
 
-    async def _step(self, undo: Undo) -> tuple[ev.Outcome, str] | None:
+    async def _step(self, undo: Undo) -> Trouble | None:
         """Undo one step; why it stopped, or None."""
         spec, step = self._desk.state().plan.step(undo.step), self._desk.step(undo.step)
         asked = self._desk.state().rollback
@@ -59,28 +90,36 @@ class Rollbacks:
         if over:  # an earlier conductor was past it
             return None if step.state != "unknown" and not _stuck(step.tasks.values()) else ("failed", step.reason)
         if step.state != "rolling back":
-            started = ev.RollbackStarted(
-                step=undo.step, reason=asked.reason, attempt=step.undo + 1, batches=undo.batches
-            )
+            batches = batches_to_undo(spec, step, asked.hosts)
+            if batches is None:
+                return None  # what ran when it was asked for turned out to have changed nothing
+            started = ev.RollbackStarted(step=undo.step, reason=asked.reason, attempt=step.undo + 1, batches=batches)
             await self._desk.record(started)
         if spec.rollback.run is None:
             while self._desk.step(undo.step).state == "rolling back":  # a person ticks it, or gives it up
+                stopped = self._aborted()
+                if stopped is not None:
+                    return await self._left(spec, stopped, self._desk.now())
                 await self._desk.changed()
             ended = self._desk.step(undo.step)
             return None if ended.state == "rolled back" else ("failed", f"{ended.id}: {ended.reason}")
-        return await self._batches(spec, undo)
+        return await self._batches(spec)
 
-    async def _batches(self, spec: Step, undo: Undo) -> tuple[ev.Outcome, str] | None:
+    async def _batches(self, spec: Step) -> Trouble | None:
         begun = self._desk.step(spec.id).undo_started or self._desk.now()
-        for hosts in undo.batches:
+        batches = self._desk.step(spec.id).undo_batches
+        for hosts in batches:
             async with asyncio.TaskGroup() as group:
                 for host in hosts:
                     group.create_task(self._one(spec, host), name=f"undo {spec.id}@{host}")
             stuck = _stuck(self._desk.step(spec.id).tasks[h] for h in hosts)
             if stuck:
                 return await self._stopped(spec, stuck, begun)
+            stopped = self._aborted() if hosts != batches[-1] else None
+            if stopped is not None:
+                return await self._left(spec, stopped, begun)
         seconds = round(max(0.001, self._desk.now() - begun), 3)
-        done = ev.RollbackFinished(step=spec.id, outcome="done", seconds=seconds, batches=len(undo.batches))
+        done = ev.RollbackFinished(step=spec.id, outcome="done", seconds=seconds, batches=len(batches))
         await self._desk.record(done)
         return None
 
@@ -101,13 +140,24 @@ class Rollbacks:
             elif self._desk.step(spec.id).tasks[host].state != "rolled back":
                 await self._tasks.cannot(work, why)
 
-    async def _stopped(self, spec: Step, stuck: list[Task], begun: float) -> tuple[ev.Outcome, str]:
+    async def _stopped(self, spec: Step, stuck: list[Task], begun: float) -> Trouble:
         outcome: ev.Outcome = "unknown" if any(t.state == "unknown" for t in stuck) else "failed"
         what = ", ".join(f"{t.host} {t.state}: {t.reason}" for t in stuck[:NAMED])
         what += f" and {len(stuck) - NAMED} more" if len(stuck) > NAMED else ""  # a line of the log is not endless
+        return await self._left(spec, (outcome, what), begun)
+
+    async def _left(self, spec: Step, why: Trouble, begun: float) -> Trouble:
+        """Undoing the step ended before it was through."""
+        outcome, reason = why
         seconds = round(max(0.0, self._desk.now() - begun), 1)
-        await self._desk.record(ev.RollbackFinished(step=spec.id, outcome=outcome, seconds=seconds, reason=what))
-        return outcome, f"{spec.id}: {what}"
+        await self._desk.record(ev.RollbackFinished(step=spec.id, outcome=outcome, seconds=seconds, reason=reason))
+        return outcome, f"{spec.id}: {reason}"
+
+
+def _proven(plan: Plan) -> float:
+    """Seconds after which a link that was cut before now is known to be lost."""
+    asked = [float((host.ssh or plan.ssh).keepalive) for host in plan.hosts.values() if host.address != LOCAL]
+    return 3 * max(asked) + PROVEN if asked else 0.0
 
 
 def _before(task: Task, step: StepState) -> bool:

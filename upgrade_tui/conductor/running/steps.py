@@ -12,6 +12,7 @@ from upgrade_tui.conductor.running.tasks import Tasks, Work
 from upgrade_tui.conductor.running.waits import Stop, bake, begin, gate, going_on, healthy_for
 from upgrade_tui.plan.model import Step
 from upgrade_tui.window import events as ev
+from upgrade_tui.window.on_fail import step_answer
 from upgrade_tui.window.state import StepState, Task
 from upgrade_tui.window.undo import unchecked
 
@@ -39,7 +40,9 @@ class Steps:
             outcome, reason = "unknown", stumbled(error)
         finished = ev.StepFinished(step=step_id, attempt=attempt, outcome=outcome, reason=reason)
         # an operator's vote or skip may end the step in the same moment
-        await self._desk.transact(lambda state: [finished] if runs(state, step_id, attempt) else [])
+        await self._desk.transact(
+            lambda state: (finished, *step_answer(state, step_id)) if runs(state, step_id, attempt) else ()
+        )
 
     async def _command(self, spec: Step, resume: bool) -> tuple[ev.Outcome, str]:
         step = self._desk.step(spec.id)

@@ -25,10 +25,19 @@ class Stop(Exception):
         self.outcome, self.reason = outcome, reason
 
 
+def not_rolling_back(desk: Desk) -> None:
+    """Raises Stop while a rollback is under way: nothing more begins, and what waits for people or canaries ends."""
+    asked = desk.state().rollback
+    if asked is not None and asked.active:
+        raise Stop("failed", f"stopped for the rollback of {asked.scope}")
+
+
 async def going_on(desk: Desk, spec: Step, attempt: int) -> None:
-    """Until the window is not paused. Raises Stop where it was aborted, or somebody ended the step."""
+    """Until the window is not paused. Raises Stop where it was aborted, rolls back, or somebody ended the step."""
+    not_rolling_back(desk)
     while desk.state().phase == "paused" and desk.under_way(spec.id, attempt):
         await desk.changed()
+        not_rolling_back(desk)
     if desk.state().phase in ("aborted", "closed"):
         raise Stop("failed", f"the window was {desk.state().phase}: {desk.state().reason}")
     if not desk.under_way(spec.id, attempt):
@@ -41,7 +50,7 @@ async def begin(desk: Desk, spec: Step, attempt: int, event: ev.Event, still: St
     """
 
     def decide(state: WindowState) -> Sequence[ev.Event] | Refusal:
-        if state.phase != "open" or not runs(state, spec.id, attempt):
+        if state.phase != "open" or state.rolling_back or not runs(state, spec.id, attempt):
             return Refusal("the window does not go on, or the step was ended")
         return [event] if still(state) else []
 
@@ -58,6 +67,7 @@ async def healthy_for(desk: Desk, spec: Step, attempt: int, seconds: float) -> N
     while desk.under_way(spec.id, attempt):
         if desk.state().phase in ("aborted", "closed"):
             raise Stop("failed", f"the window was {desk.state().phase}")
+        not_rolling_back(desk)
         verdicts = {name: desk.state().canaries[name].verdict for name in spec.canaries}
         failing = [name for name, verdict in verdicts.items() if verdict == "failing"]
         if failing:
@@ -85,6 +95,7 @@ async def gate(desk: Desk, spec: Step) -> tuple[ev.Outcome, str]:
     """Votes end a gate; here is only its time limit: a gate that times out is a no."""
     attempt = desk.step(spec.id).attempt
     while desk.under_way(spec.id, attempt):
+        not_rolling_back(desk)
         opened = desk.step(spec.id).gate
         left = math.inf if opened is None or opened.until is None else opened.until - desk.now()
         if left <= 0:

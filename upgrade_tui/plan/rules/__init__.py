@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from upgrade_tui.plan.rules import canaries, checks, confirm, gates, hosts, names, secrets, steps, timing
+from upgrade_tui.plan.rules import canaries, checks, confirm, gates, hosts, names, on_fail, secrets, steps, timing
 from upgrade_tui.plan.rules.context import Context
 
 __all__ = ["Context", "check_meaning"]
@@ -14,6 +14,7 @@ def check_meaning(context: Context) -> None:
     hosts.check(context)
     canaries.check(context)
     steps.check(context)
+    on_fail.check(context)
     checks.check(context)
     secrets.check(context)
     confirm.check(context)

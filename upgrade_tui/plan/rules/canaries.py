@@ -19,21 +19,12 @@ _SECRET = ("authorization", "cookie", "x-api-key", "private-token", "x-auth-toke
 
 
 def check(context: Context) -> None:
-    """Looks at every canary by itself, and at what a failing one would do."""
+    """Looks at every canary by itself."""
     for i, canary in enumerate(context.plan.canaries):
         path: Path = ("canaries", i)
         if _probe(context, path, canary):
             _fits_probe(context, path, canary)
         _rhythm(context, path, canary)
-        if canary.on_fail == "rollback":
-            _can_roll_back(context, (*path, "on_fail"))
-
-
-def _can_roll_back(context: Context, path: Path) -> None:
-    known = not context.findings.broken_field("steps", "rollback") and not context.broken(path)
-    if known and not any(step.rollback for step in context.plan.steps):
-        message = "this canary would roll back, but no step has a `rollback`"
-        context.error(path, message, 'give the steps one, or write on_fail = "pause"')
 
 
 def _probe(context: Context, path: Path, canary: Canary) -> bool:

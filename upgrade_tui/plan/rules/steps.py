@@ -13,7 +13,7 @@ from upgrade_tui.plan.shape import choices, shown
 
 _RUN = {"run", "check", "batches", "max_fail", "timeout"}
 _COMMAND = _RUN | {
-    "parallel", "stop", "once", "run_on", "check_first", "checks", "secret_env", "secret_command",
+    "parallel", "stop", "on_fail", "once", "run_on", "check_first", "checks", "secret_env", "secret_command",
     "confirm_within", "confirm", "failure_changes_nothing",
 }  # fmt: skip
 _UNDO = {"rollback", "irreversible", "changes"}
@@ -33,6 +33,7 @@ _NOT_CHECKS = {
     "secret_env": "checks use no secrets",
     "secret_command": "checks use no secrets",
     "confirm_within": "checks change nothing: there is nothing to undo",
+    "on_fail": "checks change nothing: there is nothing to undo",
 }
 _IS_ACTIVE = re.compile(r"\s*(?:sudo -n )?systemctl (?:-q |--quiet )?is-active (?:-q |--quiet )?(?P<unit>[\w@.:-]+)\s*")
 _RESTART = re.compile(r"\bsystemctl (?:-q |--quiet )?(?:try-)?(?:restart|reload)(?P<units>(?: [\w@.:-]+)+)")

@@ -26,7 +26,7 @@ MEANS = {
 DOES = {
     "warn": "it is shown and logged; nothing is stopped",
     "pause": "the window is paused: running tasks finish, no new one starts",
-    "rollback": "the step that needs it is rolled back",
+    "rollback": "the steps under way that list it are rolled back, else the last one done",
 }
 
 
@@ -95,9 +95,15 @@ def probe_lines(spec: Canary, width: int) -> list[Line]:
     ]
     section(out, "Asked", rows(pairs, width))
     lines = wrapped(((turning(spec), "plain"),), width)
-    lines += wrapped(((f"Then: {DOES[spec.on_fail]}.", "plain"),), width)
+    lines += wrapped(((f"Then: {does(spec)}.", "plain"),), width)
     section(out, "When the verdict turns", lines)
     return out[:-1]
+
+
+def does(spec: Canary) -> str:
+    """What happens when it fails, in words."""
+    wider = {"step": "", "phase": ", with their phase", "all": ", with everything done so far"}[spec.undo]
+    return DOES[spec.on_fail] + (wider if spec.on_fail == "rollback" else "")
 
 
 def expectation(spec: Canary) -> str:

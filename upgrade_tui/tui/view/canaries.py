@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from upgrade_tui.foreign import one_line
+from upgrade_tui.plan.model import Canary
 from upgrade_tui.tui.view.history import Series
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import Line, Span, cut, fit, fitting, spark
@@ -51,8 +52,16 @@ def canary_row(scene: Scene, name: str) -> CanaryRow:
         latency=latency, value=_value(spec.probe if spec else "", latency, seen.value if seen else None),
         ceiling=limit, detail=(seen.detail if seen is not None else "") or state.detail,
         stale=stale,
-        on_fail=ON_FAIL.get(spec.on_fail if spec is not None else "", ""),
+        on_fail=_then(spec),
     )  # fmt: skip
+
+
+def _then(spec: Canary | None) -> str:
+    """What its failing does."""
+    if spec is None:
+        return ""
+    wider = {"step": "", "phase": " the phase", "all": " everything"}[spec.undo] if spec.on_fail == "rollback" else ""
+    return ON_FAIL[spec.on_fail] + wider
 
 
 def _value(probe: str, latency: float | None, value: float | None) -> str:

@@ -9,6 +9,7 @@ from upgrade_tui.tui.view.spans import Line, Span, fit
 from upgrade_tui.tui.words import Tone, step_word
 from upgrade_tui.units import clock_text, duration_text
 from upgrade_tui.window.clock import batch_rollback_seconds
+from upgrade_tui.window.on_fail import waits_for
 from upgrade_tui.window.state import UNSETTLED, Armed, RollbackState, Task, Undo
 
 _BACK = frozenset({"rolled back", "skipped"})  # states of a task of which nothing is left to undo
@@ -27,6 +28,7 @@ class Progress(Struct, frozen=True, kw_only=True):
     left: float
     promised: float | None
     stuck: tuple[tuple[str, Task], ...]  # (step, task) that failed, are unknown or were not reached
+    waits: tuple[str, ...] = ()  # what must end before it begins: "upgrade on web1"
 
     @property
     def total(self) -> float:
@@ -60,6 +62,7 @@ def progress(scene: Scene) -> Progress | None:
         spent=asked.seconds if asked.seconds is not None else max(0.0, scene.now - asked.started),
         left=_left(scene, states) if asked.active else 0.0, promised=float(rto) if rto is not None else None,
         stuck=tuple((u.step, t) for u in asked.undo for t in _tasks(scene, u) if t.undo and t.state in UNSETTLED),
+        waits=waits_for(scene.state),
     )  # fmt: skip
 
 
@@ -123,6 +126,9 @@ def going_text(p: Progress) -> str:
         parts.append(f"step {p.number} of {len(p.states)}: {p.step}")
         if p.batches > 1:
             parts.append(f"batch {p.batch} of {p.batches}")
+    elif p.waits:
+        more = f" and {len(p.waits) - 2} more" if len(p.waits) > 2 else ""
+        parts.append(f"waits until this has ended: {', '.join(p.waits[:2])}{more}")
     else:
         parts.append(f"{len(p.states)} step{'s' * (len(p.states) != 1)} to undo")
     parts.append(f"{duration_text(p.spent)} spent, about {duration_text(p.left)} more")

@@ -10,9 +10,11 @@ from upgrade_tui.window.events.base import Base, Outcome
 
 
 class RollbackRequested(Base, frozen=True, kw_only=True, tag="rollback.requested"):
-    """A lead asked for a rollback: these steps, in this order. Forward steps are locked until it ended.
+    """A rollback was asked for: these steps, in this order. Forward steps are locked until it ended.
 
-    On which hosts, and in which batches, follows from what was done there when it was asked for.
+    By a lead, or, where the plan says so, by a failing canary (``canary``) or a step with too many failed hosts
+    (``failed``); then it begins once what runs in its way (``waits``) has ended. On which hosts, and in which batches,
+    follows from what was done there by then.
     """
 
     scope: str  # in words: "everything", "phase Rollout", "step upgrade on web1"
@@ -20,6 +22,9 @@ class RollbackRequested(Base, frozen=True, kw_only=True, tag="rollback.requested
     hosts: tuple[str, ...] = ()  # only on these; none: wherever it was done
     reason: str
     estimate: float = 0.0  # seconds
+    canary: str = ""  # its failing asked for it
+    failed: str = ""  # the step whose failed hosts asked for it
+    waits: tuple[str, ...] = ()  # what still ran when it was asked for: "upgrade on web1"
 
 
 class RollbackStarted(Base, frozen=True, kw_only=True, tag="rollback.started"):

@@ -11,7 +11,11 @@ from upgrade_tui.window.rows.row import Notice, Row, Tone, rings, told, warns
 
 def _asked_back(e: ev.RollbackRequested) -> str:
     size = f"{counted(len(e.undo), 'step')}, about {duration_text(e.estimate)}"
-    return f"asked to roll back {e.scope}: {size}{because(e.reason)}"
+    if not (e.canary or e.failed):
+        return f"asked to roll back {e.scope}: {size}{because(e.reason)}"
+    more = f" and {len(e.waits) - 3} more" if len(e.waits) > 3 else ""
+    waits = f"; it begins when this has ended: {', '.join(e.waits[:3])}{more}" if e.waits else ""
+    return f"rolls back {e.scope} by itself, as the plan says: {size}{because(e.reason)}{waits}"
 
 
 def _rolling_back(e: ev.RollbackStarted) -> str:
