@@ -202,3 +202,32 @@ async def test_a_gate_that_times_out_is_a_no(tmp_path: Path) -> None:
     assert step.state == "failed"
     assert step.reason.endswith("a no")
     await made.book.close()
+
+
+@pytest.mark.parametrize("jump", [3600.0, -3600.0])
+async def test_a_jump_of_the_wall_clock_takes_nothing_of_the_time_to_decide_on_a_gate(
+    tmp_path: Path, jump: float
+) -> None:
+    gate = '\n[[steps]]\nid = "gate"\nkind = "gate"\ntitle = "Go?"\nneeds = []\ntimeout = "10m"\nby = ["mei"]\n'
+    people = '\n[people.mei]\nrole = "lead"\n'
+    made = await support.rig(tmp_path, support.PLAN.replace("[hosts.a]", people + "[hosts.a]", 1) + gate)
+    await made.book.write(open_gate(made.book.state, "gate", support.NOW))
+    mono, wall, looks = [100.0], [support.NOW], [0]
+    spec = made.plan.step("gate")
+    assert spec is not None
+
+    async def changed() -> None:
+        """First the wall clock jumps, then ten minutes less a second pass, then the two that end it."""
+        looks[0] += 1
+        if looks[0] == 1:
+            wall[0] += jump
+            await made.book.write([ev.ClockJumped(seconds=jump)])
+        else:
+            seconds = 599.0 if looks[0] == 2 else 2.0
+            mono[0], wall[0] = mono[0] + seconds, wall[0] + seconds
+
+    desk = made.tasks._desk
+    desk.changed, desk.mono, desk.now = changed, lambda: mono[0], lambda: wall[0]
+    outcome, reason = await waits.gate(desk, spec)
+    assert (looks[0], outcome, reason) == (3, "failed", "nobody decided in 10 m: a no")
+    await made.book.close()

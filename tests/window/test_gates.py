@@ -181,3 +181,27 @@ def test_what_was_decided_before_a_step_was_undone_is_asked_again_when_it_is_don
         ("go", "pending"), ("soak", "pending"), ("prep", "done"),
     ]  # fmt: skip
     assert "not ready" in log.refuses("mei", cmd.Start(step="drop", confirm="drop"))
+
+
+@pytest.mark.parametrize("jump", [3600.0, -3600.0])
+def test_a_jump_of_the_wall_clock_moves_the_moments_that_were_given_as_so_much_time_from_now(jump: float) -> None:
+    log = Log(_gate('timeout = "15m"')).opens("go")
+    log.now += jump
+    log.happens(ev.ClockJumped(seconds=jump))
+    opened = log.step("go").gate
+    assert opened is not None
+    assert opened.until == log.now + 15 * MINUTE
+    log.wait(14).does("mei", log.vote("go"))
+    assert log.step("go").state == "done"
+
+
+def test_a_jump_of_the_wall_clock_is_not_taken_from_an_armed_host() -> None:
+    log = Log().happens(ev.DeadmanArmed(step="copy", host="a", attempt=1, seconds=300.0))
+    log.happens(
+        ev.DeadmanArmed(step="copy", host="b", attempt=1, seconds=300.0), ev.DeadmanConfirmed(step="copy", host="b")
+    )
+    before = log.step("copy").armed["b"].until
+    log.now += 3600
+    log.happens(ev.ClockJumped(seconds=3600.0))
+    assert log.step("copy").armed["a"].until == log.now + 300
+    assert log.step("copy").armed["b"].until == before

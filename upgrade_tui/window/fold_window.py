@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.changes import change_host, change_step, with_, without
-from upgrade_tui.window.state import Operator, WindowState
+from upgrade_tui.window.state import Operator, StepState, WindowState
 
 
 def opened(s: WindowState, r: ev.Record, e: ev.WindowOpened) -> WindowState:
@@ -77,3 +77,33 @@ _IMPLIES = {
 
 def crossed(s: WindowState, r: ev.Record, e: ev.ClockCrossed) -> WindowState:
     return replace(s, crossed=s.crossed | {e.what} | _IMPLIES.get(e.what, set()))
+
+
+def jumped(s: WindowState, r: ev.Record, e: ev.ClockJumped) -> WindowState:
+    """What was given as so much time from now, and what is measured from then to now, is moved along with the clock.
+
+    The window's own start and end are not: people agreed on them by the wall clock.
+    """
+    return replace(s, steps={name: _moved(step, e.seconds) for name, step in s.steps.items()})
+
+
+def _moved(step: StepState, by: float) -> StepState:
+    """A step whose gate is open, whose hosts are armed, or that is under way, by a clock that reads otherwise."""
+    if step.gate is not None and step.gate.until is not None and step.state == "running":
+        step = replace(step, gate=replace(step.gate, until=step.gate.until + by))
+    if any(armed.state == "armed" for armed in step.armed.values()):
+        step = replace(
+            step,
+            armed={h: replace(a, until=a.until + by) if a.state == "armed" else a for h, a in step.armed.items()},
+        )
+    if step.state not in ("running", "rolling back"):
+        return step
+    tasks = {
+        host: replace(task, started=_plus(task.started, by), finished=_plus(task.finished, by))
+        for host, task in step.tasks.items()
+    }
+    return replace(step, started=_plus(step.started, by), undo_started=_plus(step.undo_started, by), tasks=tasks)
+
+
+def _plus(moment: float | None, by: float) -> float | None:
+    return None if moment is None else moment + by

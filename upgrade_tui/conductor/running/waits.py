@@ -92,13 +92,20 @@ async def bake(desk: Desk, spec: Step) -> tuple[ev.Outcome, str]:
 
 
 async def gate(desk: Desk, spec: Step) -> tuple[ev.Outcome, str]:
-    """Votes end a gate; here is only its time limit: a gate that times out is a no."""
+    """Votes end a gate; here is only its time limit: a gate that times out is a no.
+
+    The limit is counted on the monotonic clock from the gate's opening, or from where a new conductor took over: a jump
+    of the wall clock takes nothing of the time that people have.
+    """
     attempt = desk.step(spec.id).attempt
+    counted, limit = "", math.inf
     while desk.under_way(spec.id, attempt):
         not_rolling_back(desk)
         opened = desk.step(spec.id).gate
-        left = math.inf if opened is None or opened.until is None else opened.until - desk.now()
+        if opened is not None and opened.until is not None and opened.digest != counted:
+            counted, limit = opened.digest, desk.mono() + opened.until - desk.now()
+        left = limit - desk.mono()
         if left <= 0:
             return "failed", f"nobody decided in {duration_text(spec.timeout or 0)}: a no"
-        await desk.change_within(min(max(left, 0.01), 1.0))
+        await desk.change_within(max(left, 0.01))
     return "failed", ""  # somebody else ended it; the runner sees that and says nothing

@@ -98,5 +98,5 @@ ROWS = (
     Row(event=ev.OperatorDetached, say=_detached, fold=fold.detached, notice=quiet()),
     Row(event=ev.NoteAdded, say=_noted, fold=fold.noted, notice=told("strong", decision=True)),
     Row(event=ev.ClockCrossed, say=_crossed, fold=fold.crossed, notice=_how_near),
-    Row(event=ev.ClockJumped, say=_jumped, notice=rings("Clock jumped", "tight")),
+    Row(event=ev.ClockJumped, say=_jumped, fold=fold.jumped, notice=rings("Clock jumped", "tight")),
 )
