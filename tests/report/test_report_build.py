@@ -94,7 +94,9 @@ def test_the_lowest_slack_is_the_lowest_reading_of_the_clock_itself(moment: str)
     state = initial(window.plan)
     for record in window.records:
         before, state = state, fold(state, record)
-        readings += [clock.read(s, record.ts).slack for s in (before, state) if s.phase in ("open", "paused")]
+        readings += [
+            clock.read(s, record.ts).slack for s in (before, state) if s.phase in ("open", "paused", "aborted")
+        ]
     assert report_of(moment).numbers.lowest_slack == min(slack for slack in readings if slack is not None)
 
 
@@ -300,6 +302,19 @@ def test_an_interim_report_says_so_and_calls_no_work_finished() -> None:
     assert report.summary.work_finished is None
     assert report.summary.actual_seconds is not None
     assert markdown.render(report).count("Interim report: the window is running") == 1
+
+
+def test_the_interim_report_of_an_aborted_window_says_that_it_was_aborted_and_why() -> None:
+    report = build(small_plan(), told(
+        (0, opened()), (1, ev.StepIntent(step="two", attempt=1)), (2, ev.WindowPaused(reason="wait")),
+        (5, ev.WindowAborted(reason="storm")), (30, ev.NoteAdded(text="still here")),
+    ))  # fmt: skip
+    assert (report.summary.outcome, report.summary.reason) == ("aborted", "storm")
+    document = markdown.render(report)
+    assert "not opened" not in document
+    assert "Interim report: the window is aborted (storm); this is the log up to" in document
+    assert report.numbers.paused_seconds == 180.0, "an abort ends the pause"
+    assert report.numbers.lowest_slack == (120 - 10 - 30) * 60, "one can still go back in an aborted window"
 
 
 def test_people_of_the_plan_who_did_not_come_are_told_apart() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import tzinfo
-from typing import Literal, TypeVar, cast
+from typing import TypeVar, cast
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -21,6 +21,7 @@ from upgrade_tui.report.model import (
     Integrity,
     Moment,
     Numbers,
+    Outcome,
     Participant,
     Report,
     Series,
@@ -120,11 +121,18 @@ def _work(history: History) -> tuple[Record | None, Record | None]:
     return min(starts, key=lambda r: r.seq, default=None), max(ends, key=lambda r: r.seq, default=None)
 
 
-def _outcome(history: History) -> Literal["not opened", "running", "paused", "completed", "rolled back", "abandoned"]:
+def _outcome(history: History) -> Outcome:
+    """How it ended; of a window that goes on, its phase."""
     state = history.state
-    if state.phase == "closed":
-        return cast(Literal["completed", "rolled back", "abandoned"], state.outcome)
-    return "paused" if state.phase == "paused" else "running" if state.phase == "open" else "not opened"
+    match state.phase:
+        case "closed":
+            return cast(Outcome, state.outcome)
+        case "paused" | "aborted":
+            return state.phase
+        case "open":
+            return "running"
+        case "new":
+            return "not opened"
 
 
 def _summary(plan: Plan, history: History, zone: tzinfo) -> Summary:

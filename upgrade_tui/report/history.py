@@ -19,6 +19,8 @@ from upgrade_tui.window.fold import fold
 from upgrade_tui.window.fold_hosts import alert_key
 from upgrade_tui.window.state import initial
 
+GOING_ON = ("open", "paused", "aborted")  # phases in which one can still go back, so that slack counts
+
 
 class Stretch(Struct, kw_only=True):
     """A time in one state, from one record to another (None: until the log ends)."""
@@ -116,7 +118,7 @@ class History:
 
     def _measure(self, record: ev.Record) -> None:
         """Slack shrinks between events, so its lowest values stand right before the next one."""
-        if self._by is not None and self.state.phase in ("open", "paused"):
+        if self._by is not None and self.state.phase in GOING_ON:
             self.slack.append(SlackPoint(record.ts, self._by - record.ts, record.seq))
 
     def _read_clock(self, record: ev.Record, step: str) -> None:
@@ -124,7 +126,7 @@ class History:
         for spec in self.plan.steps:
             if spec.id == step or not step or spec.id not in self._costs:
                 self._costs[spec.id] = clock.step_rollback_cost(spec, self.state.steps[spec.id])
-        if self.state.phase not in ("open", "paused"):
+        if self.state.phase not in GOING_ON:
             return
         deadline = self.state.end - float(self.plan.window.margin)
         self._by = None if self.state.no_return else deadline - sum(self._costs.values())
@@ -136,7 +138,7 @@ class History:
         if not self.pauses or self.pauses[-1].ended is not None:
             self.pauses.append(Stretch(state=e.reason, began=r))
 
-    def resumed(self, r: ev.Record, e: ev.WindowResumed | ev.WindowClosed) -> None:
+    def resumed(self, r: ev.Record, e: ev.WindowResumed | ev.WindowAborted | ev.WindowClosed) -> None:
         if self.pauses and self.pauses[-1].ended is None:
             self.pauses[-1].ended = r
 
@@ -268,6 +270,7 @@ class History:
 _HANDLERS: dict[type, Callable[[History, ev.Record, Any], None]] = {
     ev.WindowPaused: History.paused,
     ev.WindowResumed: History.resumed,
+    ev.WindowAborted: History.resumed,
     ev.WindowClosed: History.closed,
     ev.HostLink: History.link,
     ev.HostFacts: History.facts,

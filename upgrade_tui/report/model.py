@@ -12,6 +12,9 @@ from msgspec import Struct
 
 FORMAT = 1
 
+Outcome = Literal["not opened", "running", "paused", "aborted", "completed", "rolled back", "abandoned"]
+"""How a window ended; of one that goes on, its phase."""
+
 Weight = Literal["routine", "normal", "good", "warning", "bad", "decision"]
 """What an entry of the timeline is: ``routine`` ones are left out where room is short."""
 
@@ -33,7 +36,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     change: str
     goal: str
     services: tuple[str, ...]
-    outcome: Literal["not opened", "running", "paused", "completed", "rolled back", "abandoned"]
+    outcome: Outcome
     reason: str  # of the pause or of the end
     window_start: Moment | None
     window_end: Moment | None

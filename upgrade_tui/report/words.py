@@ -11,7 +11,7 @@ from upgrade_tui.units import duration_text
 GLYPHS = {
     "done": "✓", "failed": "✗", "unknown": "?", "skipped": "»", "running": "▶", "pending": "·", "ready": "○",
     "rolling back": "↶", "rolled back": "↺", "unreachable": "⌀",
-    "completed": "✓", "abandoned": "✗", "paused": "‖", "not opened": "·",
+    "completed": "✓", "abandoned": "✗", "aborted": "✗", "paused": "‖", "not opened": "·",
     "healthy": "✓", "degraded": "!", "failing": "✗", "no data": "?",
     "showed": "✗", "showed signs": "!", "did not show": "✓", "not watched": "·",
     "good": "✓", "warning": "!", "bad": "✗", "decision": "◆", "normal": "·", "routine": "·",
@@ -48,7 +48,7 @@ def outcome_line(report: Report) -> str:
     if summary.outcome == "not opened":
         return "The window was not opened."
     if report.interim:
-        why = f" ({summary.reason})" if summary.outcome == "paused" and summary.reason else ""
+        why = f" ({summary.reason})" if summary.outcome in ("paused", "aborted") and summary.reason else ""
         return f"Interim report: the window is {summary.outcome}{why}; this is the log up to {date_time(report.as_of)}."
     why = f": {summary.reason}" if summary.reason else ""
     return f"Closed as {summary.outcome} at {date_time(summary.closed)}{why}."
