@@ -15,7 +15,7 @@ from upgrade_tui.conductor.running.rollback import Rollbacks
 from upgrade_tui.conductor.running.steps import Steps
 from upgrade_tui.conductor.running.tasks import Tasks
 from upgrade_tui.fleet.ended import Ended
-from upgrade_tui.fleet.jobs import DeadMan, JobSpec
+from upgrade_tui.fleet.jobs import Arming, DeadMan, JobSpec
 from upgrade_tui.journal import file_store
 from upgrade_tui.plan.model import Plan
 from upgrade_tui.plan.reader import parse_plan
@@ -80,7 +80,8 @@ class Hosts:
     lose: dict[str, asyncio.Event] = field(default_factory=dict)  # the link is lost until this is set
     ended: list[tuple[str, str]] = field(default_factory=list)
     guards: dict[tuple[str, str], DeadMan] = field(default_factory=dict)
-    cannot_arm: str | None = None
+    cannot_arm: str = ""
+    risk: str = ""  # what could kill a dead-man here
 
     async def execute(
         self, host: str, command: str, *, timeout: float | None, on_output: Callable[[bytes], None]
@@ -127,13 +128,11 @@ class Hosts:
         self.ended.append((host, name))
         return True
 
-    async def arm(
-        self, host: str, name: str, command: str, seconds: float, *, spec: JobSpec | None = None
-    ) -> str | None:
-        if self.cannot_arm is None:
+    async def arm(self, host: str, name: str, command: str, seconds: float, *, spec: JobSpec | None = None) -> Arming:
+        if not self.cannot_arm:
             self.guards[host, name] = DeadMan(state="armed", remaining=seconds)
             self.ran.append((host, f"arm {command}"))
-        return self.cannot_arm
+        return Arming(error=self.cannot_arm, risk=self.risk)
 
     async def confirm(self, host: str, name: str, *, directory: str = "") -> DeadMan:
         if self.guards[host, name].state == "armed":

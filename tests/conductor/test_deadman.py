@@ -77,10 +77,41 @@ async def test_a_host_that_fired_by_itself_is_told(rig: Rig) -> None:
     assert rig.book.state.steps["roll"].armed["d"].last_line == "back to 15"
 
 
-async def test_a_lost_dead_man_is_unknown(rig: Rig) -> None:
-    rig.hosts.guards["d", "w1.roll.deadman1"] = DeadMan(state="gone", reason="its directory is gone")
+async def test_a_dead_man_that_is_gone_undid_nothing_and_a_person_decides(rig: Rig) -> None:
+    rig.hosts.guards["d", "w1.roll.deadman1"] = DeadMan(state="gone", reason="the host rebooted, which killed it")
+    await rig.book.write([ev.NoteAdded(text="wakes the watch")], "mei")
+    await rig.until(lambda: armed(rig)["d"] == "gone")
+    step = rig.book.state.steps["roll"]
+    assert step.tasks["d"].state == "done", "the change stands"
+    assert step.armed["d"].reason == "the host rebooted, which killed it"
+    refused = await rig.book.command(Revert(step="roll", host="d", reason="no"), LEAD)
+    assert "is gone from d" in str(refused)
+    assert "rollback --step roll" in str(refused)
+    await rig.book.command(Confirm(step="roll", host="d"), LEAD)
+    assert armed(rig) == {"a": "armed", "b": "armed", "c": "armed", "d": "confirmed"}
+
+
+async def test_one_that_is_gone_with_its_directory_may_have_undone_it(rig: Rig) -> None:
+    gone = DeadMan(state="gone", reason="its directory is gone from the host", maybe_fired=True)
+    rig.hosts.guards["d", "w1.roll.deadman1"] = gone
     await rig.book.write([ev.NoteAdded(text="wakes the watch")], "mei")
     await rig.until(lambda: rig.book.state.steps["roll"].tasks["d"].state == "unknown")
+    assert "whether it had undone the step is not known" in rig.book.state.steps["roll"].tasks["d"].reason
+
+
+async def test_a_rollback_where_the_dead_man_is_gone_confirms_nothing(rig: Rig) -> None:
+    """ "Stays" would be the opposite of what is being done."""
+    rig.hosts.guards["d", "w1.roll.deadman1"] = DeadMan(state="gone", reason="what waited on the host was killed")
+    assert await rig.deadman.disarm(rig.plan.steps[0], "d") is None
+    assert armed(rig)["d"] == "gone"
+
+
+async def test_what_could_kill_a_dead_man_is_in_the_log(tmp_path: Path) -> None:
+    made = await support.rig(tmp_path, PLAN)
+    made.hosts.risk = "a reboot of the host is scheduled in 5 min"
+    await made.start("roll")
+    assert made.book.state.steps["roll"].armed["a"].risk == "a reboot of the host is scheduled in 5 min"
+    await made.book.close()
 
 
 async def test_a_window_with_armed_hosts_is_not_closed(rig: Rig) -> None:

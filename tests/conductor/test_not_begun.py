@@ -10,7 +10,7 @@ import pytest
 
 from tests.conductor import support
 from tests.conductor.support import Ended, Rig
-from upgrade_tui.fleet.jobs import DeadMan
+from upgrade_tui.fleet.jobs import Arming, DeadMan
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.commands import Actor, AnyCommand, Refusal
@@ -64,7 +64,7 @@ async def test_an_exclusion_while_a_host_is_armed_calls_its_dead_man_off(tmp_pat
     rig = await support.rig(tmp_path, GUARDED)
     go, at_it = asyncio.Event(), asyncio.Event()
 
-    async def arm(host: str, name: str, command: str, seconds: float, *, spec: object = None) -> str | None:
+    async def arm(host: str, name: str, command: str, seconds: float, *, spec: object = None) -> Arming:
         if host == "b":
             at_it.set()
             await go.wait()

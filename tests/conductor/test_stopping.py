@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.conductor import support
+from upgrade_tui.fleet.jobs import Arming
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.commands import Actor, Refusal
@@ -60,7 +61,7 @@ async def test_while_hosts_are_being_armed_nothing_is_rolled_back(tmp_path: Path
     rig = await support.rig(tmp_path, text)
     go = asyncio.Event()
 
-    async def arm(host: str, name: str, command: str, seconds: float, *, spec: object = None) -> str | None:
+    async def arm(host: str, name: str, command: str, seconds: float, *, spec: object = None) -> Arming:
         if host != "a":
             await go.wait()
         return await support.Hosts.arm(rig.hosts, host, name, command, seconds)

@@ -209,7 +209,7 @@ class SystemdHosts:
     def plan_hosts(self, login: str) -> str:
         """The ``[ssh]`` and ``[hosts]`` tables of a plan for these hosts."""
         out = [f'[ssh]\nuser = "{login}"\nidentity = ["{self.key}"]\nknown_hosts = "{self.known_hosts}"']
-        out += [f'[hosts.h{i}]\naddress = "{h.address}"\ngroups = ["all"]' for i, h in enumerate(self.hosts, 1)]
+        out += [f'[hosts.h{i}]\naddress = "{h.address}"' for i, h in enumerate(self.hosts, 1)]
         return "\n".join(out) + "\n"
 
     def __exit__(self, *_: object) -> None:

@@ -215,7 +215,7 @@ def _machinery(history: History) -> Iterator[Fact]:
                 yield f"The window was aborted: {reason}", (record.seq,)
             case ev.HostExcluded(host=host, reason=reason):
                 yield f"{host} was excluded: {reason}", (record.seq,)
-            case ev.DeadmanFired():
+            case ev.DeadmanFired() | ev.DeadmanGone():
                 yield sentence(record.event), (record.seq,)
             case ev.UnitChanged(host=host, unit=unit, after="failed"):
                 yield f"{host}: unit {unit} failed", (record.seq,)

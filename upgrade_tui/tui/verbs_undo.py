@@ -168,29 +168,39 @@ async def ask_rollback(app: App[Any], session: Session, command: cmd.Rollback) -
 # -- the dead-man rollback ----------------------------------------------------------------------------------------
 
 
-def armed_step(session: Session, step: str) -> str:
+_ARMED = ("armed",)
+_NOT_CONFIRMED = ("armed", "gone")
+
+
+def armed_step(session: Session, step: str, states: tuple[str, ...] = _ARMED) -> str:
     """The step that is meant: the one that is looked at if it armed hosts, else the first that did."""
     steps = session.state.steps
-    armed = [s.id for s in steps.values() if any(a.state == "armed" for a in s.armed.values())]
+    armed = [s.id for s in steps.values() if any(a.state in states for a in s.armed.values())]
     return step if step in armed or not armed else armed[0]
 
 
-def _armed(session: Session, step: str) -> dict[str, Armed]:
-    return {h: a for h, a in session.state.steps[step].armed.items() if a.state == "armed"}
+def _armed(session: Session, step: str, states: tuple[str, ...] = _ARMED) -> dict[str, Armed]:
+    return {h: a for h, a in session.state.steps[step].armed.items() if a.state in states}
 
 
-async def _which(app: App[Any], session: Session, step: str, title: str, said: str) -> str | None:
+def _when(armed: Armed, now: float) -> str:
+    return f"undoes it in {countdown(armed.until - now)}" if armed.state == "armed" else "nothing will undo it there"
+
+
+async def _which(
+    app: App[Any], session: Session, step: str, title: str, said: str, states: tuple[str, ...] = _ARMED
+) -> str | None:
     """All armed hosts (``""``) or one; None if the operator gave up."""
     from upgrade_tui.tui.dialogs import ask_choice
 
-    armed, now = _armed(session, step), session.now()
+    armed, now = _armed(session, step, states), session.now()
     if not armed:
         refused(app, f'nothing is armed by "{step}" any more')
         return None
-    each = [(h, f"Only {h}\nundoes it in {countdown(a.until - now)}") for h, a in armed.items()]
+    each = [(h, f"Only {h}\n{_when(a, now)}") for h, a in armed.items()]
     if len(each) == 1:
         host, first = next(iter(armed.items()))
-        choices = [(host, f"Yes, on {host}\nundoes it in {countdown(first.until - now)}"), ("\0", "No")]
+        choices = [(host, f"Yes, on {host}\n{_when(first, now)}"), ("\0", "No")]
     else:
         choices = [("", f"On all {len(each)} armed hosts"), *each]
     found = await ask_choice(app, title, said, choices)
@@ -199,9 +209,9 @@ async def _which(app: App[Any], session: Session, step: str, title: str, said: s
 
 async def confirm(app: App[Any], session: Session, step: str) -> None:
     """It stays: the hosts are told not to undo it."""
-    step = armed_step(session, step)
+    step = armed_step(session, step, _NOT_CONFIRMED)
     said = f"{step} stays as it is now: the host will not undo it by itself any more."
-    host = await _which(app, session, step, f"Keep {step}?", said)
+    host = await _which(app, session, step, f"Keep {step}?", said, _NOT_CONFIRMED)
     if host is not None:
         await send(app, session, cmd.Confirm(step=step, host=host))
 

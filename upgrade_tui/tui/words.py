@@ -82,6 +82,7 @@ ARMED: dict[str, Word] = {
     "armed": Word("◈", "@", "armed", "tight"),
     "confirmed": Word("✓", "+", "confirmed", "good"),
     "fired": Word("◄", "<", "undone by the host", "bad"),
+    "gone": Word("⊗", "!", "nothing will undo it", "bad"),
 }
 """A host that undoes a step by itself unless somebody confirms (dead-man rollback)."""
 

@@ -99,20 +99,32 @@ def _wrong_scope(state: WindowState, c: cmd.Rollback) -> Refusal | None:
 
 def _armed_hosts(state: WindowState, step_id: str, host: str) -> tuple[str, ...] | Refusal:
     armed = state.steps[step_id].armed
-    hosts = tuple(h for h, a in armed.items() if a.state == "armed" and host in ("", h))
+    hosts = _hosts_in(state, step_id, host, "armed")
     if hosts:
         return hosts
+    if gone := _hosts_in(state, step_id, host, "gone"):
+        way = f"confirm it, or roll it back: upgrade-tui rollback --step {step_id}"
+        return Refusal(f"what was to undo {step_id} is gone from {', '.join(gone)}", way)
     known = ", ".join(f"{h} ({a.state})" for h, a in armed.items())
     return Refusal(
         f'nothing is armed by "{step_id}"' + (f" on {host}" if host else ""), known or "no dead-man rollback"
     )
 
 
+def _hosts_in(state: WindowState, step_id: str, host: str, what: str) -> tuple[str, ...]:
+    return tuple(h for h, a in state.steps[step_id].armed.items() if a.state == what and host in ("", h))
+
+
 def _confirm(state: WindowState, c: cmd.Confirm, actor: Actor, now: float) -> Decision:
+    """Where the dead-man is gone, there is nothing to tell the host: the word of a person is all it takes."""
+    stays = tuple(ev.DeadmanConfirmed(step=c.step, host=h) for h in _hosts_in(state, c.step, c.host, "gone"))
     hosts = _armed_hosts(state, c.step, c.host)
     if isinstance(hosts, Refusal):
-        return hosts
-    return (ev.DeadmanAsked(step=c.step, hosts=hosts, what="confirm"),)
+        return stays or hosts
+    return (
+        *stays,
+        ev.DeadmanAsked(step=c.step, hosts=hosts, what="confirm"),
+    )
 
 
 def _extend(state: WindowState, c: cmd.Extend, actor: Actor, now: float) -> Decision:

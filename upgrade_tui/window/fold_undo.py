@@ -70,9 +70,8 @@ def armed(s: WindowState, r: ev.Record, e: ev.DeadmanArmed) -> WindowState:
     step = s.steps.get(e.step)
     if step is None or (e.host not in s.hosts and e.host not in step.tasks):
         return s
-    return change_step(
-        s, e.step, armed=with_(step.armed, e.host, Armed(until=r.ts + e.seconds, seconds=e.seconds, attempt=e.attempt))
-    )
+    armed = Armed(until=r.ts + e.seconds, seconds=e.seconds, attempt=e.attempt, risk=e.risk)
+    return change_step(s, e.step, armed=with_(step.armed, e.host, armed))
 
 
 def _change_armed(s: WindowState, step_id: str, host: str, **changes: Any) -> WindowState:
@@ -94,6 +93,17 @@ def confirmed(s: WindowState, r: ev.Record, e: ev.DeadmanConfirmed) -> WindowSta
 
 def extended(s: WindowState, r: ev.Record, e: ev.DeadmanExtended) -> WindowState:
     return _change_armed(s, e.step, e.host, until=r.ts + e.seconds, seconds=e.seconds, asked="")
+
+
+def gone(s: WindowState, r: ev.Record, e: ev.DeadmanGone) -> WindowState:
+    """What the step changed stands, unless nobody can know: then the task is unknown."""
+    s = _change_armed(s, e.step, e.host, state="gone", asked="", reason=e.reason)
+    step = s.steps.get(e.step)
+    if not e.maybe_fired or step is None or e.host not in step.tasks:
+        return s
+    why = f"its dead-man rollback is gone ({e.reason}), and whether it had undone the step is not known"
+    s = change_task(s, e.step, e.host, state="unknown", reason=why, touched=True, finished=r.ts, following=False)
+    return _no_longer_done(s, e.step, f"{e.host}: {why}")
 
 
 def fired(s: WindowState, r: ev.Record, e: ev.DeadmanFired) -> WindowState:

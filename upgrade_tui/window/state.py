@@ -67,10 +67,12 @@ class Armed(Struct, frozen=True, kw_only=True):
     until: float
     seconds: float
     attempt: int = 1
-    state: Literal["armed", "confirmed", "fired"] = "armed"
+    state: Literal["armed", "confirmed", "fired", "gone"] = "armed"  # gone: nothing will undo it, nobody confirmed it
     asked: str = ""  # "confirm", "extend", "cancel": decided, not carried out yet
     asked_seconds: float = 0.0  # extend: from now on
     last_line: str = ""
+    risk: str = ""  # what could kill it before its deadline
+    reason: str = ""  # why it is gone
 
 
 class StepState(Struct, frozen=True, kw_only=True, dict=True):

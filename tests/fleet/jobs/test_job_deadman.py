@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.fleet.jobs.ran import HOST, PATIENCE, Place, until
-from upgrade_tui.fleet.jobs.deadman import Arms, DeadMan
+from upgrade_tui.fleet.jobs.deadman import Arming, Arms, DeadMan
 from upgrade_tui.fleet.jobs.door import LocalDoor
 
 pytestmark = pytest.mark.usefixtures("shell")
@@ -30,7 +30,7 @@ async def until_state(place: Place, name: str, *states: str) -> DeadMan:
 async def test_it_fires_when_nobody_confirms(place: Place, tmp_path: Path) -> None:
     undone = tmp_path / "undone"
     spec = place.spec(f"echo undoing; echo $PASSWORD | wc -c; touch {undone}; exit 3", secrets={"PASSWORD": "1234"})
-    assert await arms(place).arm(spec, 2) is None
+    assert await arms(place).arm(spec, 2) == Arming()
     now = await arms(place).state(spec.name)
     assert now.state == "armed"
     assert 0 <= now.remaining <= 2
@@ -45,7 +45,7 @@ async def test_it_fires_when_nobody_confirms(place: Place, tmp_path: Path) -> No
 async def test_what_was_confirmed_never_fires(place: Place, tmp_path: Path) -> None:
     undone = tmp_path / "undone"
     spec = place.spec(f"touch {undone}")
-    assert await arms(place).arm(spec, 1) is None
+    assert await arms(place).arm(spec, 1) == Arming()
     sleeper = int((place.directory(spec) / "sleeper").read_text().split()[0])
     assert (await arms(place).confirm(spec.name)).state == "confirmed"
     await until(lambda: _zombie(sleeper))
@@ -58,7 +58,7 @@ async def test_what_was_confirmed_never_fires(place: Place, tmp_path: Path) -> N
 
 async def test_it_can_be_given_more_time(place: Place, tmp_path: Path) -> None:
     spec = place.spec("true")
-    assert await arms(place).arm(spec, 2) is None
+    assert await arms(place).arm(spec, 2) == Arming()
     now = await arms(place).extend(spec.name, 1000)
     assert now.state == "armed"
     assert 990 <= now.remaining <= 1000
@@ -70,7 +70,7 @@ async def test_confirming_and_firing_at_once_decide_for_one(place: Place, tmp_pa
     async def one(number: int) -> tuple[str, bool]:
         undone = tmp_path / f"undone{number}"
         spec = place.spec(f"touch {undone}")
-        assert await arms(place).arm(spec, 1) is None
+        assert await arms(place).arm(spec, 1) == Arming()
         await asyncio.sleep(0.5 + number * 0.1)  # at any moment around the deadline
         said = (await arms(place).confirm(spec.name)).state
         if said == "fired":
@@ -83,12 +83,12 @@ async def test_confirming_and_firing_at_once_decide_for_one(place: Place, tmp_pa
 
 async def test_a_dead_man_that_died_is_gone(place: Place) -> None:
     spec = place.spec("true")
-    assert await arms(place).arm(spec, 1000) is None
+    assert await arms(place).arm(spec, 1000) == Arming()
     sleeper = int((place.directory(spec) / "sleeper").read_text().split()[0])
     os.kill(sleeper, signal.SIGKILL)
     await until(lambda: _zombie(sleeper))
     now = await arms(place).state(spec.name)
-    assert (now.state, now.reason) == ("gone", "what waited on the host was killed: nothing is armed any more")
+    assert (now.state, now.reason) == ("gone", "what waited on the host was killed")
 
 
 async def test_a_reboot_disarms(place: Place, tmp_path: Path) -> None:
@@ -96,16 +96,16 @@ async def test_a_reboot_disarms(place: Place, tmp_path: Path) -> None:
 
     fake_boot(place, tmp_path / "proc", "one")
     spec = place.spec("true")
-    assert await arms(place).arm(spec, 1000) is None
+    assert await arms(place).arm(spec, 1000) == Arming()
     fake_boot(place, tmp_path / "proc", "two")
     now = await arms(place).state(spec.name)
-    assert (now.state, now.reason) == ("gone", "the host rebooted: nothing is armed any more")
+    assert (now.state, now.reason) == ("gone", "the host rebooted, which killed it")
     assert await place.ask("end", spec.name) == ["ended"]
 
 
 async def test_arming_twice_is_refused(place: Place) -> None:
     spec = place.spec("true")
-    assert await arms(place).arm(spec, 1) is None
+    assert await arms(place).arm(spec, 1) == Arming()
     await until_state(place, spec.name, "fired")
     assert "name of its own" in str(await arms(place).arm(spec, 1))
     assert (await arms(place).state("w.s.never")).state == "gone"

@@ -20,7 +20,7 @@ from tests.fleet.watched import Watched, plan_of, watched
 from tests.sshd import Sshd
 from tests.support import require
 from upgrade_tui.fleet.ended import Ended
-from upgrade_tui.fleet.jobs import JobSpec
+from upgrade_tui.fleet.jobs import Arming, JobSpec
 from upgrade_tui.plan.model import Host
 
 HERE = "127.0.0.1"
@@ -288,7 +288,7 @@ async def test_a_dead_man_fires_while_the_link_is_cut(tmp_path: Path) -> None:
             await fleet.link(host.name, "up")
             undone = tmp_path / "undone"
             spec = spec_of(tmp_path, "x", "x")
-            assert await fleet.fleet.arm(host.name, "w.s.dead", f"echo back > {undone}", 2, spec=spec) is None
+            assert await fleet.fleet.arm(host.name, "w.s.dead", f"echo back > {undone}", 2, spec=spec) == Arming()
             host.cut()
             await until(undone.exists)
             host.mend()

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from upgrade_tui.conductor.running.desk import Desk
 from upgrade_tui.conductor.running.secret import NoSecret, Redactor, secrets_of
 from upgrade_tui.conductor.running.tasks import Work, job_name, job_spec
-from upgrade_tui.fleet.jobs import DeadMan, JobSpec
+from upgrade_tui.fleet.jobs import Arming, DeadMan, JobSpec
 from upgrade_tui.foreign import one_line
 from upgrade_tui.plan.model import Step
 from upgrade_tui.window import events as ev
@@ -24,7 +24,7 @@ class Guards(Protocol):
 
     async def arm(
         self, host: str, name: str, command: str, seconds: float, *, spec: JobSpec | None = None
-    ) -> str | None: ...
+    ) -> Arming: ...
 
     async def confirm(self, host: str, name: str, *, directory: str = "") -> DeadMan: ...
 
@@ -44,24 +44,25 @@ class Deadman:
         within, rollback = work.spec.confirm_within, work.spec.rollback
         if within is None or rollback is None or rollback.run is None:
             return True
-        error = await self._armed_there(work, rollback.run, float(within))
-        if error is None:
-            error = await self._only_one(work, float(within))
-        if error is not None:
+        arming = await self._armed_there(work, rollback.run, float(within))
+        error = arming.error or await self._only_one(work, float(within))
+        if error:
             reason = one_line(f"its own rollback could not be armed, so nothing was changed: {error}", 300)
             unreachable = ev.TaskUnreachable(step=work.spec.id, host=work.host, attempt=work.attempt, reason=reason)
             await self._desk.record(unreachable)
             return False
-        armed = ev.DeadmanArmed(step=work.spec.id, host=work.host, attempt=work.attempt, seconds=float(within))
+        armed = ev.DeadmanArmed(
+            step=work.spec.id, host=work.host, attempt=work.attempt, seconds=float(within), risk=arming.risk
+        )
         await self._desk.record(armed)
         return True
 
-    async def _armed_there(self, work: Work, command: str, seconds: float) -> str | None:
-        """Tell the host; why it did not work, or None."""
+    async def _armed_there(self, work: Work, command: str, seconds: float) -> Arming:
+        """Tell the host."""
         try:
             secrets = await secrets_of(work.spec)
         except NoSecret as error:
-            return str(error)
+            return Arming(error=str(error))
         name = self._name(work.spec, work.host, work.attempt)
         spec = job_spec(self._desk, replace(work, undo=True), secrets)
         return await self._guards.arm(work.place, name, command, seconds, spec=spec)
@@ -93,14 +94,13 @@ class Deadman:
             found = await self._confirm(spec, host, armed)
             if found.state == "not known":
                 return f"its dead-man rollback could not be disarmed: {found.reason}"
-            if found.state == "gone":
-                await self._desk.record(ev.DeadmanConfirmed(step=spec.id, host=host))
-                return None
             event = self._event(spec.id, host, armed, await self._masked(spec, found))
             if event is None:
                 await self._desk.change_within(0.5)
             elif self._is_armed(spec, host):
                 await self._desk.record(event)
+                if isinstance(event, ev.DeadmanGone):
+                    return None
                 if isinstance(event, ev.DeadmanFired):
                     return "the host has just undone it by itself"
         return None
@@ -211,8 +211,7 @@ class Deadman:
             last = one_line(lines[-1], 200) if lines else ""
             return ev.DeadmanFired(step=step, host=host, exit=found.exit, last_line=last, reason=reason)
         if found.state == "gone":
-            reason = f"its armed rollback is gone from the host: {found.reason or 'whether it ran is not known'}"
-            return ev.DeadmanFired(step=step, host=host, exit=None, reason=reason)
+            return ev.DeadmanGone(step=step, host=host, reason=found.reason, maybe_fired=found.maybe_fired)
         if found.state == "armed" and armed.asked == "extend":
             return ev.DeadmanExtended(step=step, host=host, seconds=round(found.remaining or armed.asked_seconds))
         return None  # still armed, or not reachable now

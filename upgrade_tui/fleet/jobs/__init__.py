@@ -3,7 +3,7 @@
 ``docs/jobs.md`` describes what lies on the host's disk. The scripts (``*.sh``) are all that runs there.
 """
 
-from upgrade_tui.fleet.jobs.deadman import DeadMan
+from upgrade_tui.fleet.jobs.deadman import Arming, DeadMan
 from upgrade_tui.fleet.jobs.spec import JobSpec
 
-__all__ = ["DeadMan", "JobSpec"]
+__all__ = ["Arming", "DeadMan", "JobSpec"]

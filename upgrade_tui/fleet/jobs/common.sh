@@ -96,6 +96,15 @@ decide() { # write $1 as the decision over this job; false if there is one alrea
     return $decided
 }
 
+limited() { # run the rest for at most $1 seconds, where the host can: a systemd that hangs answers nobody
+    if command -v timeout >/dev/null 2>&1; then
+        timeout "$@"
+    else
+        shift
+        "$@"
+    fi
+}
+
 nap() { sleep "$1" 2>/dev/null || sleep 1; }
 
 nl='

@@ -28,6 +28,14 @@ class DeadMan(Struct, frozen=True, kw_only=True):
     exit: int | None = None  # of a fired rollback; None while it runs, or where ``reason`` says that nobody knows
     output: str = ""  # of a fired rollback: the last 4 KiB
     reason: str = ""
+    maybe_fired: bool = False  # of one that is gone: whether it fired before is not known
+
+
+class Arming(Struct, frozen=True, kw_only=True):
+    """What came of arming. ``error``: why it is not armed. ``risk``: what could kill it before its deadline."""
+
+    error: str = ""
+    risk: str = ""
 
 
 class Arms:
@@ -39,10 +47,10 @@ class Arms:
         self._door, self._host, self._directory = door, host, directory
         self._proc_root, self._systemd = proc_root, systemd
 
-    async def arm(self, spec: JobSpec, seconds: float) -> str | None:
-        """``spec.command`` runs in ``seconds`` unless confirmed. None once that is certain, else why not."""
+    async def arm(self, spec: JobSpec, seconds: float) -> Arming:
+        """``spec.command`` runs in ``seconds`` unless confirmed. No error once that is certain."""
         if not 1 <= seconds < 1e8:
-            return f"a dead-man waits between a second and three years, not {seconds:g} s"
+            return Arming(error=f"a dead-man waits between a second and three years, not {seconds:g} s")
         tale = Tale(lambda _data: None, lambda _why: None, lambda: None)
         job = Job(
             self._door, self._host, spec, tale, proc_root=self._proc_root, armed=round(seconds),
@@ -50,8 +58,8 @@ class Arms:
         )  # fmt: skip
         ended = await job.run()
         if ended.proven and ended.sent and ended.exit is None:
-            return None
-        return ended.reason or "it is over already: each dead-man needs a name of its own"
+            return Arming(risk=ended.reason)
+        return Arming(error=ended.reason or "it is over already: each dead-man needs a name of its own")
 
     async def confirm(self, name: str) -> DeadMan:
         """Keep the change. "confirmed", or "fired" where that was too late."""
@@ -86,7 +94,9 @@ def _read(words: list[str], output: bytes) -> DeadMan:
         case "confirmed":
             return DeadMan(state="confirmed")
         case "gone":
-            return DeadMan(state="gone", reason=one_line(" ".join(words[2:]), 200))
+            return DeadMan(state="gone", reason=one_line(" ".join(words[2:]), 200), maybe_fired=words[1] == "?")
+        case "unknown":
+            return DeadMan(state="not known", reason=one_line(" ".join(words[1:]), 200))
         case "fired":
             code = int(words[1]) if words[1].isdigit() else None
             why = " ".join(words[2:])

@@ -16,6 +16,7 @@ leave() { # the last frame
 begin() { # the directory is ours alone: fill it, start the runner
     boot
     uptime
+    [ "$armed" = 0 ] || perils "$armed"
     {
         printf '%s %s %s\n' "$booted" "$up" "$armed" >"$d/boot" &&
             printf '%s' "$command" >"$d/command" &&
@@ -28,6 +29,7 @@ begin() { # the directory is ours alone: fill it, start the runner
     if usable_systemd && in_unit; then
         poll
     else
+        [ "$armed" = 0 ] || ! doomed || { rm -rf "$d" && leave "N $why"; }
         { detach 3>&1 >/dev/null 2>&1 & } | heed
     fi
 }
@@ -137,7 +139,7 @@ heed() { # follow by the runner's news: nothing to do, on either side, while not
         W) sizes && emit ;;
         C) finish "$news" ;;
         N) leave "N $news" ;;
-        A) leave "A" ;;
+        A) leave "A $risk" ;;
         *) break ;;
         esac
     done
@@ -187,7 +189,7 @@ look() { # does it still run?
 
 undecided() { # made, not begun: whoever made it is at it right now, or was ended and will never begin it
     if [ "$armed" != 0 ]; then
-        sleeper && { [ -e "$d/token" ] || [ -e "$d/due" ]; } && leave A
+        sleeper && { [ -e "$d/token" ] || [ -e "$d/due" ]; } && leave "A $risk"
         [ ! -e "$d/confirmed" ] || leave 'N it was confirmed before'
     fi
     waited=$((${waited:-0} + 1))
@@ -197,7 +199,7 @@ undecided() { # made, not begun: whoever made it is at it right now, or was ende
 # -- the beginning ----------------------------------------------------------------------------------------------------
 
 exec 4<&0
-opened= there=
+opened= there= risk=
 if each here; then
     say "$mark there $$ $d"
     poll

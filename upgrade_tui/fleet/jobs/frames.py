@@ -6,7 +6,7 @@
     O n                          n bytes of output follow
     G a b                        output from byte a to b was not kept
     K                            still there
-    A                            a dead-man is armed
+    A what                       a dead-man is armed; what could kill it, if anything could
     X code why how began ended total     it ended; seconds since boot; bytes of output in all
     N reason                     it was not started and never will be
     U reason                     how it ended is not known
@@ -57,6 +57,7 @@ class Frames:
         self.never = ""
         self.unknown = ""
         self.armed = False
+        self.risk = ""
         self.banner = b""
         self._mark = mark + b" "
         self._held = b""
@@ -126,7 +127,7 @@ class Frames:
                 case "U":
                     self.unknown = one_line(rest, 300) or "how it ended is not known"
                 case "A":
-                    self.armed = True
+                    self.armed, self.risk = True, one_line(rest, 300)
                 case "K":
                     pass
                 case _:

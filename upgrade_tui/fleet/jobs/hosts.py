@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from upgrade_tui.fleet.ended import Ended
-from upgrade_tui.fleet.jobs.deadman import Arms, DeadMan
+from upgrade_tui.fleet.jobs.deadman import Arming, Arms, DeadMan
 from upgrade_tui.fleet.jobs.door import Door
 from upgrade_tui.fleet.jobs.job import Job, Tale
 from upgrade_tui.fleet.jobs.manage import NotAnswered, ask
@@ -68,10 +68,8 @@ class Jobs(ABC):
 
     # -- dead-men -----------------------------------------------------------------------------------------------------
 
-    async def arm(
-        self, host: str, name: str, command: str, seconds: float, *, spec: JobSpec | None = None
-    ) -> str | None:
-        """``command`` runs on the host in ``seconds`` unless confirmed; None once that is certain, else why it is not.
+    async def arm(self, host: str, name: str, command: str, seconds: float, *, spec: JobSpec | None = None) -> Arming:
+        """``command`` runs on the host in ``seconds`` unless confirmed; no error once that is certain.
 
         ``spec`` gives what else a job has (timeout, directory, env, secrets); its name and command do not count.
         """

@@ -146,7 +146,7 @@ class Job:
         if last.unknown:
             return Ended(proven=False, reason=last.unknown)
         if last.armed:
-            return Ended()
+            return Ended(reason=last.risk)
         if not self._sent:  # every link broke just before
             return Ended(proven=False, sent=False, reason=run.cut) if self._mute >= _MUTE and not resume else None
         if self._mute >= _MUTE and not run.error:

@@ -66,16 +66,16 @@ take() { # the token of a dead-man, into $1; who is about to fire has it for a m
 }
 
 confirm() {
-    each here || leave 'R gone 0 it is not on the host'
+    each here || leave 'R gone ? its directory is gone from the host'
     take confirmed
     state
 }
 
 extend() {
-    each here || leave 'R gone 0 it is not on the host'
+    each here || leave 'R gone ? its directory is gone from the host'
     uptime
     { printf '%-20s\n' "$((${up%%.*} + more))" 1<>"$d/deadline"; } 2>/dev/null ||
-        leave 'R gone 0 its directory cannot be written'
+        leave 'R unknown its directory cannot be written'
     n=0
     while [ -e "$d/due" ] && [ $n -lt 100 ]; do # it was about to fire: wait for what comes of it
         nap 0.05
@@ -85,7 +85,7 @@ extend() {
 }
 
 state() {
-    each here || leave 'R gone 0 it is not on the host'
+    each here || leave 'R gone ? its directory is gone from the host'
     boot
     uptime
     was= deadline=
@@ -94,8 +94,8 @@ state() {
     [ ! -e "$d/confirmed" ] || leave 'R confirmed 0'
     [ ! -e "$d/ended" ] || leave 'R gone 0 it was ended on request'
     [ ! -e "$d/fired" ] || fired
-    [ "$was" = "$booted" ] || leave 'R gone 0 the host rebooted: nothing is armed any more'
-    sleeper || [ -e "$d/fired" ] || leave 'R gone 0 what waited on the host was killed: nothing is armed any more'
+    [ "$was" = "$booted" ] || leave 'R gone 0 the host rebooted, which killed it'
+    sleeper || [ -e "$d/fired" ] || leave 'R gone 0 what waited on the host was killed'
     [ ! -e "$d/fired" ] || fired
     left=$((${deadline:-0} - ${up%%.*}))
     [ $left -gt 0 ] || left=0

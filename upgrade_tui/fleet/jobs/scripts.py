@@ -119,7 +119,8 @@ def _job(call: JobCall) -> Rendered:
         call.mode, call.key, call.mark, call.place, call.proc_root, call.systemd, str(call.offset), timeout,
         str(call.keep), str(len(call.secrets)), str(call.armed), _exports(call.env), call.command, runner,
     )  # fmt: skip
-    argv = ("sh", "-c", source("common", "follow"), "upgrade-tui", *own)
+    scripts = ("common", "perils", "follow") if call.armed else ("common", "follow")
+    argv = ("sh", "-c", source(*scripts), "upgrade-tui", *own)
     return Rendered(argv, _secret_lines(call.secrets))
 
 

@@ -149,7 +149,7 @@ class StepScreen(DetailScreen):
         shown = self.session.state.shown(self.spec.id)
         wanted = ("tick", "go", "nogo", "retry", "start", "settle", "untick")
         first = [name for name in wanted if self.refusal(name) is None]
-        armed = any(a.state == "armed" for a in self.step.armed.values())
+        armed = any(a.state in ("armed", "gone") for a in self.step.armed.values())
         first = [*(name for name in ("confirm", "extend", "revert") if armed and self.refusal(name) is None), *first]
         words = {"start": "start" if shown == "ready" else "try again", "untick": "take back"}
         out = [(VERBS[name].shown, words.get(name, VERBS[name].label)) for name in first]

@@ -27,7 +27,7 @@ def window_alarms(scene: Scene, *, rollback: bool = True) -> list[Line]:
     """Those of the window itself; without ``rollback`` for the screen that is about it."""
     if scene.state.phase == "closed":
         return []
-    return [*_aborted(scene), *(_rollback(scene) if rollback else ()), *_armed(scene)]
+    return [*_aborted(scene), *(_rollback(scene) if rollback else ()), *_unguarded(scene), *_armed(scene)]
 
 
 def _aborted(scene: Scene) -> list[Line]:
@@ -60,6 +60,15 @@ def _rollback(scene: Scene) -> list[Line]:
     why = undo.stuck_text(p) or f"{sum(s == 'pending' for _, s in p.states)} steps were not undone"
     decide = undo.decisions(scene, p) or "R goes on with what is left"
     return [(("✗ ROLLBACK STOPPED", "bad"), (f"  {why}", "strong"), (f"  {decide}", "plain"))]
+
+
+def _unguarded(scene: Scene) -> list[Line]:
+    word = armed_word("gone")
+    return [
+        ((f"{word.glyph} NOTHING WILL UNDO {step}", word.tone),
+         (f"  on {', '.join(hosts)}: its dead-man is gone", "strong"), ("  K: it stays · R rolls back", "plain"))
+        for step, hosts in undo.unguarded(scene)[:3]
+    ]  # fmt: skip
 
 
 def _armed(scene: Scene) -> list[Line]:

@@ -29,6 +29,8 @@ def verbs_now(scene: Scene, pane: str, step: str) -> list[str]:
         return ["reconnect", "note"]
     state, spec = scene.state.steps.get(step), scene.plan.step(step)
     armed = ["confirm", "extend", "revert"] if undo.armed_steps(scene) else []
+    if not armed and undo.unguarded(scene):
+        armed = ["confirm"]
     if state is None or spec is None:
         return [*armed, "note", "pause", "rollback", "close"]
     if scene.state.rolling_back or undo.stopped(scene):

@@ -228,4 +228,6 @@ def _armed(scene: Scene, step: StepState, host: str) -> Span | None:
         return None
     word = armed_word(armed.state)
     left = f", undoes it in {countdown(armed.until - scene.now)}" if armed.state == "armed" else ""
+    if armed.state == "gone" and armed.reason:
+        left = f" ({armed.reason})"
     return (f"{word.glyph} {word.word}{left}", word.tone)

@@ -216,6 +216,18 @@ def armed_steps(scene: Scene) -> list[ArmedStep]:
     return sorted(found, key=lambda a: a.seconds(scene.now))
 
 
+def unguarded(scene: Scene) -> list[tuple[str, tuple[str, ...]]]:
+    """(step, hosts) whose dead-man is gone while what the step changed there stands; nobody has said that it may."""
+    found = []
+    for step in scene.state.steps.values():
+        hosts = tuple(
+            h for h, a in step.armed.items() if a.state == "gone" and h in step.tasks and step.tasks[h].changed
+        )
+        if hosts:
+            found.append((step.id, hosts))
+    return found
+
+
 def countdown(seconds: float) -> str:
     """``5:42``, ``1:05:42``; never below zero."""
     text = clock_text(max(0.0, seconds))
@@ -236,4 +248,5 @@ def armed_text(armed: ArmedStep, now: float) -> str:
         return f"{who}: {_ASKED.get(first.asked, first.asked)} ({armed.step}, {countdown(left)} left)"
     if left <= 0:
         return f"{host} was to undo {armed.step} {duration_text(-left)} ago, and nothing was heard of it yet"
-    return f"{who} {verb} {armed.step} in {countdown(left)} unless confirmed"
+    risk = next((f"; AT RISK: {a.risk}" for _, a in armed.hosts if a.risk), "")
+    return f"{who} {verb} {armed.step} in {countdown(left)} unless confirmed{risk}"

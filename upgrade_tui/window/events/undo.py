@@ -64,6 +64,7 @@ class DeadmanArmed(Base, frozen=True, kw_only=True, tag="deadman.armed"):
     host: str
     attempt: int
     seconds: float
+    risk: str = ""  # what could kill it before its deadline, where something could
 
 
 class DeadmanAsked(Base, frozen=True, kw_only=True, tag="deadman.asked"):
@@ -91,8 +92,20 @@ class DeadmanExtended(Base, frozen=True, kw_only=True, tag="deadman.extended"):
     seconds: float
 
 
+class DeadmanGone(Base, frozen=True, kw_only=True, tag="deadman.gone"):
+    """What was to undo the step on the host is not there any more: nothing will undo it by itself.
+
+    What the step changed stands until a person confirms it or rolls it back.
+    """
+
+    step: str
+    host: str
+    reason: str
+    maybe_fired: bool = False  # its directory is gone as well: whether it had undone the step before is not known
+
+
 class DeadmanFired(Base, frozen=True, kw_only=True, tag="deadman.fired"):
-    """The host undid the step by itself, or was told to. ``exit`` None: it is still at it, or no result is known."""
+    """The host undid the step by itself, or was told to. ``exit`` None: it began to, and no result is known."""
 
     step: str
     host: str
@@ -103,5 +116,5 @@ class DeadmanFired(Base, frozen=True, kw_only=True, tag="deadman.fired"):
 
 UndoEvent = (
     RollbackRequested | RollbackStarted | RollbackFinished | RollbackEnded | DeadmanArmed | DeadmanAsked
-    | DeadmanConfirmed | DeadmanExtended | DeadmanFired
+    | DeadmanConfirmed | DeadmanExtended | DeadmanGone | DeadmanFired
 )  # fmt: skip

@@ -38,7 +38,8 @@ def _outcome(outcome: str) -> str:
 
 
 def _armed(e: ev.DeadmanArmed) -> str:
-    return f"{e.host} will undo {e.step} by itself in {duration_text(e.seconds)} unless somebody confirms"
+    risk = f"; AT RISK: {e.risk}" if e.risk else ""
+    return f"{e.host} will undo {e.step} by itself in {duration_text(e.seconds)} unless somebody confirms{risk}"
 
 
 def _dead_man_asked(e: ev.DeadmanAsked) -> str:
@@ -58,10 +59,15 @@ def _extended(e: ev.DeadmanExtended) -> str:
     return f"{e.host} waits: it will undo {e.step} in {duration_text(e.seconds)} from now unless somebody confirms"
 
 
+def _gone(e: ev.DeadmanGone) -> str:
+    before = "; whether it was undone before is not known" if e.maybe_fired else "; what it changed stands"
+    return f"NOTHING will undo {e.step} on {e.host}{because(e.reason)}{before}: confirm it or roll it back"
+
+
 def _fired(e: ev.DeadmanFired) -> str:
     why = because(e.reason or "nobody confirmed in time")
     if e.exit is None:
-        return f"{e.host} undoes {e.step} by itself, no result is known yet{why}"
+        return f"{e.host} began to undo {e.step} by itself, and no result is known{why}"
     if e.exit:
         return f"{e.host} FAILED to undo {e.step} by itself (exit {e.exit}{because(e.last_line)}){why}"
     return f"{e.host} undid {e.step} by itself{why}"
@@ -79,6 +85,10 @@ def _how_it_is_over(e: ev.RollbackEnded) -> Notice:
     return rings("Rollback ended", _tone(e.outcome))
 
 
+def _how_safe(e: ev.DeadmanArmed) -> Notice:
+    return rings("Armed, and at risk", "tight") if e.risk else rings("Armed", "watch")
+
+
 ROWS = (
     Row(
         event=ev.RollbackRequested, say=_asked_back, fold=fold.requested,
@@ -90,12 +100,15 @@ ROWS = (
     ),
     Row(event=ev.RollbackFinished, say=_rolled_back, fold=fold.finished, notice=_how_undone, moves_the_clock=True),
     Row(event=ev.RollbackEnded, say=_back, fold=fold.ended, notice=_how_it_is_over),
-    Row(event=ev.DeadmanArmed, say=_armed, fold=fold.armed, notice=rings("Armed", "watch")),
+    Row(event=ev.DeadmanArmed, say=_armed, fold=fold.armed, notice=_how_safe),
     Row(event=ev.DeadmanAsked, say=_dead_man_asked, fold=fold.asked, notice=told("run", decision=True)),
     Row(event=ev.DeadmanConfirmed, say=_confirmed, fold=fold.confirmed, notice=told("good")),
     Row(event=ev.DeadmanExtended, say=_extended, fold=fold.extended, notice=told("watch")),
     Row(
+        event=ev.DeadmanGone, say=_gone, fold=fold.gone, notice=rings("NOTHING will undo it"), moves_the_clock=True,
+    ),
+    Row(
         event=ev.DeadmanFired, say=_fired, fold=fold.fired, notice=rings("Undone by the host itself"),
-        moves_the_clock=True,
+        moves_the_clock=True, v=2, changed="one that was gone without having fired was written as fired",
     ),
 )  # fmt: skip
