@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -15,7 +15,7 @@ import pytest
 from tests.journal.journal_support import SetClock, note, some_events
 from upgrade_tui.journal import FencedError, JournalError, LockedError, RefusedError, file_store, verify
 from upgrade_tui.journal.store import EventStore, MemoryLog, OpenStore, Replay
-from upgrade_tui.window.events import LogFenced, LogRecovered, Record
+from upgrade_tui.window.events import LogFenced, LogJoined, LogRecovered, Record
 
 
 class Disk(Protocol):
@@ -23,22 +23,41 @@ class Disk(Protocol):
 
     open: OpenStore
     cannot_sync: Callable[[int], None]  # an errno, 0: it works again
+    cannot_keep: Callable[[int], None]  # the same for what is kept elsewhere
+    place: str  # where that is
+    die: Callable[[EventStore], None]  # the process of this writer is gone
 
 
 @dataclass
 class Files:
     """Files, whose sync fails on demand."""
 
-    open: OpenStore
-    error: int = 0
+    log: Path
+    kept: Path
+    errors: dict[Path, int] = field(default_factory=dict)
+
+    @property
+    def open(self) -> OpenStore:
+        return file_store(self.log, kept=self.kept, clock=SetClock())
+
+    @property
+    def place(self) -> str:
+        return str(self.kept)
 
     def cannot_sync(self, error: int) -> None:
-        self.error = error
+        self.errors[self.log] = error
+
+    def cannot_keep(self, error: int) -> None:
+        self.errors[self.kept] = error
 
     def sync(self, fd: int) -> None:
-        if self.error:
-            raise OSError(self.error, os.strerror(self.error))
+        if error := self.errors.get(Path(os.readlink(f"/proc/self/fd/{fd}")).parent):
+            raise OSError(error, os.strerror(error))
         os.fdatasync(fd)
+
+    def die(self, store: EventStore) -> None:
+        os.close(store._segments._lock._fd)  # type: ignore[attr-defined]
+        store._segments._lock._fd = os.open("/dev/null", os.O_RDONLY)  # type: ignore[attr-defined]
 
 
 @dataclass
@@ -46,6 +65,7 @@ class Memory:
     """Memory, which fails on demand."""
 
     log: MemoryLog = field(default_factory=lambda: MemoryLog(clock=SetClock(), sync=lambda: 0.001))
+    place: str = "the runtime directory"
 
     @property
     def open(self) -> OpenStore:
@@ -54,13 +74,20 @@ class Memory:
     def cannot_sync(self, error: int) -> None:
         self.log.error = error
 
+    def cannot_keep(self, error: int) -> None:
+        self.log.keep_error = error
+
+    def die(self, store: EventStore) -> None:
+        self.log.crash()
+
 
 @pytest.fixture(params=["files", "memory"])
 def disk(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Disk:
     if request.param == "memory":
-        return Memory()  # type: ignore[return-value]
-    files = Files(file_store(tmp_path / "w", clock=SetClock()))
+        return Memory()
+    files = Files(tmp_path / "w", tmp_path / "run" / "w")
     monkeypatch.setattr("upgrade_tui.journal.files.sync", files.sync)
+    monkeypatch.setattr("upgrade_tui.journal.recovery.sync", files.sync)
     return files
 
 
@@ -161,6 +188,118 @@ async def test_the_commit_of_the_reopening_may_submit_the_very_next_event(disk: 
     await store.reopen()
     await store.submit("mei", [note("later")]).durable
     assert [getattr(r.event, "text", "") for r in store.read()] == ["", "the very next", "later"]
+    await store.close()
+
+
+# -- kept elsewhere ---------------------------------------------------------------------------------------------------
+
+
+def texts(records: Iterable[Record]) -> list[str]:
+    """What the notes say; other events by their kind."""
+    return [str(getattr(r.event, "text", r.event.__struct_config__.tag)) for r in records]
+
+
+async def kept_with_two(disk: Disk, store: EventStore) -> None:
+    """The log cannot be written, and two notes are kept elsewhere."""
+    await store.submit("mei", [note("durable")]).durable
+    disk.cannot_sync(errno.EROFS)
+    with pytest.raises(FencedError):
+        await store.submit("mei", [note("lost")]).durable
+    with pytest.raises(FencedError):
+        await store.reopen()
+    fence = await store.keep()
+    assert isinstance(fence.event, LogFenced)
+    assert fence.event.into == store.kept
+    assert disk.place in store.kept
+    assert store.fenced is None
+    last = await store.submit("mei", [note("one"), note("two")]).durable
+    assert (fence.seq, last.seq) == (2, 4), "the same chain goes on"
+
+
+WITH_TWO = ["durable", "log.fenced", "one", "two"]
+
+
+async def test_what_is_kept_elsewhere_is_joined_to_the_log_as_it_is(disk: Disk) -> None:
+    committed: list[Record] = []
+    store = await opened(disk, committed.extend)
+    await kept_with_two(disk, store)
+    assert texts(store.read()) == WITH_TWO
+    with pytest.raises(FencedError):
+        await store.join()
+    disk.cannot_sync(0)
+    before = list(store.read())
+    await store.join()
+    assert store.kept == ""
+    assert store.joined == LogJoined(events=3, place=disk.place)
+    await store.submit("upgrade-tui", [store.joined]).durable
+    await store.forget()
+    assert store.joined is None
+    await store.submit("mei", [note("on")]).durable
+    await store.close()
+    replayed: list[Record] = []
+    again = await opened(disk, replay=replayed.append)
+    assert texts(replayed) == [*WITH_TWO, "log.joined", "on"], "told once"
+    assert replayed[:4] == before
+    assert replayed == committed
+    await again.close()
+
+
+@pytest.mark.parametrize("writable", [True, False])
+async def test_the_next_writer_finds_what_was_kept_elsewhere(disk: Disk, writable: bool) -> None:
+    store = await opened(disk)
+    await kept_with_two(disk, store)
+    disk.die(store)
+    if writable:
+        disk.cannot_sync(0)
+    replayed: list[Record] = []
+    again = await opened(disk, replay=replayed.append)
+    if writable:
+        assert texts(replayed) == [*WITH_TWO, "log.joined"]
+    else:
+        assert texts(replayed) == WITH_TWO == texts(again.read())
+        assert again.fenced is not None
+        await again.keep()
+        await again.submit("mei", [note("three")]).durable
+        disk.cannot_sync(0)
+        await again.join()
+        assert texts(again.read()) == [*WITH_TWO, "log.fenced", "three"]
+    await again.submit("mei", [note("on")]).durable
+    await again.close()
+    found: list[Record] = []
+    await (await opened(disk, replay=found.append)).close()
+    assert [r.seq for r in found] == list(range(1, len(found) + 1))
+    assert texts(found)[:4] == WITH_TWO
+
+
+async def test_where_nothing_can_be_kept_either_memory_holds_it_until_the_log_is_back(disk: Disk) -> None:
+    store = await opened(disk)
+    disk.cannot_sync(errno.EROFS)
+    disk.cannot_keep(errno.ENOSPC)
+    with pytest.raises(FencedError):
+        await store.submit("mei", [note("lost")]).durable
+    with pytest.raises(FencedError):
+        await store.keep()
+    await store.keep(recorded=False)
+    assert store.kept == "memory"
+    await store.submit("mei", [note("said")]).durable
+    disk.cannot_sync(0)
+    await store.join()
+    await store.submit("mei", [note("on")]).durable
+    assert texts(store.read()) == ["log.fenced", "said", "on"]
+    await store.close()
+
+
+async def test_a_place_elsewhere_that_fails_too_fences_and_the_log_takes_over_with_all_of_it(disk: Disk) -> None:
+    store = await opened(disk)
+    await kept_with_two(disk, store)
+    disk.cannot_keep(errno.ENOSPC)
+    with pytest.raises(FencedError):
+        await store.submit("mei", [note("lost")]).durable
+    disk.cannot_sync(0)
+    await store.reopen()
+    assert (store.kept, store.joined) == ("", LogJoined(events=3, place=disk.place))
+    await store.submit("mei", [note("on")]).durable
+    assert texts(store.read()) == [*WITH_TWO, "log.fenced", "on"]
     await store.close()
 
 

@@ -6,7 +6,9 @@ import errno
 import fcntl
 import os
 import socket
+import stat
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -48,10 +50,17 @@ class Lock:
 
     def __init__(self, directory: Path) -> None:
         """Raises LockedError naming the holder."""
-        path = directory / LOCK_FILE
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        path, flags, labelled = directory / LOCK_FILE, os.O_CLOEXEC | os.O_NOFOLLOW, True
+        try:
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o600)
+        except OSError as error:
+            if error.errno != errno.EROFS:
+                raise
+            self._fd, labelled = os.open(path, os.O_RDONLY | flags), False  # it holds all the same
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not labelled:
+                return
             os.ftruncate(self._fd, 0)
             os.pwrite(self._fd, msgspec.json.encode({"pid": os.getpid(), "host": socket.gethostname()}) + b"\n", 0)
         except BlockingIOError:
@@ -67,9 +76,14 @@ class Lock:
     def _holder(self) -> tuple[int, str]:
         try:
             label = msgspec.json.decode(os.pread(self._fd, 4096, 0), type=dict[str, int | str])
-            return int(label["pid"]), str(label["host"])
-        except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, ValueError):
+            pid, host = int(label["pid"]), str(label["host"])
+            if host == socket.gethostname():
+                os.kill(pid, 0)  # the label of an earlier holder, where this one could not write its own
+        except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, ValueError, ProcessLookupError):
             return 0, ""
+        except OSError:  # it is another user's
+            pass
+        return pid, host
 
     def release(self) -> None:
         """Give the lock back. The file stays: removing it would let two processes hold a lock each."""
@@ -146,12 +160,56 @@ class SegmentFile:
                 raise
 
 
+class Nowhere:
+    """A segment that keeps nothing: its lines are in memory, or nothing has been opened for writing yet."""
+
+    def __init__(self, path: Path) -> None:
+        """``path``: what it is called."""
+        self.path = path
+        self.size = 0  # bytes
+
+    def commit(self, data: bytes) -> None:
+        """Nothing can fail."""
+
+    def restore(self) -> None:
+        """There is nothing to restore."""
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+def private_directory(directory: Path) -> None:
+    """Make ``directory`` and its parent for this user alone, or make sure that they are. Raises OSError."""
+    for each in (directory.parent, directory):
+        with suppress(FileExistsError):
+            each.mkdir(mode=0o700)
+        found = os.lstat(each)
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+            raise PermissionError(errno.EPERM, "is not a directory for this user alone", str(each))
+
+
+def new_segment(path: Path, data: bytes) -> SegmentFile:
+    """A segment that begins with ``data``, durable. Raises OSError; then it is not there."""
+    segment = SegmentFile(path, create=True)
+    try:
+        segment.commit(data)
+    except BaseException:
+        segment.close()
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+        raise
+    return segment
+
+
 class Ballast:
     """Space taken in good times and given back on a full disk, so that a rollback can still be logged."""
 
     def __init__(self, directory: Path, size: int = BALLAST) -> None:
+        """``size`` in bytes; 0: there is none."""
         self._path = directory / BALLAST_FILE
         self.held = False
+        if not size:
+            return
         try:
             fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
             try:

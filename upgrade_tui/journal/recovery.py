@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +12,10 @@ from pathlib import Path
 from upgrade_tui.journal.chain import FIRST_SEGMENT, Tail, Walk, find_segments, segment_name
 from upgrade_tui.journal.clock import Clock
 from upgrade_tui.journal.errors import MissingLogError
-from upgrade_tui.journal.files import MovedError, SegmentFile, sync, sync_directory, write_all
+from upgrade_tui.journal.files import MovedError, Nowhere, SegmentFile, new_segment, sync, sync_directory, write_all
 from upgrade_tui.journal.format import MAX_LINE, Encoded, encode
 from upgrade_tui.journal.store import Replay
-from upgrade_tui.window.events import SYSTEM, Event, LogFenced, LogRecovered, Record
+from upgrade_tui.window.events import SYSTEM, Event, LogFenced, LogRecovered
 
 MAX_BATCH = 1 << 20  # bytes a commit writes at most, but for its last line
 
@@ -23,7 +24,7 @@ MAX_BATCH = 1 << 20  # bytes a commit writes at most, but for its last line
 class Opened:
     """Where writing goes on: behind line ``seq`` with hash ``h``."""
 
-    segment: SegmentFile
+    segment: SegmentFile | Nowhere
     seq: int
     h: str
 
@@ -47,43 +48,53 @@ def recover(directory: Path, clock: Clock, replay: Replay | None = None) -> Open
     assert walk.last is not None
     if walk.tail is not None:
         _set_aside(walk.tail, known)
-    _persist(walk.last.path, walk.size)
+    persist(walk.last.path, walk.size)
     opened = Opened(SegmentFile(walk.last.path, create=False), walk.seq, walk.h)
     try:
         if opened.segment.size != walk.size:
             raise MovedError(errno.ESTALE, f"{walk.last.path.name} was written to by somebody else while it was opened")
         for torn in _torn_files(directory):
             if torn.name not in known:
-                line = _line(opened, clock, LogRecovered(bytes=torn.stat().st_size, file=torn.name))
-                opened.segment.commit(line.data)
-                opened.seq, opened.h = line.record.seq, line.h
-                if replay is not None:
-                    replay(line.record)
+                append_own(opened, clock, LogRecovered(bytes=torn.stat().st_size, file=torn.name), replay)
     except BaseException:
         opened.segment.close()
         raise
     return opened
 
 
-def next_segment(directory: Path, after: Opened, clock: Clock, error: str) -> tuple[Opened, Record]:
-    """A new segment behind the last durable line, with ``log.fenced`` as its durable first line. Raises OSError."""
+def next_segment(
+    directory: Path, after: Opened, clock: Clock, error: str, ahead: Sequence[Encoded] = (), elsewhere: bool = False
+) -> tuple[Opened, Encoded]:  # fmt: skip
+    """A new segment behind the last durable line, in ``directory``, with ``log.fenced`` as its durable last line.
+
+    ``ahead``: lines that were kept elsewhere and come first. ``elsewhere``: this is not the log's directory. Raises
+    OSError.
+    """
     with suppress(OSError):  # going on matters more; without it a reader names the lines that are missing
         after.segment.restore()
-    number = max((s.number for s in find_segments(directory)), default=1) + 1
-    segment = SegmentFile(directory / segment_name(number), create=True)
-    opened = Opened(segment, after.seq, after.h)
-    try:
-        line = _line(opened, clock, LogFenced(error=error, segment=after.segment.path.name, into=segment.path.name))
-        segment.commit(line.data)
-    except BaseException:
-        segment.close()
-        segment.path.unlink(missing_ok=True)
-        raise
+    path = next_path(directory)
+    into = str(path) if elsewhere else path.name
+    line = own_line(after, clock, LogFenced(error=error, segment=after.segment.path.name, into=into))
+    data = b"".join([each.data for each in (*ahead, line)])
+    return Opened(new_segment(path, data), line.record.seq, line.h), line
+
+
+def next_path(directory: Path) -> Path:
+    """The file of the next segment."""
+    return directory / segment_name(max((s.number for s in find_segments(directory)), default=1) + 1)
+
+
+def append_own(opened: Opened, clock: Clock, event: Event, replay: Replay | None) -> None:
+    """Write an event of the log itself while it is opened."""
+    line = own_line(opened, clock, event)
+    opened.segment.commit(line.data)
     opened.seq, opened.h = line.record.seq, line.h
-    return opened, line.record
+    if replay is not None:
+        replay(line.record)
 
 
-def _line(opened: Opened, clock: Clock, event: Event) -> Encoded:
+def own_line(opened: Opened, clock: Clock, event: Event) -> Encoded:
+    """An event of the log itself as the next line."""
     return encode(opened.seq + 1, clock.wall(), clock.mono(), clock.boot_id(), SYSTEM, event, opened.h)
 
 
@@ -115,7 +126,7 @@ def _set_aside(tail: Tail, known: set[str]) -> None:
         os.close(fd)
 
 
-def _persist(path: Path, size: int) -> None:
+def persist(path: Path, size: int) -> None:
     """Write the newest lines over themselves and sync, before anybody acts on them.
 
     They may stand in the page cache only: the last process may have ended between its write and its sync, or that sync

@@ -1,7 +1,8 @@
 """Where a window's events are kept: the protocol of a store, and the store in memory. ``Journal`` is the one in files.
 
 A store has one writer at a time. What it acknowledged is durable and in order; what it did not acknowledge may be found
-in it later or not. After a failure it is *fenced*: it takes nothing until ``reopen`` worked.
+in it later or not. After a failure it is *fenced*: it takes nothing until ``reopen`` worked, or, for what cannot wait,
+``keep``: then events are *kept* elsewhere until ``join`` appends them.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from typing import NamedTuple, Protocol
 from upgrade_tui.journal.clock import Clock, SystemClock
 from upgrade_tui.journal.errors import FencedError, JournalError, LockedError
 from upgrade_tui.journal.format import GENESIS, Encoded, encode
-from upgrade_tui.window.events import SYSTEM, Event, LogFenced, LogRecovered, Record
+from upgrade_tui.window.events import SYSTEM, Event, LogFenced, LogJoined, LogRecovered, Record
+
+KEPT, MEMORY = "the runtime directory", "memory"  # where a store in memory keeps what it cannot put into its log
 
 OnCommit = Callable[[list[Record]], object]
 Replay = Callable[[Record], object]
@@ -57,6 +60,31 @@ class EventStore(Protocol):
         """Go on after a fence; the first record, ``log.fenced``, once durable. Raises FencedError; may be repeated."""
         ...
 
+    @property
+    def kept(self) -> str:
+        """Where events go at the moment instead of the log; empty: into the log."""
+        ...
+
+    async def keep(self, *, recorded: bool = True) -> Record:
+        """After a fence that ``reopen`` cannot end: take events again and keep them elsewhere, ``log.fenced`` first.
+
+        ``recorded`` False: in memory alone, where a crash loses them. Raises FencedError where that fails too.
+        """
+        ...
+
+    async def join(self) -> None:
+        """Append what is kept elsewhere to the log, and go on there. Raises FencedError; it is kept as before then."""
+        ...
+
+    @property
+    def joined(self) -> LogJoined | None:
+        """What was appended to the log from elsewhere and is to be told in it (also after ``reopen``)."""
+        ...
+
+    async def forget(self) -> None:
+        """It was told (``joined``): nothing is kept elsewhere any more."""
+        ...
+
     def read(self, start: int = 1) -> Iterator[Record]:
         """The records from seq ``start`` on. Blocking: for a thread. Raises JournalError where it is damaged."""
         ...
@@ -89,7 +117,9 @@ class MemoryLog:
     sync: Callable[[], float] = lambda: 0.0  # seconds until what is written is durable, asked for each group
     error: int = 0  # errno that every write fails with as long as it is set
     reopen_error: int = 0  # the same for going on after a fence
+    keep_error: int = 0  # the same for what is kept elsewhere
     lines: list[Encoded] = field(default_factory=list)  # durable
+    kept: list[Encoded] = field(default_factory=list)  # durable, but elsewhere
     doubtful: list[Encoded] = field(default_factory=list)  # written, not acknowledged: a crash may keep them or not
     torn: int = 0  # bytes of a line that a crash left unfinished
     writer: MemoryStore | None = None
@@ -99,11 +129,16 @@ class MemoryLog:
         if self.writer is not None:
             raise LockedError("memory", os.getpid(), "")
         store = MemoryStore(self, on_commit)
-        if self.torn:
+        if self.torn and not self.kept:
             bytes_, self.torn = self.torn, 0
-            event = LogRecovered(bytes=bytes_, file="log.jsonl.torn")
-            self.lines.append(self.line(SYSTEM, event, store.seq + 1, store.head))
-        for line in self.lines:
+            store.append_own(LogRecovered(bytes=bytes_, file="log.jsonl.torn"))
+        if self.error:  # read-only: what there is can be read, and a rollback kept elsewhere
+            store.fenced = f"log.jsonl: {os.strerror(self.error)}"
+        elif self.kept:
+            count = len(self.kept)
+            self.lines, self.kept = self.lines + self.kept, []
+            store.append_own(LogJoined(events=count, place=KEPT))
+        for line in self.lines + self.kept:
             replay(line.record)
         store.go_on()
         self.writer = store
@@ -115,15 +150,17 @@ class MemoryLog:
 
     def crash(self, keep: int = 0, torn: bool = False) -> None:
         """The conductor is gone. ``keep``: how many of the doubtful lines are found; ``torn``: a part of the next."""
+        place = self.writer.kept if self.writer is not None else ""
         if self.writer is not None:
             self.writer.die()
             self.writer = None
-        self.torn = len(self.doubtful[keep].data) // 2 if torn and keep < len(self.doubtful) else 0
-        self.lines += self.doubtful[:keep]
+        self.torn = len(self.doubtful[keep].data) // 2 if torn and not place and keep < len(self.doubtful) else 0
+        if place != MEMORY:
+            (self.kept if place else self.lines).extend(self.doubtful[:keep])
         self.doubtful = []
 
     def records(self) -> list[Record]:
-        """What is durable."""
+        """What is durable in the log."""
         return [line.record for line in self.lines]
 
 
@@ -144,18 +181,37 @@ class MemoryStore:
         self._timer: asyncio.Handle | None = None
         self._reopening: asyncio.Future[Record] | None = None
         self._over = False
+        self._memory: list[Encoded] = []  # kept nowhere else
         self.fenced: str | None = None
+        self.kept = ""
+        self.joined: LogJoined | None = None
         self.go_on()
+
+    @property
+    def _last(self) -> Encoded | None:
+        return next((lines[-1] for lines in (self._memory, self._log.kept, self._log.lines) if lines), None)
 
     @property
     def seq(self) -> int:
         """Of the last durable event."""
-        return self._log.lines[-1].record.seq if self._log.lines else 0
+        return self._last.record.seq if self._last is not None else 0
 
     @property
     def head(self) -> str:
         """The chain's hash at the last durable event."""
-        return self._log.lines[-1].h if self._log.lines else GENESIS
+        return self._last.h if self._last is not None else GENESIS
+
+    def append_own(self, event: Event) -> Record:
+        """An event of the store itself, where lines go now."""
+        line = self._log.line(SYSTEM, event, self.seq + 1, self.head)
+        self._place().append(line)
+        return line.record
+
+    def _place(self) -> list[Encoded]:
+        return {"": self._log.lines, KEPT: self._log.kept}.get(self.kept, self._memory)
+
+    def _error(self) -> int:
+        return {"": self._log.error, KEPT: self._log.keep_error}.get(self.kept, 0)
 
     def go_on(self) -> None:
         """The next line comes behind the last durable one."""
@@ -186,23 +242,23 @@ class MemoryStore:
 
     def _synced(self) -> None:
         self._timer = None
-        if self._log.error:
-            self._fence(f"log.jsonl: {os.strerror(self._log.error)}")
+        if error := self._error():
+            self._fence(f"{self.kept or 'log.jsonl'}: {os.strerror(error)}")
             return
         done, self._writing = self._writing, []
         lines, self._log.doubtful = self._log.doubtful, []
-        self._log.lines += lines
+        self._place().extend(lines)
         if self._queue:
             self._write()
         self._tell([line.record for line in lines], done)
 
-    def _tell(self, records: list[Record], done: list[_Waiting]) -> None:
+    def _tell(self, records: list[Record], done: list[_Waiting], own: Record | None = None) -> None:
         try:
             self._on_commit(records)
         finally:
             for entry in done:
                 if not entry.waiter.done():
-                    entry.waiter.set_result(entry.lines[-1].record)
+                    entry.waiter.set_result(own or entry.lines[-1].record)
 
     def _fence(self, reason: str) -> None:
         failed, self._writing, self._queue = self._writing + self._queue, [], []
@@ -213,32 +269,63 @@ class MemoryStore:
 
     async def reopen(self) -> Record:
         """See ``EventStore``. What was doubtful is not part of the log from here on."""
+        return await self._going_on("")
+
+    async def keep(self, *, recorded: bool = True) -> Record:
+        """See ``EventStore``."""
+        return await self._going_on(KEPT if recorded else MEMORY)
+
+    async def _going_on(self, place: str) -> Record:
         if self.fenced is None:
             raise JournalError("the log is not fenced; there is nothing to reopen")
         if self._reopening is None:
             self._reopening = self._loop.create_future()
-            self._loop.call_later(self._log.sync(), self._reopened, self._reopening)
+            self._loop.call_later(self._log.sync(), self._reopened, self._reopening, place)
         return await asyncio.shield(self._reopening)
 
-    def _reopened(self, waiter: asyncio.Future[Record]) -> None:
+    def _reopened(self, waiter: asyncio.Future[Record], place: str) -> None:
         if self._over:
             return
         self._reopening = None
-        if error := self._log.reopen_error or self._log.error:
-            self.fenced = f"log.0002.jsonl: {os.strerror(error)}"
+        errors = {"": self._log.reopen_error or self._log.error, KEPT: self._log.keep_error}
+        if error := errors.get(place, 0):
+            self.fenced = f"{place or 'log.0002.jsonl'}: {os.strerror(error)}"
             waiter.set_exception(FencedError(self.fenced))
             return
-        event = LogFenced(error=self.fenced or "", segment="log.jsonl", into="log.0002.jsonl")
-        line = self._log.line(SYSTEM, event, self.seq + 1, self.head)
-        self._log.doubtful = []
-        self._log.lines.append(line)
+        if not place:
+            self._append_kept()
+        self._log.doubtful, self.kept = [], place
+        fence = LogFenced(error=self.fenced or "", segment="log.jsonl", into=place or "log.0002.jsonl")
+        record = self.append_own(fence)
         self.fenced = None
         self.go_on()
-        self._tell([line.record], [_Waiting([line], waiter)])
+        self._tell([record], [_Waiting([], waiter)], record)
+
+    async def join(self) -> None:
+        """See ``EventStore``."""
+        if not self.kept or self.fenced is not None:
+            raise JournalError("nothing is kept elsewhere")
+        await asyncio.sleep(self._log.sync())
+        if error := self._log.reopen_error or self._log.error:
+            raise FencedError(f"log.0002.jsonl: {os.strerror(error)}")
+        if self.fenced is None:
+            self._append_kept()
+            self.kept = ""
+
+    def _append_kept(self) -> None:
+        lines = self._log.kept + self._memory
+        if lines:
+            self.joined = LogJoined(events=len(lines), place=self.kept or KEPT)
+            self._log.lines, self._log.kept, self._memory = self._log.lines + lines, [], []
+
+    async def forget(self) -> None:
+        """See ``EventStore``."""
+        self.joined = None
 
     def read(self, start: int = 1) -> Iterator[Record]:
         """See ``EventStore``."""
-        return iter(self._log.records()[max(0, start - 1) :])
+        lines = self._log.lines + self._log.kept + self._memory
+        return iter([line.record for line in lines[max(0, start - 1) :]])
 
     async def close(self) -> None:
         """See ``EventStore``."""

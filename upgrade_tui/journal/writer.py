@@ -10,21 +10,23 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
-from functools import partial
+from itertools import chain, takewhile
 from pathlib import Path
 
 from msgspec import Struct
 
 from upgrade_tui.journal.clock import Clock, SystemClock
 from upgrade_tui.journal.errors import FencedError, JournalError
-from upgrade_tui.journal.files import BALLAST, BALLAST_FILE, FULL, Ballast, Lock, MovedError, sync_directory
+from upgrade_tui.journal.files import BALLAST
 from upgrade_tui.journal.format import Encoded, encode
 from upgrade_tui.journal.handoff import Handoff
+from upgrade_tui.journal.kept import forget
+from upgrade_tui.journal.opening import Opening, open_log
 from upgrade_tui.journal.reader import read
-from upgrade_tui.journal.recovery import MAX_BATCH, Opened, next_segment, recover
-from upgrade_tui.journal.store import OnCommit, OpenStore, Replay, Submitted
-from upgrade_tui.window.events import Event, Record
+from upgrade_tui.journal.recovery import MAX_BATCH
+from upgrade_tui.journal.segments import ELSEWHERE, LOG, MEMORY, GoesOn, Segments
+from upgrade_tui.journal.store import EventStore, OnCommit, OpenStore, Replay, Submitted
+from upgrade_tui.window.events import Event, LogJoined, Record
 
 
 class _Entry(Struct, frozen=True):
@@ -35,38 +37,47 @@ class _Entry(Struct, frozen=True):
 
 
 class _Reopen(Struct, frozen=True):
-    """Asks the thread for a new segment."""
+    """Asks the thread for a new segment: in the log, or elsewhere."""
 
     waiter: asyncio.Future[Record]
+    place: str = LOG
+
+
+class _Join(Struct, frozen=True):
+    """Asks the thread to append to the log what is kept elsewhere."""
+
+    waiter: asyncio.Future[None]
 
 
 class _End(Struct, frozen=True):
     """Asks the thread to end."""
 
 
-_Item = _Entry | _Reopen | _End
+_Request = _Reopen | _Join | _End
+_Item = _Entry | _Request
 
 
 class Journal:
     """A log open for writing. Use it from one event loop only; make it with ``await Journal.open(directory)``."""
 
-    def __init__(self, directory: Path, lock: Lock, opened: Opened, ballast: Ballast, clock: Clock) -> None:
+    def __init__(self, directory: Path, opening: Opening, kept: Path | None, clock: Clock) -> None:
         """For ``open`` only."""
+        opened = opening.opened
         self.directory = directory
-        self.fenced: str | None = None  # why no event is taken, until ``reopen``
+        self.fenced = opening.fenced  # why no event is taken, until ``reopen``
+        self.kept = ""  # where events go instead of the log
+        self.joined: LogJoined | None = None
         self.seq = opened.seq  # of the last durable line
         self.head = opened.h  # hash of the last durable line
         self._next = opened.seq + 1
         self._prev = opened.h
-        self._lock = lock
-        self._opened = opened
-        self._ballast = ballast
+        self._segments = Segments(directory, opening, kept, clock)
+        self._kept_in = kept
         self._clock = clock
         self._boot = clock.boot_id()
         self._on_commit: OnCommit | None = None
         self._loop = asyncio.get_running_loop()
         self._handoff: Handoff[_Item] = Handoff(self._loop)
-        self._broken: str | None = None  # the thread's own view of ``fenced``, ahead of the loop's
         self._closed = False
         self._reopening: asyncio.Future[Record] | None = None
         self._thread = threading.Thread(target=self._write, name="journal", daemon=True)
@@ -80,18 +91,21 @@ class Journal:
         on_commit: OnCommit | None = None,
         replay: Replay | None = None,
         ballast: int = BALLAST,
+        kept: Path | None = None,
     ) -> Journal:
         """Lock, check and open the log of ``directory`` (made if missing), for appending.
 
         ``replay`` gets every record that is in the log, ``log.recovered`` included, before this returns; it is called
         in a thread. ``on_commit`` gets, on the loop, every record committed after that: in order, exactly once, as soon
-        as it is durable and before its ``append`` returns. ``ballast`` is in bytes.
+        as it is durable and before its ``append`` returns. ``ballast`` is in bytes. ``kept``: a directory on another
+        file system for what cannot wait for a log that cannot be written; what is found there is put into the log, or,
+        where the log cannot be written now either, it is opened ``fenced``.
 
         Raises LockedError, DamagedError, OtherLogError (nothing is changed then) and OSError.
         """
         clock = clock or SystemClock()
-        lock, opened, held = await asyncio.to_thread(_open, directory, clock, replay, ballast)
-        journal = cls(directory, lock, opened, held, clock)
+        opening = await asyncio.to_thread(open_log, directory, clock, replay, ballast, kept)
+        journal = cls(directory, opening, kept, clock)
         journal._on_commit = on_commit
         journal._thread.start()
         return journal
@@ -105,7 +119,7 @@ class Journal:
     @property
     def has_ballast(self) -> bool:
         """Whether there is space left to give back on a full disk."""
-        return self._ballast.held
+        return self._segments.has_ballast
 
     def submit(self, actor: str, events: Iterable[Event]) -> Submitted:
         """Take ``events`` into the order now, consecutive; see ``EventStore``.
@@ -142,20 +156,44 @@ class Journal:
         return submitted.records
 
     def read(self, start: int = 1) -> Iterator[Record]:
-        """The records from seq ``start`` on, from the disk."""
-        return read(self.directory, start)
+        """The records from seq ``start`` on: those of the log from the disk, then those that are kept elsewhere."""
+        kept = list(self._segments.kept)
+        if not kept:
+            return read(self.directory, start)
+        logged = takewhile(lambda record: record.seq < kept[0].record.seq, read(self.directory))
+        return (r for r in chain(logged, (line.record for line in kept)) if r.seq >= start)
 
     async def reopen(self) -> Record:
-        """Go on in a new segment after a fence; returns its first record, ``log.fenced``, once durable.
+        """Go on in a new segment after a fence; returns its own record, ``log.fenced``, once durable.
 
-        Raises FencedError with the new reason where that fails too; it may be called again.
+        What was kept elsewhere comes into the log ahead of it. Raises FencedError with the new reason where that fails
+        too; it may be called again.
         """
+        return await self._go_on(LOG)
+
+    async def keep(self, *, recorded: bool = True) -> Record:
+        """See ``EventStore``."""
+        return await self._go_on(ELSEWHERE if recorded else MEMORY)
+
+    async def _go_on(self, place: str) -> Record:
         if self.fenced is None:
             raise JournalError("the log is not fenced; there is nothing to reopen")
         if self._reopening is None:
             self._reopening = self._loop.create_future()
-            self._handoff.put(_Reopen(self._reopening))
+            self._handoff.put(_Reopen(self._reopening, place))
         return await asyncio.shield(self._reopening)
+
+    async def join(self) -> None:
+        """See ``EventStore``."""
+        waiter: asyncio.Future[None] = self._loop.create_future()
+        self._handoff.put(_Join(waiter))
+        await waiter
+
+    async def forget(self) -> None:
+        """See ``EventStore``."""
+        self.joined = None
+        if not self._segments.kept:
+            await asyncio.to_thread(forget, self._kept_in)
 
     async def close(self) -> None:
         """Commit what is queued and give the log free. Closing twice does nothing."""
@@ -165,7 +203,7 @@ class Journal:
         self._handoff.put(_End())
         await asyncio.to_thread(self._thread.join)
         self._handoff.close()
-        await asyncio.to_thread(self._release)
+        await asyncio.to_thread(self._segments.release)
 
     def _encode(self, actor: str, event: Event) -> Encoded:
         """The next line. On the loop: this is where the order of events is decided."""
@@ -201,8 +239,10 @@ class Journal:
             if waiter is not None and not waiter.done():
                 waiter.set_exception(FencedError(reason))
 
-    def _reopened(self, waiter: asyncio.Future[Record], record: Record, h: str) -> None:
+    def _reopened(self, waiter: asyncio.Future[Record], found: GoesOn) -> None:
+        record, h = found.line.record, found.line.h
         self.fenced = self._reopening = None
+        self.kept, self.joined = found.kept, found.joined or self.joined
         self.seq, self.head = record.seq, h
         self._next, self._prev = record.seq + 1, h
         try:
@@ -217,21 +257,32 @@ class Journal:
         if not waiter.done():
             waiter.set_exception(FencedError(reason))
 
+    def _joined(self, waiter: asyncio.Future[None], joined: LogJoined) -> None:
+        self.kept, self.joined = "", joined
+        if not waiter.done():
+            waiter.set_result(None)
+
+    def _not_joined(self, waiter: asyncio.Future[None], reason: str) -> None:
+        if not waiter.done():
+            waiter.set_exception(FencedError(reason))
+
     # -- in the thread ------------------------------------------------------------------------------------------------
 
     def _write(self) -> None:
         item: _Item = self._handoff.take()
         while not isinstance(item, _End):
-            following: _Reopen | _End | None = None
+            following: _Request | None = None
             if isinstance(item, _Reopen):
-                self._reopen(item.waiter)
+                self._reopen(item)
+            elif isinstance(item, _Join):
+                self._join(item.waiter)
             else:
                 batch = [item]
                 following = self._gather(batch)
                 self._commit(batch)
             item = following or self._handoff.take()
 
-    def _gather(self, batch: list[_Entry]) -> _Reopen | _End | None:
+    def _gather(self, batch: list[_Entry]) -> _Request | None:
         """Add what queued up to ``batch``, to ``MAX_BATCH`` bytes; returns what came next if that is no entry."""
         size = len(batch[0].line.data)
         while size < MAX_BATCH:
@@ -243,92 +294,31 @@ class Journal:
         return None
 
     def _commit(self, batch: list[_Entry]) -> None:
-        if self._broken is None:
-            last = batch[-1].line
-            try:
-                self._opened.segment.commit(b"".join([entry.line.data for entry in batch]))
-            except Exception as error:  # noqa: BLE001 - the thread's edge: whatever fails here, the log is fenced
-                self._broken = self._reason(error)
-            else:
-                self._opened.seq, self._opened.h = last.record.seq, last.h
-                self._handoff.post(self._committed, batch)
-                return
-        self._handoff.post(self._failed, batch, self._broken)
+        if self._segments.commit([entry.line for entry in batch]):
+            self._handoff.post(self._committed, batch)
+        else:
+            self._handoff.post(self._failed, batch, self._segments.broken)
 
-    def _reopen(self, waiter: asyncio.Future[Record]) -> None:
-        before = self._opened
-        for has_room in (self._ballast.held, False):
-            try:
-                self._opened, record = next_segment(self.directory, before, self._clock, self._broken or "")
-            except Exception as error:  # noqa: BLE001 - as in _commit
-                self._broken = self._reason(error)
-                if not has_room or self._ballast.held:
-                    break
-            else:
-                before.segment.close()
-                self._broken = None
-                self._handoff.post(self._reopened, waiter, record, self._opened.h)
-                return
-        self._handoff.post(self._not_reopened, waiter, self._broken)
+    def _reopen(self, item: _Reopen) -> None:
+        found = self._segments.go_on(item.place)
+        if found is not None:
+            self._handoff.post(self._reopened, item.waiter, found)
+        else:
+            self._handoff.post(self._not_reopened, item.waiter, self._segments.broken)
 
-    def _reason(self, error: Exception) -> str:
-        """Why the log is fenced, in words; on a full disk the ballast is given back."""
-        if not isinstance(error, OSError):
-            return f"unexpected {type(error).__name__}: {error}"
-        if error.errno in FULL:
-            with suppress(OSError):
-                self._ballast.free()
-        if isinstance(error, MovedError):
-            return str(error.strerror)
-        return f"{self._opened.segment.path.name}: {error.strerror or error}"
-
-    def _release(self) -> None:
-        self._opened.segment.close()
-        try:
-            self._ballast.free()
-        finally:
-            self._lock.release()
+    def _join(self, waiter: asyncio.Future[None]) -> None:
+        joined = self._segments.join()
+        self._handoff.post(self._not_joined if isinstance(joined, str) else self._joined, waiter, joined)
 
 
-def file_store(directory: Path, *, clock: Clock | None = None, ballast: int = BALLAST) -> OpenStore:
-    """The log in ``directory``, as ``Journal`` writes it; ``ballast`` in bytes."""
-    return partial(Journal.open, directory, clock=clock, ballast=ballast)
+def file_store(
+    directory: Path, *, kept: Path | None = None, clock: Clock | None = None, ballast: int = BALLAST
+) -> OpenStore:  # fmt: skip
+    """The log in ``directory``, as ``Journal`` writes it; ``kept`` and ``ballast`` as there."""
 
+    async def open_store(*, on_commit: OnCommit, replay: Replay) -> EventStore:
+        return await Journal.open(
+            directory, kept=kept, clock=clock, on_commit=on_commit, replay=replay, ballast=ballast
+        )  # fmt: skip
 
-def _open(directory: Path, clock: Clock, replay: Replay | None, ballast: int) -> tuple[Lock, Opened, Ballast]:
-    """The blocking part of ``Journal.open``."""
-    if not directory.is_dir():
-        directory.mkdir(mode=0o700, parents=True)
-        sync_directory(directory.parent)
-    directory.chmod(0o700)
-    lock = Lock(directory)
-    try:
-        once = _once(replay)
-        try:
-            opened = recover(directory, clock, once)
-        except OSError as error:
-            if error.errno not in FULL or not (directory / BALLAST_FILE).exists():
-                raise
-            (directory / BALLAST_FILE).unlink()  # the last process ended on a full disk: this is what it was kept for
-            opened = recover(directory, clock, once)
-        try:
-            return lock, opened, Ballast(directory, ballast)
-        except BaseException:
-            opened.segment.close()
-            raise
-    except BaseException:
-        lock.release()
-        raise
-
-
-def _once(replay: Replay | None) -> Replay:
-    """``replay`` that gets each record once, however often recovery has to begin again."""
-    given = 0
-
-    def once(record: Record) -> None:
-        nonlocal given
-        if replay is not None and record.seq > given:
-            given = record.seq
-            replay(record)
-
-    return once
+    return open_store

@@ -79,6 +79,18 @@ class LogFenced(Base, frozen=True, kw_only=True, tag="log.fenced"):
     into: str = ""  # the new one, which this is the first line of
 
 
+class LogJoined(Base, frozen=True, kw_only=True, tag="log.joined"):
+    """What was kept elsewhere while the log could not be written stands in the log now, ahead of this.
+
+    Where it could not be joined, ``problem`` says why, and ``file`` (beside the log) holds it.
+    """
+
+    events: int
+    place: str  # where they were: a directory, or "memory"
+    problem: str = ""
+    file: str = ""
+
+
 # -- people -----------------------------------------------------------------------------------------------------------
 
 
@@ -126,5 +138,6 @@ class ClockJumped(Base, frozen=True, kw_only=True, tag="clock.jumped"):
 
 WindowEvent = (
     WindowOpened | PlanAccepted | ConductorStarted | WindowPaused | WindowAborted | WindowResumed | WindowClosed
-    | LogRecovered | LogFenced | OperatorAttached | OperatorDetached | NoteAdded | ClockCrossed | ClockJumped
+    | LogRecovered | LogFenced | LogJoined | OperatorAttached | OperatorDetached | NoteAdded
+    | ClockCrossed | ClockJumped
 )  # fmt: skip

@@ -45,6 +45,17 @@ def _fenced(e: ev.LogFenced) -> str:
     return f"FENCED the log: {e.error}; it goes on in {e.into or f'a new segment after {e.segment}'}"
 
 
+def _joined(e: ev.LogJoined) -> str:
+    if e.problem:
+        return f"could NOT put into the log what was kept in {e.place}: {e.problem}; it is in {e.file}"
+    many = "1 event that was" if e.events == 1 else f"{e.events} events that were"
+    return f"put {many} kept in {e.place} into the log, which could not be written"
+
+
+def _joined_notice(e: ev.LogJoined) -> Notice:
+    return rings("Not in the log") if e.problem else warns("watch")
+
+
 def _attached(e: ev.OperatorAttached) -> str:
     return f"{e.login} ({e.role}) attached{because(e.terminal, ' from ')}"
 
@@ -94,6 +105,7 @@ ROWS = (
     Row(event=ev.WindowClosed, say=_closed, fold=fold.closed, notice=told("strong", decision=True)),
     Row(event=ev.LogRecovered, say=_recovered, notice=warns("watch")),
     Row(event=ev.LogFenced, say=_fenced, fold=fold.fenced, notice=rings("Log fenced")),
+    Row(event=ev.LogJoined, say=_joined, notice=_joined_notice),
     Row(event=ev.OperatorAttached, say=_attached, fold=fold.attached, notice=quiet()),
     Row(event=ev.OperatorDetached, say=_detached, fold=fold.detached, notice=quiet()),
     Row(event=ev.NoteAdded, say=_noted, fold=fold.noted, notice=told("strong", decision=True)),
