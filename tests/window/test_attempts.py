@@ -32,6 +32,14 @@ def test_a_new_attempt_keeps_what_is_done_and_remembers_what_was_touched() -> No
     assert log.step("copy").tasks["a"].attempt == 1
 
 
+def test_an_attempt_that_did_not_come_to_a_host_forgets_nothing_of_the_one_before() -> None:
+    log = _copying().batch("copy", 0).ends("copy", "a", 1).finishes("copy", "failed")
+    log.does("tom", cmd.Start(step="copy")).finishes("copy", "failed").does("tom", cmd.Start(step="copy"))
+    log.happens(ev.TaskChecked(step="copy", host="a", attempt=log.step("copy").attempt, exit=0, before=True))
+    assert log.step("copy").tasks["a"].changed, "it was begun there, and nobody undid it"
+    assert log.step("copy").touched() == 1
+
+
 def test_an_attempt_that_reached_nobody_touched_nothing() -> None:
     log = _copying()
     _unreachable(log, "copy", "a").finishes("copy", "failed")

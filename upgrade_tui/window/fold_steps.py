@@ -96,7 +96,7 @@ def _left_alone(step: StepState, task: Task) -> Task:
 
 def _again(step: StepState, task: Task) -> Task:
     before = step.tasks.get(task.host)
-    if before is None or before.state in ("pending", "rolled back"):
+    if before is None or before.state == "rolled back":
         return task
     if before.state in ("done", "skipped"):
         return replace(before, batch=task.batch)

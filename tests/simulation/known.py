@@ -1,0 +1,13 @@
+"""What is known to be broken and not mended yet: rule -> the row it belongs to. An entry goes when its mend lands."""
+
+from __future__ import annotations
+
+KNOWN: dict[str, str] = {
+    "armed is not done": "S4",
+    "not before what it needs": "S4: what is undone below a bake or a gate does not end it",
+    "secrets stay secret": "S8",
+    "not against the clock": "S3",
+    "a step agrees with its tasks": "S1",
+    "one at a time": "a dead-man that was armed for an attempt that did not begin is left armed",
+    "the window can be closed": "a conductor that is started while the log cannot be written waits for ever",
+}

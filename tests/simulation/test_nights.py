@@ -1,0 +1,47 @@
+"""Whole nights hold: those that once found something first, then fresh ones. A failing one is told as a story."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import pytest
+
+from tests.simulation.evening import Told, play
+from tests.simulation.night import make_night
+from tests.simulation.shrink import shrink
+
+FIXED = (
+    4, 7, 10, 11, 12, 13, 17, 18, 22, 32, 33, 41, 48, 50, 58, 60, 70, 71, 72, 77, 86, 87, 90, 97, 100, 103, 111, 114,
+    116, 128, 137, 146, 162, 191,
+)  # fmt: skip
+FRESH = 30.0  # seconds of a core
+
+
+def _told(told: Told) -> str:
+    """Small enough to read, big enough to understand."""
+    small = shrink(told, tries=60)
+    text = "\n".join(f"{b.rule}: {b.text}" for b in small.fresh)
+    return (
+        f"seed {told.night.seed}: {text}\n{small.story()}\n{small.stderr[-2000:]}\n"
+        f"again: python -m tests.simulation --seed {told.night.seed}"
+    )
+
+
+@pytest.mark.parametrize("seed", FIXED)
+def test_nights_that_found_something_hold(seed: int) -> None:
+    told = play(make_night(seed))
+    assert not told.fresh, _told(told)
+
+
+def test_fresh_nights_hold() -> None:
+    began = time.process_time()
+    while time.process_time() - began < FRESH:
+        told = play(make_night(random.randrange(10**6, 10**9)))
+        assert not told.fresh, _told(told)
+        assert told.events > 10
+
+
+def test_a_night_is_the_same_each_time_it_is_played() -> None:
+    one, two = play(make_night(5)), play(make_night(5))
+    assert one.story() == two.story()

@@ -1,0 +1,172 @@
+"""A job on a simulated host: what lies in its directory, and the processes that belong to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from upgrade_tui.rehearsal.host import SimHost
+
+TERM_LIMIT = 5.0  # seconds after which what does not end is killed
+
+
+class Order(Struct, frozen=True):
+    """What a command will do on a host. ``stubborn``: it ends only by force."""
+
+    seconds: float = 1.0
+    exit: int = 0
+    output: bytes = b""
+    stubborn: bool = False
+
+
+class Code(NamedTuple):
+    """How a command ended. ``why``: "exit", "timeout", "ended"; ``how``: the last signal sent, or "-"."""
+
+    exit: int
+    why: str
+    how: str
+    seconds: float
+
+
+class SimJob:
+    """Its files (``docs/jobs.md``): ``begun``, ``code``, the output, and as ``fate`` what became of the token."""
+
+    def __init__(
+        self, host: SimHost, key: str, command: str, env: Mapping[str, str], secrets: Mapping[str, str],
+        timeout: float | None, armed: int,
+    ) -> None:  # fmt: skip
+        self.host, self.key, self.command, self.env, self.secrets = host, key, command, env, secrets
+        self.timeout, self.armed = timeout, armed
+        self.boot = host.boot
+        self.begun: Literal["", "begun", "never"] = ""
+        self.detail = ""  # why it never began
+        self.code: Code | None = None
+        self.fate = "open" if armed else ""  # of a dead-man: open, confirmed, ended, fired
+        self.deadline = host.uptime() + armed
+        self.output = bytearray()
+        self.gone = False  # somebody removed its directory
+        self._lives = False  # what runs it, or waits for the deadline
+        self._running = False  # the command itself
+        self._began = 0.0
+        self._stubborn = False
+        self.followers: list[Callable[[], None]] = []  # told at each news
+
+    @property
+    def lives(self) -> bool:
+        """Whether its runner is there: of this boot, and not killed."""
+        return self._lives and self.boot == self.host.boot
+
+    @property
+    def running(self) -> bool:
+        """Whether the command is at work on the host."""
+        return self._running and self.boot == self.host.boot
+
+    @property
+    def sleeping(self) -> bool:
+        """Whether a dead-man waits for its deadline."""
+        return bool(self.armed) and not self.begun and self.lives
+
+    @property
+    def settled(self) -> bool:
+        """Whether its directory can be cleared away."""
+        if self.code is not None or self.fate in ("confirmed", "ended") or self.boot != self.host.boot:
+            return True
+        return not self.lives if self.begun or self.armed else False
+
+    def start(self) -> None:
+        """The runner is there: it begins, or waits for its deadline."""
+        self._lives = True
+        if self.armed:
+            self.news()
+            self.host.world.later(self.armed, self._due)
+        else:
+            self._begin()
+
+    def never(self, why: str) -> bool:
+        """Decide that it never begins; False where that is decided already."""
+        if self.begun:
+            return False
+        self.begun, self.detail = "never", why
+        self.news()
+        return True
+
+    def extend(self, seconds: float) -> None:
+        """Another deadline."""
+        self.deadline = self.host.uptime() + seconds
+        self.host.world.later(seconds, self._due)
+
+    def take(self, fate: str) -> None:
+        """The token of a dead-man: who moves it decides."""
+        if self.fate == "open":
+            self.fate = fate
+            self._lives = False  # the sleeper sees it and leaves
+
+    def _due(self) -> None:
+        if not self.sleeping or self.fate != "open" or self.gone:
+            return
+        if self.host.uptime() + 0.001 >= self.deadline:
+            self.fate = "fired"
+            self._begin()
+
+    def _begin(self) -> None:
+        if self.begun:
+            return  # claimed: it never begins
+        if self.gone:
+            self.detail, self._lives = "the disk of the host is full, or its job directory was removed", False
+            self.begun = "never"
+            self.news()
+            return
+        self.begun, self._running, self._began = "begun", True, self.host.world.mono()
+        order = self.host.behave(self.host, self.command, self.env, self.secrets)
+        self._stubborn = order.stubborn
+        self.host.witness.began(self)
+        half = len(order.output) // 2
+        later = self.host.world.later
+        later(order.seconds / 2, self._print, order.output[:half])
+        later(order.seconds, self._print, order.output[half:])
+        later(order.seconds, self._over, order.exit, "exit", "-")
+        if self.timeout is not None and order.seconds > self.timeout:
+            later(self.timeout, self.end, "timeout")
+        self.news()
+
+    def _print(self, data: bytes) -> None:
+        if self.running and data:
+            self.output += data
+            self.news()
+
+    def end(self, why: str = "ended") -> None:
+        """TERM, and KILL to what does not end."""
+        if self.running:
+            world = self.host.world
+            code, how = (137, "KILL") if self._stubborn else (143, "TERM")
+            world.later(TERM_LIMIT + 0.5 if self._stubborn else world.between(0.01, 1.0), self._over, code, why, how)
+
+    def _over(self, code: int, why: str, how: str) -> None:
+        if not self.running:
+            return
+        self._running = False
+        if self.lives:
+            self.code = Code(code, why, how, self.host.world.mono() - self._began)
+        self._lives = False
+        self.host.witness.ended(self, code)
+        self.news()
+
+    def kill_runner(self) -> None:
+        """As the kernel does it when memory is out: the command goes on, and nobody notes how it ends."""
+        self._lives = False
+        self.news()
+
+    def die(self) -> None:
+        """The host went down."""
+        if self._running:
+            self._running = False
+            self.host.witness.ended(self, None)
+        self._lives = False
+
+    def news(self) -> None:
+        """Tell whoever follows."""
+        for follower in tuple(self.followers):
+            follower()
