@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.window.small import END, MINUTE, START, Log, plan_of
-from upgrade_tui.window import clock
+from upgrade_tui.window import clock, hold
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window.pace import pace
 
@@ -198,7 +198,7 @@ def test_the_preview_tells_the_clock_after_the_whole_step() -> None:
     assert preview.cost == (5 + 3 * 3) * MINUTE
     assert preview.by == END - (10 + 14) * MINUTE
     assert preview.slack == preview.by - (log.now + 34 * MINUTE)
-    assert not preview.no_time_to_undo
+    assert hold.before_start(log.state, spec, log.now) is None
 
 
 def test_a_preview_comes_true_where_all_goes_as_planned() -> None:
@@ -226,7 +226,8 @@ def test_the_preview_of_an_irreversible_step_says_forward_only() -> None:
     spec = log.plan.step("drop")
     assert spec is not None
     preview = clock.after(log.state, spec, log.now)
-    assert (preview.irreversible, preview.by, preview.slack, preview.no_time_to_undo) == (True, None, None, False)
+    assert (preview.irreversible, preview.by, preview.slack) == (True, None, None)
+    assert hold.before_start(log.state, spec, log.now) is None
 
 
 # -- crossings ----------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.window import plain_clock
 from tests.window.small import MINUTE, Log, small_plan
 from tests.window.strategies import calmly, play, record_lists, windows
-from upgrade_tui.window import clock
+from upgrade_tui.window import clock, hold
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.fold import fold
@@ -83,7 +83,8 @@ def test_previews_cost_at_least_what_is_on_the_clock(log: Log) -> None:
     for spec in log.plan.steps:
         preview = clock.after(log.state, spec, log.now)
         assert preview.cost >= now - 1e-6
-        assert not (preview.irreversible and preview.no_time_to_undo)
+        held = hold.before_start(log.state, spec, log.now)
+        assert not (preview.irreversible and held is not None and held.reason == hold.NO_TIME)
 
 
 def _as_defined(state: WindowState, now: float) -> None:

@@ -11,6 +11,7 @@ from upgrade_tui.cli.exits import Exit
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window.commands import Refusal
 
+rest_option = click.option("--rest", is_flag=True, help="With --override: for all batches that are left.")
 reason_option = click.option("--reason", "-r", default="", metavar="TEXT", help="Why; goes into the log.")
 
 
@@ -26,24 +27,47 @@ def send(window: str | None, command: Any, said: str) -> None:
 @click.argument("step")
 @click.option("--confirm", default="", metavar="STEP", help="Repeat the id of an irreversible step.")
 @click.option(
-    "--override", default="", metavar="REASON", help="Lead only: start although it could not be undone in time."
+    "--override",
+    default="",
+    metavar="REASON",
+    help="Lead only: begin the batch that the clock holds, the first or next.",
 )
-@click.option("--wait", is_flag=True, help="Wait until the step ended; exit 0 only if it is done.")
+@rest_option
+@click.option("--wait", is_flag=True, help="Wait until the step ended or is held; exit 0 only if it is done.")
 @window_option
-def start(step: str, confirm: str, override: str, wait: bool, window: str | None) -> None:
-    """Start STEP: run a command step, open a gate, begin a bake, mark a manual step as under way."""
-    send(window, cmd.Start(step=step, confirm=confirm, override=override), f"{step}: started")
+def start(step: str, confirm: str, override: str, rest: bool, wait: bool, window: str | None) -> None:
+    """Start STEP: run a command step, open a gate, begin a bake, mark a manual step as under way.
+
+    With --override also: let go of a step that runs and is held by the clock.
+    """
+    _rest_of_what(rest, override)
+    send(window, cmd.Start(step=step, confirm=confirm, override=override, rest=rest), f"{step}: started")
     if wait:
         _wait(window, step)
 
 
+def _rest_of_what(rest: bool, override: str) -> None:
+    if rest and not override.strip():
+        raise click.UsageError("--rest says how much an override is for: --override REASON --rest")
+
+
 def _wait(window: str | None, step_id: str) -> None:
-    """Follow the window until the step is neither pending nor running."""
-    under_way = ("pending", "running", "rolling back")
-    state = talk(
-        find_window(window), lambda client: follow_state(client, lambda s: s.steps[step_id].state not in under_way)
-    )
+    """Follow the window until the step is neither pending nor running, or is held."""
+    from upgrade_tui.window import hold
+
+    def waits_no_more(state: Any) -> bool:
+        step = state.steps[step_id]
+        return step.state not in ("pending", "running", "rolling back") or step.held is not None
+
+    state = talk(find_window(window), lambda client: follow_state(client, waits_no_more))
     step = state.steps[step_id]
+    if step.held is not None:
+        where = hold.place(step.held, len(step.batches))
+        fail(
+            f"{step_id}: held before {where}: {hold.words(step.held)}",
+            Exit.HELD,
+            f"the lead lets it go: {hold.what_to_type(step.held)}",
+        )
     if step.state in ("done", "skipped", "rolled back"):
         click.echo(f"{step_id}: {step.state}")
         return
@@ -53,9 +77,7 @@ def _wait(window: str | None, step_id: str) -> None:
 @click.command()
 @click.argument("step")
 @click.option("--confirm", default="", metavar="STEP", help="Repeat the id of an irreversible step.")
-@click.option(
-    "--override", default="", metavar="REASON", help="Lead only: tick although it could not be undone in time."
-)
+@click.option("--override", default="", metavar="REASON", help="Lead only: tick although the clock holds it.")
 @click.option("--evidence", default="", metavar="TEXT", help="What you saw, where the plan asks for it.")
 @window_option
 def tick(step: str, confirm: str, override: str, evidence: str, window: str | None) -> None:
@@ -124,12 +146,18 @@ def settle(step: str, outcome: str, host: str, reason: str, window: str | None) 
     "--host", "-H", "hosts", multiple=True, help="This host; may be given several times. Else all that are not done."
 )
 @click.option("--confirm", default="", metavar="STEP", help="Repeat the id of an irreversible step.")
-@click.option("--override", default="", metavar="REASON", help="Lead only: although it could not be undone in time.")
-@click.option("--wait", is_flag=True, help="Wait until the step ended; exit 0 only if it is done.")
+@click.option(
+    "--override", default="", metavar="REASON", help="Lead only: although the clock holds it; for this retry."
+)
+@rest_option
+@click.option("--wait", is_flag=True, help="Wait until the step ended or is held; exit 0 only if it is done.")
 @window_option
-def retry(step: str, hosts: tuple[str, ...], confirm: str, override: str, wait: bool, window: str | None) -> None:
+def retry(
+    step: str, hosts: tuple[str, ...], confirm: str, override: str, rest: bool, wait: bool, window: str | None
+) -> None:
     """Try STEP again where it failed or was not reached."""
-    command = cmd.Start(step=step, hosts=hosts, confirm=confirm, override=override)
+    _rest_of_what(rest, override)
+    command = cmd.Start(step=step, hosts=hosts, confirm=confirm, override=override, rest=rest)
     send(window, command, f"{step}: tried again{' on ' + ', '.join(hosts) if hosts else ''}")
     if wait:
         _wait(window, step)

@@ -8,7 +8,7 @@ from upgrade_tui.plan.estimate import step_seconds
 from upgrade_tui.plan.model import Plan, Step
 from upgrade_tui.plan.words import only_looks, what_runs
 from upgrade_tui.units import duration_text
-from upgrade_tui.window import clock
+from upgrade_tui.window import clock, hold
 from upgrade_tui.window.state import OVER, StepState, WindowState
 
 if TYPE_CHECKING:
@@ -85,8 +85,10 @@ def _verdict(state: WindowState, canary: str) -> str:
 
 def clock_lines(plan: Plan, state: WindowState, spec: Step, now: float) -> list[str]:
     """How long it takes, how it is undone, and the rollback clock after it."""
-    preview = clock.after(state, spec, now)
+    preview, held = clock.after(state, spec, now), hold.before_start(state, spec, now)
     out = [f"Takes about {duration_text(step_seconds(plan, spec))}."]
+    if held is not None and held.reason != hold.NO_TIME:
+        out.append(f"▲ {held.reason.upper()}: the lead is asked for a reason.")
     if spec.irreversible:
         return [*out, "▲ IRREVERSIBLE: past this step there is only forward. You will be asked to type its id."]
     if spec.rollback is not None:
@@ -99,6 +101,6 @@ def clock_lines(plan: Plan, state: WindowState, spec: Step, now: float) -> list[
         out.append("The point of no return is passed already: forward only.")
     elif preview.slack is not None:
         out.append(f"Slack after this step: {duration_text(preview.slack)}.")
-        if preview.no_time_to_undo:
+        if held is not None and held.reason == hold.NO_TIME:
             out.append("▲ NO TIME TO UNDO IT: the lead is asked for a reason.")
     return out

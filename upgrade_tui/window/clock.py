@@ -10,6 +10,7 @@ Pure: ``now`` is an argument. Moments are epoch seconds, durations seconds.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal
 
 from msgspec import Struct
@@ -18,8 +19,8 @@ from upgrade_tui.plan.estimate import remaining_seconds, step_seconds
 from upgrade_tui.plan.model import Step
 from upgrade_tui.units import duration_text
 from upgrade_tui.window.events import ClockCrossed, Crossing
-from upgrade_tui.window.pace import pace
-from upgrade_tui.window.state import OVER, StepState, WindowState
+from upgrade_tui.window.pace import THROUGH, pace
+from upgrade_tui.window.state import OVER, StepState, Task, WindowState
 
 Level = Literal["good", "watch", "tight", "critical", "over"]
 LEVELS: tuple[Level, ...] = ("good", "watch", "tight", "critical", "over")
@@ -159,21 +160,45 @@ class Preview(Struct, frozen=True, kw_only=True):
     by: float | None
     slack: float | None
     irreversible: bool
-    no_time_to_undo: bool  # the step adds rollback cost that would not fit any more
 
 
-def after(state: WindowState, spec: Step, now: float) -> Preview:
-    """The clock after ``spec``, before it is started: what its preview and ``decide`` go by."""
+def after(state: WindowState, spec: Step, now: float, hosts: Collection[str] = ()) -> Preview:
+    """The clock after ``spec``, or after a retry of some ``hosts`` of it, before it is started."""
     step = state.steps[spec.id]
     done_now = step_rollback_cost(spec, step)
-    whole = batch_rollback_seconds(spec, step) * max(1, len(step.batches))
+    to_run = {t.batch for t in step.tasks.values() if still_to_run(t, hosts)}
+    to_undo = len(to_run.union(t.batch for t in step.tasks.values() if t.changed)) if spec.what == "command" else 1
+    whole = batch_rollback_seconds(spec, step) * max(1, to_undo)
     cost = rollback_cost(state) - done_now + max(whole, done_now)
-    irreversible = spec.irreversible or bool(state.no_return)
-    if irreversible:
-        return Preview(cost=cost, by=None, slack=None, irreversible=True, no_time_to_undo=False)
+    if spec.irreversible or state.no_return:
+        return Preview(cost=cost, by=None, slack=None, irreversible=True)
     by = state.end - float(state.plan.window.margin) - cost
-    slack = by - (max(now, state.start) + step_remaining(state, spec, now))
-    return Preview(cost=cost, by=by, slack=slack, irreversible=False, no_time_to_undo=whole > 0 and slack < 0)
+    if hosts:
+        bake = float(spec.bake or 0.0)
+        seconds = len(to_run) * (batch_expected(spec, step) + bake) - (bake if to_run else 0.0)
+    else:
+        seconds = step_remaining(state, spec, now)
+    return Preview(cost=cost, by=by, slack=by - (max(now, state.start) + seconds), irreversible=False)
+
+
+def still_to_run(task: Task, hosts: Collection[str] = ()) -> bool:
+    """Whether starting its step, or trying these hosts again, runs a task."""
+    return task.state not in THROUGH and (not hosts or task.host in hosts)
+
+
+def after_batch(state: WindowState, spec: Step, batch: int, now: float) -> float | None:
+    """Slack after a batch of a step that runs, in seconds; None past the point of no return.
+
+    A batch that is under way was counted with all that it takes when it began: of that, slack is what is left now.
+    """
+    if spec.irreversible or state.no_return:
+        return None
+    step = state.steps[spec.id]
+    hosts = step.batches[batch] if 0 <= batch < len(step.batches) else ()
+    touched = any(step.tasks[h].changed for h in hosts if h in step.tasks)
+    cost = rollback_cost(state) + (0.0 if touched else batch_rollback_seconds(spec, step))
+    takes = 0.0 if step.batch == batch else batch_expected(spec, step)
+    return state.end - float(state.plan.window.margin) - cost - (max(now, state.start) + takes)
 
 
 _MARKS: tuple[tuple[float, Crossing], ...] = (

@@ -24,12 +24,14 @@ class Start(Command, frozen=True, kw_only=True, tag="start"):
     """Start a step: run a command step, open a gate, begin a bake, mark a manual step as under way.
 
     On a failed or unknown step: a new attempt on the hosts that are not done. ``confirm`` repeats the id of an
-    irreversible step. ``override``: the lead's reason to start a step that would leave no time to undo it.
+    irreversible step. ``override``: the lead's reason to begin what the clock holds: the first batch, a retry, or, of a
+    step that runs and is held, the batch it is held before. With ``rest`` all batches that are left.
     """
 
     step: str
     confirm: str = ""
     override: str = ""
+    rest: bool = False
     hosts: tuple[str, ...] = ()  # retry these alone
 
 

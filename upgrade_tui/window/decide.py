@@ -6,9 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from upgrade_tui.plan.model import Step
-from upgrade_tui.units import duration_text
-from upgrade_tui.window import clock, decide_undo
 from upgrade_tui.window import commands as cmd
+from upgrade_tui.window import decide_clock, decide_undo
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.commands import Actor, Refusal
 from upgrade_tui.window.gates import approvers, asked_for_it, open_gate
@@ -74,36 +73,10 @@ def _not_ready(state: WindowState, step_id: str) -> Refusal | None:
     return Refusal(f'"{step_id}" is not ready', f"it waits for {waits}")
 
 
-def _dangerous(state: WindowState, command: cmd.Start | cmd.Tick, actor: Actor, now: float) -> Refusal | None:
-    """What beginning a step must be asked for: the point of no return, and no time left to undo it."""
-    spec = _spec(state, command.step)
-    if spec.irreversible and command.confirm != spec.id:
-        return Refusal(
-            f'"{spec.id}" is irreversible: past it there is only forward',
-            f"confirm by typing its id: --confirm {spec.id}",
-        )
-    preview = clock.after(state, spec, now)
-    if not preview.no_time_to_undo or preview.slack is None:
-        return None
-    slack = duration_text(preview.slack)
-    if not command.override.strip():
-        return Refusal(
-            f'no time to undo "{spec.id}": slack after this step: {slack}',
-            "the lead can override with a reason: --override REASON",
-        )
-    if actor.role != "lead":
-        return Refusal(f'only the lead can override (slack after "{spec.id}": {slack})', "ask the lead to start it")
-    return None
-
-
-def _override(state: WindowState, command: cmd.Start | cmd.Tick, now: float) -> str:
-    """The reason to record as an override: empty where none was needed, so that the log never tells of one."""
-    needed = clock.after(state, _spec(state, command.step), now).no_time_to_undo
-    return command.override.strip() if needed else ""
-
-
 def _start(state: WindowState, c: cmd.Start, actor: Actor, now: float) -> Decision:
     step, spec = state.steps[c.step], _spec(state, c.step)
+    if step.state == "running" and step.held is not None:
+        return decide_clock.release(state, step, c, actor)
     if step.state == "running":
         return Refusal(f'"{c.step}" is already running', f"started by {step.by or 'somebody'}")
     if step.state in OVER:
@@ -124,15 +97,22 @@ def _start(state: WindowState, c: cmd.Start, actor: Actor, now: float) -> Decisi
             f'"{c.step}" is unknown on {", ".join(unsettled)}: it may have run there',
             "look at the host, then say what is so: upgrade-tui settle STEP done|failed --reason TEXT",
         )
-    refusal = _not_theirs(state, c.step, actor) or _not_ready(state, c.step) or _dangerous(state, c, actor, now)
+    refusal = (
+        _not_theirs(state, c.step, actor)
+        or _not_ready(state, c.step)
+        or decide_clock.dangerous(state, spec, c, actor, now)
+    )
     if refusal is not None:
         return refusal
     if spec.what == "gate":
         return open_gate(state, c.step, now)
     batches = step.batches if spec.what == "command" else ()
-    override = _override(state, c, now)
-    attempt = step.attempt + 1
-    return (ev.StepIntent(step=c.step, attempt=attempt, batches=batches, override=override, hosts=c.hosts),)
+    override = decide_clock.override(state, spec, c, now)
+    intent = ev.StepIntent(
+        step=c.step, attempt=step.attempt + 1, batches=batches, override=override, rest=c.rest and bool(override),
+        hosts=c.hosts,
+    )  # fmt: skip
+    return (intent,)
 
 
 def _nowhere(state: WindowState, spec: Step, step: StepState) -> Refusal | None:
@@ -172,7 +152,8 @@ def _still_at_it(step: StepState) -> Refusal | None:
 
 
 def _tick(state: WindowState, c: cmd.Tick, actor: Actor, now: float) -> Decision:
-    step, what = state.steps[c.step], _spec(state, c.step).what
+    step, spec = state.steps[c.step], _spec(state, c.step)
+    what = spec.what
     if step.state == "rolling back" and _by_hand(_spec(state, c.step)):
         return _not_theirs(state, c.step, actor) or _undone_by_hand(step, now)
     if what != "manual":
@@ -187,8 +168,9 @@ def _tick(state: WindowState, c: cmd.Tick, actor: Actor, now: float) -> Decision
     refusal = _locked(state, step) or _not_theirs(state, c.step, actor) or _not_ready(state, c.step)
     if refusal is not None or step.state == "running":  # a running step was asked about when it was started
         return refusal or (ev.StepTicked(step=c.step, evidence=c.evidence.strip()),)
-    ticked = ev.StepTicked(step=c.step, override=_override(state, c, now), evidence=c.evidence.strip())
-    return _dangerous(state, c, actor, now) or (ticked,)
+    override = decide_clock.override(state, spec, c, now)
+    ticked = ev.StepTicked(step=c.step, override=override, evidence=c.evidence.strip())
+    return decide_clock.dangerous(state, spec, c, actor, now) or (ticked,)
 
 
 def _by_hand(spec: Step) -> bool:

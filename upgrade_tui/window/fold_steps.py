@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.changes import change_step, change_task, excluded_reason, stale, with_
+from upgrade_tui.window.fold_hold import let_go
 from upgrade_tui.window.state import StepState, Task, WindowState, fresh_tasks
 
 TaskEvent = (
@@ -70,6 +71,7 @@ def intent(s: WindowState, r: ev.Record, e: ev.StepIntent) -> WindowState:
     return change_step(
         s, e.step, state="running", attempt=e.attempt, batches=batches, tasks=tasks, batch=-1, only=e.hosts,
         started=r.ts, finished=None, by=r.actor, reason="", override=e.override, votes={}, gate=None,
+        **let_go(e, tasks),
     )  # fmt: skip
 
 
@@ -216,7 +218,9 @@ def finished(s: WindowState, r: ev.Record, e: ev.StepFinished) -> WindowState:
     if step is None or stale(s, e.step, e.attempt):
         return s
     tasks = {host: _unproven(task, r.ts) for host, task in step.tasks.items()}
-    return change_step(s, e.step, state=e.outcome, attempt=e.attempt, tasks=tasks, finished=r.ts, reason=e.reason)
+    return change_step(
+        s, e.step, state=e.outcome, attempt=e.attempt, tasks=tasks, finished=r.ts, reason=e.reason, held=None
+    )
 
 
 def _unproven(task: Task, ts: float) -> Task:

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from upgrade_tui.plan.batches import split
 from upgrade_tui.plan.model import Plan, Role, Step
-from upgrade_tui.window.events import GateOpened, GateVoted, HostFacts, LimitCrossed, NoteAdded
+from upgrade_tui.window.events import GateOpened, GateVoted, HostFacts, LimitCrossed, NoteAdded, StepHeld
 from upgrade_tui.window.telemetry import Link, Verdict
 
 StepName = Literal["pending", "ready", "running", "done", "failed", "unknown", "skipped", "rolling back", "rolled back"]
@@ -94,6 +94,9 @@ class StepState(Struct, frozen=True, kw_only=True, dict=True):
     claimed_by: str = ""
     reason: str = ""
     override: str = ""
+    held: StepHeld | None = None  # it runs, and waits: kept beside its state
+    released: int = -1  # the batch that the lead let go although the clock would have held it
+    released_rest: bool = False  # ... and all that come after it in this attempt
     votes: Mapping[str, GateVoted] = {}  # login -> the vote of this attempt
     gate: GateOpened | None = None  # the evidence of this attempt
     evidence: str = ""  # what the person who ticked it saw
@@ -108,6 +111,11 @@ class StepState(Struct, frozen=True, kw_only=True, dict=True):
     def begun(self) -> bool:
         """A command was sent to some host, or its work is done there without one. Kept: the clock asks every second."""
         return any(t.changed or t.state == "done" for t in self.tasks.values())
+
+    def armed_by(self, host: str, attempt: int) -> bool:
+        """The host was armed for this attempt, and is: what is armed and not begun would be undone for nothing."""
+        armed = self.armed.get(host)
+        return armed is not None and armed.state == "armed" and armed.attempt == attempt
 
     def touched(self) -> int:
         """How many batches something was done in, or may have been: what a rollback would have to undo."""

@@ -79,7 +79,8 @@ def at_work(spec: Step, step: StepState) -> bool:
         return True
     if step.state != "running":
         return False
-    begun = step.batches[step.batch] if spec.confirm_within is not None and 0 <= step.batch < len(step.batches) else ()
+    arms = spec.confirm_within is not None and step.held is None  # what is held arms nothing
+    begun = step.batches[step.batch] if arms and 0 <= step.batch < len(step.batches) else ()
     arming = [h for h in begun if step.tasks[h].state == "pending" and (not step.only or h in step.only)]
     found = any(t.attempt == step.attempt and (t.following or unchecked(spec, t)) for t in step.tasks.values())
     return found or bool(arming)

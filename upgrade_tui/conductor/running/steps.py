@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+from functools import partial
 
+from upgrade_tui.conductor.running.begin import begin
 from upgrade_tui.conductor.running.deadman import Deadman
 from upgrade_tui.conductor.running.desk import Desk, runs, stumbled
 from upgrade_tui.conductor.running.tasks import Tasks, Work
-from upgrade_tui.conductor.running.waits import Stop, bake, begin, gate, going_on, healthy_for
+from upgrade_tui.conductor.running.waits import Stop, bake, gate, going_on, healthy_for
 from upgrade_tui.plan.model import Step
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.on_fail import step_answer
@@ -61,7 +63,8 @@ class Steps:
                     await going_on(self._desk, spec, step.attempt)
                 else:
                     started = ev.BatchStarted(step=spec.id, attempt=step.attempt, batch=number)
-                    await begin(self._desk, spec, step.attempt, started)
+                    again = partial(healthy_for, self._desk, spec, step.attempt, 0.0) if began else None
+                    await begin(self._desk, spec, step.attempt, number, started, again=again)
                 await self._batch(spec, number, todo)
             began = True
             await self._deadman.batch_ended(spec)
@@ -109,7 +112,7 @@ class Steps:
             await going_on(self._desk, spec, work.attempt)
             if await self._tasks.check_before(work):
                 return
-            await going_on(self._desk, spec, work.attempt)  # the check may have taken a while
+            await begin(self._desk, spec, work.attempt, work.batch)  # the check may have taken a while
             if self._task(spec, work.host).state == "pending" and await self._deadman.arm(work):
                 await self._tasks.run(work)
                 await self._deadman.task_begun(spec, work.host)

@@ -16,9 +16,10 @@ from msgspec import Struct
 
 from upgrade_tui.conductor.output import OutputFile
 from upgrade_tui.conductor.paths import output_file
+from upgrade_tui.conductor.running.begin import begin
 from upgrade_tui.conductor.running.desk import Desk, OnOutput
 from upgrade_tui.conductor.running.secret import NoSecret, Redactor, secrets_of
-from upgrade_tui.conductor.running.waits import Stop, begin
+from upgrade_tui.conductor.running.waits import Stop
 from upgrade_tui.fleet.ended import Ended
 from upgrade_tui.fleet.jobs import JobSpec
 from upgrade_tui.fleet.preflight import command_of
@@ -175,8 +176,9 @@ class Tasks:
             return bool(await self._desk.transact(lambda state: [started] if state.rolling_back else []))
         with contextlib.suppress(Stop):
             return await begin(
-                self._desk, work.spec, work.attempt, started,
+                self._desk, work.spec, work.attempt, work.batch, started,
                 still=lambda state: state.steps[step].tasks[host].state == "pending",
+                asked=self._desk.step(step).armed_by(host, work.attempt),
             )  # fmt: skip
         return False
 

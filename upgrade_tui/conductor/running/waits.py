@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
 
-from upgrade_tui.conductor.running.desk import Desk, runs
+from upgrade_tui.conductor.running.desk import Desk
 from upgrade_tui.plan.model import Step
 from upgrade_tui.units import duration_text
 from upgrade_tui.window import events as ev
-from upgrade_tui.window.commands import Refusal
-from upgrade_tui.window.state import WindowState
 
 SETTLE_LIMIT = 60.0  # seconds over the bake that degraded canaries get to become healthy
-
-Still = Callable[[WindowState], bool]
 
 
 class Stop(Exception):
@@ -42,23 +37,6 @@ async def going_on(desk: Desk, spec: Step, attempt: int) -> None:
         raise Stop("failed", f"the window was {desk.state().phase}: {desk.state().reason}")
     if not desk.under_way(spec.id, attempt):
         raise Stop("failed", "")  # whoever ended it said why
-
-
-async def begin(desk: Desk, spec: Step, attempt: int, event: ev.Event, still: Still = lambda state: True) -> bool:
-    """Make a start durable, decided on the state right before it in the log: once the window goes on, and not where
-    ``still`` no longer holds. Whether it began. Raises Stop as ``going_on``.
-    """
-
-    def decide(state: WindowState) -> Sequence[ev.Event] | Refusal:
-        if state.phase != "open" or state.rolling_back or not runs(state, spec.id, attempt):
-            return Refusal("the window does not go on, or the step was ended")
-        return [event] if still(state) else []
-
-    while True:
-        await going_on(desk, spec, attempt)
-        decided = await desk.transact(decide)
-        if not isinstance(decided, Refusal):
-            return bool(decided)
 
 
 async def healthy_for(desk: Desk, spec: Step, attempt: int, seconds: float) -> None:

@@ -15,7 +15,7 @@ from upgrade_tui.tui.view.spans import BLANK, Line, Span, cut, fit, joined, wrap
 from upgrade_tui.tui.view.steps import progress, short, trouble_text
 from upgrade_tui.tui.words import Tone, level_word, step_word
 from upgrade_tui.units import bytes_text, duration_text
-from upgrade_tui.window import clock
+from upgrade_tui.window import clock, hold
 from upgrade_tui.window.state import OVER, StepState, Task
 from upgrade_tui.window.telemetry import TaskFrame
 
@@ -111,14 +111,16 @@ def clock_after(scene: Scene, spec: Step) -> Line:
     """What the rollback clock will read after this step."""
     if scene.state.phase not in ("open", "paused"):
         return ()
-    after = clock.after(scene.state, spec, scene.now)
+    after, held = clock.after(scene.state, spec, scene.now), hold.before_start(scene.state, spec, scene.now)
+    if held is not None and held.reason != hold.NO_TIME:
+        return ((f"‖ held: {held.reason}; to begin now needs the lead's override", "watch"),)
     if spec.irreversible:
         return (("▲ after it: point of no return, forward only", "watch"),)
     if after.irreversible:
         return (("the point of no return is passed: forward only", "watch"),)
     if after.slack is None or after.by is None:
         return ()
-    if after.no_time_to_undo:
+    if held is not None:
         late = duration_text(-after.slack)
         return ((f"✗ after it there is no time to undo it: slack -{late}; needs the lead's override", "bad"),)
     tone: Tone = (

@@ -11,7 +11,7 @@ from upgrade_tui.tui.view.scene import STALE, Scene
 from upgrade_tui.tui.view.spans import BLANK, Line, bar, cut, fit, wrapped
 from upgrade_tui.tui.words import Tone, step_word, worst_first
 from upgrade_tui.units import bytes_text, duration_text
-from upgrade_tui.window import clock
+from upgrade_tui.window import clock, hold
 from upgrade_tui.window.state import OVER
 
 LABEL = 11
@@ -70,7 +70,9 @@ def step_card(scene: Scene, spec: Step, width: int) -> list[Line]:
     if row.state in ("ready", "pending"):
         after = clock.after(scene.state, spec, scene.now)
         slack = "forward only" if after.slack is None else duration_text(after.slack)
-        out += field("after it", f"slack {slack}", width, "bad" if after.no_time_to_undo else "plain")
+        held = hold.before_start(scene.state, spec, scene.now)
+        out += field("after it", f"slack {slack}", width, "bad" if held and held.reason == hold.NO_TIME else "plain")
+        out += field("now", f"‖ held: {held.reason}; needs the lead's override" if held else "", width, "watch")
     for name in spec.canaries:
         if name in scene.state.canaries:
             canary = canary_view.canary_row(scene, name)

@@ -22,8 +22,37 @@ class StepIntent(Base, frozen=True, kw_only=True, tag="step.intent"):
     step: str
     attempt: int
     batches: tuple[tuple[str, ...], ...] = ()
-    override: str = ""  # the lead's reason, where the step would leave no time to undo it
+    override: str = ""  # the lead's reason, where the clock would have held it: for its first batch, or for this retry
+    rest: bool = False  # ... for all of its batches
     hosts: tuple[str, ...] = ()  # a retry of these alone
+
+
+class StepHeld(Base, frozen=True, kw_only=True, tag="step.held"):
+    """A step that runs waits before a batch, or before hosts of the one under way: nothing that changes a host begins.
+
+    It goes on by itself as soon as the reason is gone, or when the lead lets it (``step.released``).
+    """
+
+    step: str
+    attempt: int
+    batch: int
+    why: Literal["clock"] = "clock"
+    reason: str  # "before the window's start", "past the window's end", "no time to undo it"
+    slack: float | None = None  # after that batch, in seconds, as it was expected then
+
+
+class StepReleased(Base, frozen=True, kw_only=True, tag="step.released"):
+    """It is held no longer: the ``reason`` of the hold is gone, or the lead said ``override``, for that batch.
+
+    ``rest``: for all batches of the step that are left in this attempt.
+    """
+
+    step: str
+    attempt: int
+    batch: int
+    reason: str = ""
+    override: str = ""
+    rest: bool = False
 
 
 class BatchStarted(Base, frozen=True, kw_only=True, tag="batch.started"):
@@ -188,7 +217,7 @@ class GateVoted(Base, frozen=True, kw_only=True, tag="gate.voted"):
 
 
 StepEvent = (
-    StepClaimed | StepIntent | BatchStarted | TaskStarted | TaskBegun | TaskFinished | TaskChecked | TaskUnknown
-    | TaskFound | TaskUnreachable | TaskSettled | StepFinished | StepTicked | StepUnticked | StepSkipped | GateOpened
-    | GateVoted
+    StepClaimed | StepIntent | StepHeld | StepReleased | BatchStarted | TaskStarted | TaskBegun | TaskFinished
+    | TaskChecked | TaskUnknown | TaskFound | TaskUnreachable | TaskSettled | StepFinished | StepTicked
+    | StepUnticked | StepSkipped | GateOpened | GateVoted
 )  # fmt: skip

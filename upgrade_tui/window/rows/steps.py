@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from upgrade_tui.units import duration_text
 from upgrade_tui.window import events as ev
+from upgrade_tui.window import fold_hold
 from upgrade_tui.window import fold_steps as fold
 from upgrade_tui.window.rows.phrases import because, in_batches, named
 from upgrade_tui.window.rows.row import Notice, Row, quiet, rings, told
@@ -17,6 +18,17 @@ def _intent(e: ev.StepIntent) -> str:
     where = f" on {named(e.hosts)} alone" if e.hosts else in_batches(e.batches)
     again = f" again (attempt {e.attempt})" if e.attempt > 1 else ""
     return f"started {e.step}{again}{where}{because(e.override, '; override: ')}"
+
+
+def _held(e: ev.StepHeld) -> str:
+    slack = f" (slack after it: {duration_text(e.slack)})" if e.slack is not None and e.slack < 0 else ""
+    return f"held {e.step} before batch {e.batch + 1}: {e.reason}{slack}"
+
+
+def _released(e: ev.StepReleased) -> str:
+    if e.override:
+        return f"let batch {e.batch + 1} of {e.step} go{' and all after it' * e.rest}; override: {e.override}"
+    return f"{e.step} goes on with batch {e.batch + 1}{because(e.reason)}"
 
 
 def _batch(e: ev.BatchStarted) -> str:
@@ -124,6 +136,10 @@ def _how_begun(e: ev.StepIntent) -> Notice:
     return told("run", decision=bool(e.override))
 
 
+def _how_released(e: ev.StepReleased) -> Notice:
+    return told("tight", decision=True) if e.override else told("good")
+
+
 def _how_it_ended(e: ev.TaskFinished) -> Notice:
     return rings("Task failed") if e.exit != 0 or e.timed_out else quiet("plain")
 
@@ -145,6 +161,8 @@ def _how_voted(e: ev.GateVoted) -> Notice:
 ROWS = (
     Row(event=ev.StepClaimed, say=_claimed, fold=fold.claimed, notice=quiet("plain")),
     Row(event=ev.StepIntent, say=_intent, fold=fold.intent, notice=_how_begun, moves_the_clock=True),
+    Row(event=ev.StepHeld, say=_held, fold=fold_hold.held, notice=rings("Held by the clock", "tight")),
+    Row(event=ev.StepReleased, say=_released, fold=fold_hold.released, notice=_how_released),
     Row(event=ev.BatchStarted, say=_batch, fold=fold.batch, notice=quiet()),
     Row(event=ev.TaskStarted, say=_task_started, fold=fold.started, notice=quiet(), moves_the_clock=True),
     Row(event=ev.TaskBegun, say=_task_begun, fold=fold.begun, notice=quiet()),
