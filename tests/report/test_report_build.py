@@ -117,6 +117,25 @@ def test_what_a_host_undid_by_itself_gives_its_time_back_on_the_slack_curve() ->
     assert build(small_plan(), records).charts.slack.y[-1] == reading.slack
 
 
+def test_what_the_lead_let_go_against_the_clock_is_a_decision_and_an_override_each_time() -> None:
+    intent = ev.StepIntent(step="one", attempt=1, batches=(("web1",),), override="begin", rest=False)
+    report = build(small_plan(), told(
+        (0, opened()),
+        (2, intent),
+        (3, ev.StepHeld(step="one", attempt=1, batch=1, reason="no time to undo it", slack=-60.0), ev.SYSTEM),
+        (4, ev.StepReleased(step="one", attempt=1, batch=1, override="half is worse", rest=True)),
+        (5, ev.StepHeld(step="one", attempt=1, batch=2, reason="before the window's start"), ev.SYSTEM),
+        (6, ev.StepReleased(step="one", attempt=1, batch=2, reason="the window has started"), ev.SYSTEM),
+        (7, ev.StepFinished(step="one", attempt=1, outcome="done"), ev.SYSTEM),
+    ))  # fmt: skip
+    assert [(d.what, d.why) for d in report.decisions] == [
+        ("overrode the rollback clock: started one", "begin"),
+        ("overrode the rollback clock: let batch 2 of one go and all after it", "half is worse"),
+    ]
+    assert report.numbers.overrides == 2
+    assert next(s.override for s in report.steps if s.id == "one") == "begin; half is worse"
+
+
 def test_who_stopped_undid_and_kept_what_is_told_with_the_promise() -> None:
     plan = small_plan()
     plan = replace(plan, window=replace(plan.window, rto=Duration.parse("10m")))

@@ -55,6 +55,11 @@ def _decision(plan: Plan, record: ev.Record) -> tuple[str, str] | None:
             return f"voted {'go' if go else 'no-go'} on {step}", reason
         case ev.StepIntent() | ev.StepTicked():
             return _begun(plan, record.event)
+        case ev.StepReleased(step=step, batch=batch, override=override, rest=rest) if override:
+            return (
+                f"overrode the rollback clock: let batch {batch + 1} of {step} go{' and all after it' * rest}",
+                override,
+            )
         case ev.StepSkipped(step=step, reason=reason):
             return f"skipped {step}", reason
         case ev.StepUnticked(step=step, reason=reason):
@@ -94,7 +99,8 @@ def _begun(plan: Plan, event: ev.StepIntent | ev.StepTicked) -> tuple[str, str] 
     spec = plan.step(event.step)
     verb = "ticked" if isinstance(event, ev.StepTicked) else "started"
     if event.override:
-        return f"overrode the rollback clock: {verb} {event.step} with no time left to undo it", event.override
+        rest = isinstance(event, ev.StepIntent) and event.rest
+        return f"overrode the rollback clock: {verb} {event.step}{' and all its batches' * rest}", event.override
     if spec is not None and spec.irreversible:
         return f"passed the point of no return: {verb} {event.step}", ""
     if isinstance(event, ev.StepIntent) and event.attempt > 1:

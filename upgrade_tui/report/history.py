@@ -41,6 +41,7 @@ class Run(Struct, kw_only=True):
     outcome: str = ""
     reason: str = ""
     override: str = ""
+    overrides: int = 0
     taken_back: bool = False
     stopped: ev.Record | None = None  # where it first ended, before somebody settled it
     stopped_as: str = ""
@@ -204,9 +205,16 @@ class History:
                 self.bad_ends.setdefault(where, []).append("unreachable")
 
     def intent(self, r: ev.Record, e: ev.StepIntent) -> None:
-        run = Run(step=e.step, attempt=e.attempt, began=r, override=e.override)
+        run = Run(step=e.step, attempt=e.attempt, began=r, override=e.override, overrides=int(bool(e.override)))
         self._open_runs[e.step] = run
         self.runs.append(run)
+
+    def let_go(self, r: ev.Record, e: ev.StepReleased) -> None:
+        """The lead's word for one more batch is another override; the reasons stand side by side."""
+        run = self._open_runs.get(e.step)
+        if run is not None and e.override:
+            run.override = "; ".join(filter(None, (run.override, e.override)))
+            run.overrides += 1
 
     def _end_run(self, r: ev.Record, step: str, outcome: str, reason: str, override: str = "") -> None:
         run = self._open_runs.pop(step, None)
@@ -214,6 +222,7 @@ class History:
             run = Run(step=step, attempt=0, began=None)
             self.runs.append(run)
         run.ended, run.outcome, run.reason, run.override = r, outcome, reason, override or run.override
+        run.overrides = max(run.overrides, int(bool(override)))
         run.stopped, run.stopped_as = r, outcome
 
     def finished(self, r: ev.Record, e: ev.StepFinished) -> None:
@@ -283,6 +292,7 @@ _HANDLERS: dict[type, Callable[[History, ev.Record, Any], None]] = {
     ev.TaskUnknown: History.task,
     ev.TaskUnreachable: History.task,
     ev.StepIntent: History.intent,
+    ev.StepReleased: History.let_go,
     ev.StepFinished: History.finished,
     ev.StepTicked: History.ticked,
     ev.StepSkipped: History.skipped,

@@ -225,11 +225,11 @@ def _machinery(history: History) -> Iterator[Fact]:
 
 
 def _lucky_overrides(history: History) -> Iterator[Fact]:
-    """What was begun without time to undo it, and then did not have to be undone."""
+    """What was begun although the clock held it, and then did not have to be undone."""
     undone = {run.step for run in history.rollbacks}
     for run in history.runs:
         if run.override and run.outcome == "done" and run.step not in undone and not run.taken_back:
-            yield f"{run.step} was started with no time left to undo it, and did not have to be undone", run.evidence
+            yield f"{run.step} went on against the rollback clock, and did not have to be undone", run.evidence
 
 
 def _lucky_unknowns(history: History) -> Iterator[Fact]:
