@@ -135,6 +135,8 @@ class Hosts:
         return Arming(error=self.cannot_arm, risk=self.risk)
 
     async def confirm(self, host: str, name: str, *, directory: str = "") -> DeadMan:
+        if (host, name) not in self.guards:
+            return DeadMan(state="gone", reason="it is not on the host")
         if self.guards[host, name].state == "armed":
             self.guards[host, name] = DeadMan(state="confirmed")
         return self.guards[host, name]

@@ -47,6 +47,31 @@ async def test_what_cannot_be_armed_is_not_changed(tmp_path: Path) -> None:
     await made.book.close()
 
 
+async def test_what_was_armed_for_a_change_that_did_not_begin_does_not_undo_the_next_one(tmp_path: Path) -> None:
+    made = await support.rig(tmp_path, PLAN)
+    made.hosts.script["a", "upgrade"] = Ended(exit=1)
+    await made.start("roll")
+    made.hosts.guards["a", "w1.roll.deadman1"] = DeadMan(state="fired", exit=0)  # just as it is tried again
+    await made.start("roll")
+    assert made.book.state.steps["roll"].tasks["a"].state == "rolled back"
+    assert made.hosts.guards["a", "w1.roll.deadman2"].state == "confirmed", "nobody watches it"
+    await made.book.close()
+
+
+async def test_a_dead_man_that_an_earlier_conductor_armed_and_did_not_log_is_disarmed(tmp_path: Path) -> None:
+    made = await support.rig(tmp_path, PLAN)
+    made.hosts.script["a", "upgrade"] = Ended(exit=None, proven=False, sent=False, reason="refused")
+    await made.start("roll")
+    made.hosts.guards["a", "w1.roll.deadman2"] = DeadMan(state="armed", remaining=600)
+    intent = ev.StepIntent(step="roll", attempt=2, batches=made.book.state.steps["roll"].batches)
+    stopped = ev.StepFinished(step="roll", attempt=2, outcome="failed", reason="it died as it armed")
+    await made.book.write([intent, stopped], "mei")
+    await made.start("roll")
+    assert made.hosts.guards["a", "w1.roll.deadman2"].state == "confirmed"
+    assert made.hosts.guards["a", "w1.roll.deadman3"].state == "armed"
+    await made.book.close()
+
+
 async def test_confirmed_hosts_are_disarmed(rig: Rig) -> None:
     await rig.book.command(Confirm(step="roll"), LEAD)
     await rig.until(lambda: set(armed(rig).values()) == {"confirmed"})

@@ -8,6 +8,5 @@ KNOWN: dict[str, str] = {
     "secrets stay secret": "S8",
     "not against the clock": "S3",
     "a step agrees with its tasks": "S1",
-    "one at a time": "a dead-man that was armed for an attempt that did not begin is left armed",
     "the window can be closed": "a conductor that is started while the log cannot be written waits for ever",
 }

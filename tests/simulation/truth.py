@@ -69,7 +69,9 @@ class Truth:
         self.starts[job.key] += 1
         if self.starts[job.key] > 1:
             self._broken("starts once", f"{job.key} began {self.starts[job.key]} times")
-        others = [j for j in self.at_work.get(where, ()) if j.running and j.lives and not j.gone]  # else nobody can know
+        others = [
+            j for j in self.at_work.get(where, ()) if j.running and j.lives and not j.gone
+        ]  # else nobody can know
         if others:
             self._broken("one at a time", f"{job.key} began on {where[1]} while {others[0].key} still runs there")
         self.at_work.setdefault(where, []).append(job)

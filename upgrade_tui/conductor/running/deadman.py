@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -47,6 +48,8 @@ class Deadman:
         arming = await self._armed_there(work, rollback.run, float(within))
         error = arming.error or await self._only_one(work, float(within))
         if error:
+            if not arming.error:
+                await self._withdraw(work, float(within))
             reason = one_line(f"its own rollback could not be armed, so nothing was changed: {error}", 300)
             unreachable = ev.TaskUnreachable(step=work.spec.id, host=work.host, attempt=work.attempt, reason=reason)
             await self._desk.record(unreachable)
@@ -77,12 +80,26 @@ class Deadman:
             why = await self.disarm(work.spec, work.host)
             if why is not None:
                 return why
+        for attempt in range(1, work.attempt):  # armed as a conductor died, or as the step was stopped: not in the log
+            if earlier is None or earlier.attempt != attempt:
+                found = await self._confirm_attempt(work.spec, work.host, attempt)
+                if found.state == "not known":
+                    return f"whether attempt {attempt} armed it is not known: {found.reason}"
+                if found.state == "fired" and found.exit is None and not found.reason:
+                    return f"the dead-man rollback of attempt {attempt} runs there right now"
         if self._desk.state().takeovers:
             name = self._name(work.spec, work.host, work.attempt)
             found = await self._guards.extend(work.place, name, seconds, directory=self._desk.job_dir)
             if found.state != "armed":
                 return f"an earlier conductor had armed it, and now it is {found.state}: {found.reason}".rstrip(": ")
         return None
+
+    async def _withdraw(self, work: Work, seconds: float) -> None:
+        """What it was armed for is not begun: disarm it, or wait until its time is over. The log tells nothing of it."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while (await self._confirm_attempt(work.spec, work.host, work.attempt)).state == "not known":
+                    await self._desk.change_within(LOOK)
 
     async def disarm(self, spec: Step, host: str) -> str | None:
         """Before the step is done again or undone on the host. Why that is not to be begun, or None.
@@ -106,7 +123,10 @@ class Deadman:
         return None
 
     async def _confirm(self, spec: Step, host: str, armed: Armed) -> DeadMan:
-        name = self._name(spec, host, armed.attempt)
+        return await self._confirm_attempt(spec, host, armed.attempt)
+
+    async def _confirm_attempt(self, spec: Step, host: str, attempt: int) -> DeadMan:
+        name = self._name(spec, host, attempt)
         return await self._guards.confirm(spec.run_on or host, name, directory=self._desk.job_dir)
 
     def _name(self, spec: Step, host: str, attempt: int) -> str:
