@@ -17,6 +17,7 @@ from upgrade_tui.conductor.running.tasks import Tasks
 from upgrade_tui.fleet.ended import Ended
 from upgrade_tui.fleet.jobs import Arming, DeadMan, JobSpec
 from upgrade_tui.journal import file_store
+from upgrade_tui.journal.store import OpenStore
 from upgrade_tui.plan.model import Plan
 from upgrade_tui.plan.reader import parse_plan
 from upgrade_tui.window import events as ev
@@ -195,10 +196,17 @@ class Rig:
             await self.book.changed()
 
 
-async def rig(directory: Path, text: str = PLAN, *, hosts: Hosts | None = None, opened: bool = True) -> Rig:
+async def rig(
+    directory: Path,
+    text: str = PLAN,
+    *,
+    hosts: Hosts | None = None,
+    opened: bool = True,
+    store: OpenStore | None = None,
+) -> Rig:
     plan = parse_plan(text, "plan.toml")
     hosts = hosts or Hosts()
-    book = Book(plan, lambda: NOW, file_store(directory))
+    book = Book(plan, lambda: NOW, store or file_store(directory))
     await book.open()
     (directory / "output").mkdir(exist_ok=True)
 

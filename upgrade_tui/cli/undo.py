@@ -21,11 +21,12 @@ host_option = click.option("--host", "-H", default="", help="On this host only; 
 @click.option("--preview", is_flag=True, help="Show what would run, in its order, and what cannot be undone.")
 @click.option("--confirm", default="", metavar="ID", help="Repeat the plan's window id.")
 @click.option("--wait", is_flag=True, help="Wait until it ended; exit 0 only if everything was undone.")
+@click.option("--not-recorded", default="", metavar="REASON", help="Go on although nothing can be recorded anywhere.")
 @reason_option
 @window_option
 def rollback(
-    phase: str, step: str, hosts: tuple[str, ...], preview: bool, confirm: str, wait: bool, reason: str,
-    window: str | None,
+    phase: str, step: str, hosts: tuple[str, ...], preview: bool, confirm: str, wait: bool, not_recorded: str,
+    reason: str, window: str | None,
 ) -> None:  # fmt: skip
     """Undo what was done, in reverse order, batch by batch. Lead only."""
     if preview:
@@ -33,7 +34,7 @@ def rollback(
         for text in preview_lines(state, phase=phase, step=step, hosts=hosts):
             click.echo(text)
         return
-    command = cmd.Rollback(phase=phase, step=step, hosts=hosts, confirm=confirm, reason=reason)
+    command = cmd.Rollback(phase=phase, step=step, hosts=hosts, confirm=confirm, reason=reason, unrecorded=not_recorded)
     send(window, command, "rolling back")
     if wait:
         _wait(window)

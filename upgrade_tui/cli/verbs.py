@@ -20,7 +20,7 @@ def send(window: str | None, command: Any, said: str) -> None:
     answer = talk(find_window(window), lambda client: client.do(command))
     if isinstance(answer, Refusal):
         fail(answer.reason, Exit.REFUSED, answer.hint)
-    click.echo(said)
+    click.echo(f"{said} ({answer.kept})" if answer.kept else said)
 
 
 @click.command()

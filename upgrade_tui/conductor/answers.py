@@ -60,7 +60,7 @@ class Answers:
         result = await self._c.book.command(request.command, Actor(welcome.login, welcome.role))
         if isinstance(result, Refusal):
             return p.Refused(id=request.id, refusal=result)
-        return p.Done(id=request.id, seqs=tuple(record.seq for record in result))
+        return p.Done(id=request.id, seqs=tuple(record.seq for record in result), kept=self._c.book.kept)
 
     async def _output(self, request: p.GetOutput) -> p.Answer:
         step = self._c.book.state.steps.get(request.step)

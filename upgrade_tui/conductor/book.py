@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from bisect import insort
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 
 from msgspec import Struct
 
@@ -13,11 +14,12 @@ from upgrade_tui.journal.errors import FencedError, JournalError, RefusedError
 from upgrade_tui.journal.store import EventStore, OpenStore, Submitted
 from upgrade_tui.plan.model import Plan
 from upgrade_tui.window import events as ev
-from upgrade_tui.window.commands import Actor, AnyCommand, Refusal
+from upgrade_tui.window.commands import Actor, AnyCommand, Refusal, Rollback
 from upgrade_tui.window.decide import decide
 from upgrade_tui.window.fold import fold
 from upgrade_tui.window.on_fail import canary_answer
 from upgrade_tui.window.state import WindowState, initial
+from upgrade_tui.window.way_back import asks_for_it, belongs_to_it
 
 RETRY = 5.0  # seconds between tries to go on after the store failed
 
@@ -45,7 +47,8 @@ class Book:
 
     def __init__(self, plan: Plan, now: Callable[[], float], open_store: OpenStore) -> None:
         self.state: WindowState = initial(plan)
-        self.fenced: str = ""  # why nothing can be logged at the moment
+        self.fenced: str = ""  # why nothing can be recorded at the moment
+        self.unwritable: str = ""  # why events are kept elsewhere and not in the log, see ``kept``
         self._now = now
         self._open_store = open_store
         self._store: EventStore | None = None
@@ -57,11 +60,15 @@ class Book:
         self._observers: list[Observer] = []
         self._change = asyncio.Event()
         self._writable, self._failed = asyncio.Event(), asyncio.Event()
+        self._mending = asyncio.Lock()  # held while the store is asked to go on
 
     async def open(self) -> None:
         """Take the writer's place and fold what is in the store. Raises JournalError and OSError."""
         self._store = await self._open_store(on_commit=self._committed, replay=self._replay)
         self._tip = self.state
+        if self._store.fenced is not None:
+            self._fence(self._store.fenced)
+            return
         self._writable.set()
         if isinstance(self._told_last, ev.LogFenced):
             self._pause(self._told_last)
@@ -96,21 +103,30 @@ class Book:
 
         They are written also where the caller no longer waits for it: what happened is not taken back.
         """
-        if not events:
-            return []
+        return await self.post(events, actor) if events else []
+
+    def post(self, events: Sequence[ev.Event], actor: str = ev.SYSTEM) -> asyncio.Future[list[ev.Record]]:
+        """``write`` for who need not wait for it."""
         self._count += 1
         fact = _Fact(self._count, actor, events, asyncio.get_running_loop().create_future())
+        fact.waiter.add_done_callback(lambda waiter: waiter.cancelled() or waiter.exception())  # nobody has to look
         self._facts.append(fact)
         self._write_facts()
-        return await fact.waiter
+        return fact.waiter
 
     async def command(self, command: AnyCommand, actor: Actor) -> list[ev.Record] | Refusal:
         """Decide, and make the decision durable. A fenced store refuses: what cannot be logged is not done.
 
         A decision is carried through, also where the caller goes away meanwhile.
         """
+        if self.fenced and asks_for_it(self.state, command, actor):
+            refused = await self._keep_for(command, actor)
+            if refused is not None:
+                return refused
         if self.fenced:
             return _cannot(self.fenced)
+        if self.unwritable and not belongs_to_it(self.state, command):
+            return _cannot(self.unwritable, "a rollback goes on, and nothing else, until it can be")
         try:
             return await self._transacted(lambda state: decide(state, command, actor, self._now()), actor.login)
         except RefusedError as error:
@@ -118,18 +134,75 @@ class Book:
         except FencedError as error:
             return _cannot(error.reason)
 
+    @property
+    def kept(self) -> str:
+        """What an acknowledgement has to say about where its events are; empty: in the log."""
+        place = self._store.kept if self._store is not None else ""
+        if not place:
+            return ""
+        return "NOT RECORDED: in memory alone, until the log can be written" if place == "memory" else (
+            f"kept in {place}, not yet in the log"
+        )  # fmt: skip
+
+    def read(self, start: int = 1) -> Iterator[ev.Record]:
+        """The records from seq ``start`` on. Blocking: for a thread."""
+        assert self._store is not None, "open() comes first"
+        return self._store.read(start)
+
     async def keep_writable(self) -> None:
-        """After a failed write: go on in a new segment, again and again until that works."""
+        """After a failed write: go on in a new segment, again and again until that works. A rollback does not wait."""
         while True:
             await self._failed.wait()
-            assert self._store is not None, "nothing fails before open()"
             reason = self.fenced
             while self._failed.is_set():
                 try:
-                    await self._store.reopen()
+                    await self._back_into_the_log()
                 except FencedError as error:
-                    self.fenced = f"{reason}; going on in a new file failed too: {error.reason}"
+                    if self.fenced:
+                        self.fenced = f"{reason}; going on in a new file failed too: {error.reason}"
+                        if self.state.rolling_back:
+                            with suppress(FencedError):
+                                await self._keep()
                     await asyncio.sleep(RETRY)
+
+    async def _back_into_the_log(self) -> None:
+        """Raises FencedError."""
+        assert self._store is not None, "nothing fails before open()"
+        async with self._mending:
+            if self.fenced:
+                await self._store.reopen()
+            elif self._store.kept:
+                await self._store.join()
+        if self._store.joined is not None:  # all that was kept is in the log: now it tells of that
+            self.unwritable = ""
+            await asyncio.shield(self._submit(ev.SYSTEM, [self._store.joined]).durable)
+            await self._store.forget()
+            self._failed.clear()
+
+    async def _keep(self, *, recorded: bool = True) -> None:
+        """Keep events elsewhere until the log can be written. Raises FencedError."""
+        assert self._store is not None, "nothing fails before open()"
+        async with self._mending:
+            if self.fenced:
+                await self._store.keep(recorded=recorded)
+
+    async def _keep_for(self, command: AnyCommand, actor: Actor) -> list[ev.Record] | Refusal | None:
+        """Keep events elsewhere for this command; an answer where that is all that can be done, or fails too."""
+        try:
+            await self._keep()
+        except FencedError as error:
+            why = command.unrecorded.strip() if isinstance(command, Rollback) else ""
+            if not why:
+                return Refusal(
+                    f"the log cannot be written: {self.fenced}; and nothing can be kept elsewhere: {error.reason}",
+                    "the lead can roll back without any record: --not-recorded REASON",
+                )
+            await self._keep(recorded=False)
+            note = ev.NoteAdded(text=f"goes on although nothing can be recorded: {why}")
+            said = await self.write([note], actor.login)
+            if self.state.rolling_back:  # it waited for just that
+                return said
+        return None
 
     async def close(self) -> None:
         """Let go of the store."""
@@ -218,8 +291,11 @@ class Book:
 
     def _go_on(self, fence: ev.LogFenced) -> None:
         """The store takes events again: the pause comes first, then the facts that waited, then new decisions."""
+        assert self._store is not None, "it has just told us"
+        self.unwritable = self.fenced if self._store.kept else ""
         self.fenced = ""
-        self._failed.clear()
+        if not self._store.kept and self._store.joined is None:
+            self._failed.clear()
         self._pause(fence)
         self._write_facts()
         self._writable.set()
@@ -228,6 +304,8 @@ class Book:
         """People must know that something may be missing from the log before anything new starts."""
         if self._tip.phase == "open":
             reason = f"the log failed and went on in a new segment: {fence.error}"
+            if self.kept:
+                reason = f"the log cannot be written: {fence.error}; what is recorded now is {self.kept}"
             self._submit(ev.SYSTEM, [ev.WindowPaused(reason=reason)])
 
     def _wake(self) -> None:
@@ -235,5 +313,5 @@ class Book:
         change.set()
 
 
-def _cannot(why: str) -> Refusal:
-    return Refusal(f"the log cannot be written: {why}", "nothing new starts until it can be")
+def _cannot(why: str, hint: str = "nothing new starts until it can be") -> Refusal:
+    return Refusal(f"the log cannot be written: {why}", hint)

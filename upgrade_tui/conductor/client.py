@@ -134,11 +134,11 @@ class Client:
             yield message
         raise Lost(self._failure)
 
-    async def do(self, command: AnyCommand) -> tuple[int, ...] | Refusal:
-        """The seqs of the command's events, durable by then, or the refusal. Raises Lost, also NotAnswering."""
+    async def do(self, command: AnyCommand) -> p.Done | Refusal:
+        """The command was carried out and its events are durable, or the refusal. Raises Lost, also NotAnswering."""
         answer = await self._request(p.Do(id=0, command=command))
         if isinstance(answer, p.Done):
-            return answer.seqs
+            return answer
         if isinstance(answer, p.Refused):
             return answer.refusal
         return Refusal(

@@ -29,7 +29,6 @@ from upgrade_tui.conductor.server import CHUNK
 from upgrade_tui.conductor.time import WindowClock
 from upgrade_tui.conductor.wire import Peer
 from upgrade_tui.fleet.limits import Limits
-from upgrade_tui.journal.reader import read
 from upgrade_tui.plan.estimate import window_end, window_start
 from upgrade_tui.plan.model import LOCAL
 from upgrade_tui.window import clock
@@ -86,7 +85,7 @@ class Conductor:
         elif self.book.state.phase != "closed":
             await self._same_plan()
             started = ev.ConductorStarted(pid=os.getpid(), host=socket.gethostname(), version=__version__)
-            await self.book.write([started])
+            await self._tell(started)
 
     async def _same_plan(self) -> None:
         """The plan is the one that was frozen, or a lead goes on with it as it is. Raises PlanDiffers."""
@@ -98,7 +97,13 @@ class Conductor:
             await self.book.close()
             refused = f"{self._opener} is no lead of this window" if self._accept else ""
             raise PlanDiffers(state.window, found, state.plan_sha256, refused)
-        await self.book.write([ev.PlanAccepted(sha256=found, reason=self._accept)], self._opener)
+        await self._tell(ev.PlanAccepted(sha256=found, reason=self._accept), self._opener)
+
+    async def _tell(self, event: ev.Event, actor: str = ev.SYSTEM) -> None:
+        """Record something before anything else; where nothing can be, as soon as it can: a rollback does not wait."""
+        writing = self.book.post([event], actor)
+        if not self.book.fenced:
+            await writing
 
     def _opening(self) -> ev.WindowOpened:
         now = self.clock.now()
@@ -178,7 +183,7 @@ class Conductor:
 
     def _clients_so_far(self) -> int:
         """Client numbers are not used twice in a log: a takeover counts on far enough away."""
-        return 1_000_000 * self.book.state.takeovers
+        return 1_000_000 * (self.book.state.takeovers + (1 if self.book.fenced else 0))
 
     def _resume(self) -> None:
         """Go on with what an earlier conductor had begun: its jobs go on on their hosts, and are found there."""
@@ -267,7 +272,9 @@ class Conductor:
         self.server.telemetry(self._encoded(now, changed))
 
     def _encoded(self, now: float, details: dict[str, HostDetail]) -> bytes:
-        self.trouble("log", f"the log cannot be written: {self.book.fenced}" if self.book.fenced else "")
+        why = self.book.fenced or self.book.unwritable
+        also = "; a rollback goes on, " + self.book.kept if self.book.kept else ""
+        self.trouble("log", f"the log cannot be written: {why}{also}" if why else "")
         mono = self._machine.mono()
         frame = Frame(
             ts=now, hosts=self.fleet.frames(mono), canaries=self.canaries.frames(mono), tasks=self.tasks.frames(),
@@ -293,7 +300,7 @@ class Conductor:
         """The records after ``since`` up to ``until``, read from the log in a thread, some hundred at a time."""
         if since >= until:
             return
-        records = read(self.directory, since + 1)
+        records = self.book.read(since + 1)
 
         def next_chunk(source: Iterator[ev.Record]) -> tuple[ev.Record, ...]:
             return tuple(r for r in islice(source, CHUNK) if r.seq <= until)

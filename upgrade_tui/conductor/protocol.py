@@ -124,10 +124,11 @@ class Telemetry(Message, frozen=True, kw_only=True, tag="telemetry"):
 
 
 class Done(Message, frozen=True, kw_only=True, tag="done"):
-    """A command was carried out; its events are durable."""
+    """A command was carried out; its events are durable. ``kept``: what is to be said where that is not in the log."""
 
     id: int
     seqs: tuple[int, ...]
+    kept: str = ""
 
 
 class Refused(Message, frozen=True, kw_only=True, tag="refused"):

@@ -120,6 +120,7 @@ class Rollback(Command, frozen=True, kw_only=True, tag="rollback"):
     phase: str = ""
     step: str = ""
     hosts: tuple[str, ...] = ()
+    unrecorded: str = ""  # why to go on although nothing can be recorded: neither in the log nor elsewhere
 
 
 class Confirm(Command, frozen=True, kw_only=True, tag="confirm"):
