@@ -317,19 +317,43 @@ def test_a_program_is_there_or_not_or_says_no_version(host: Host, tmp_path: Path
     assert all(line.startswith("FAIL  program ") and "not found" in line for line in lines[3:])
 
 
+UNIT = """
+for unit; do :; done
+case $unit in
+stopped) echo LoadState=loaded; echo ActiveState=inactive ;;
+mistyped) echo LoadState=not-found; echo ActiveState=inactive ;;
+masked) echo LoadState=masked; echo ActiveState=inactive ;;
+again) echo LoadState=loaded; echo ActiveState=activating; echo SubState=auto-restart; echo NRestarts=7 ;;
+flaps) echo LoadState=loaded; echo ActiveState=active; echo NRestarts=7; echo ActiveEnterTimestampMonotonic=$JUST_NOW ;;
+lasted) echo LoadState=loaded; echo ActiveState=active; echo NRestarts=7; echo ActiveEnterTimestampMonotonic=1000000 ;;
+new) echo LoadState=loaded; echo ActiveState=active; echo NRestarts=0; echo ActiveEnterTimestampMonotonic=$JUST_NOW ;;
+nothing) exit 1 ;;
+*) echo LoadState=loaded; echo ActiveState=$unit ;;
+esac
+"""
+
+
 def test_a_unit_is_active_or_not_or_unknown(host: Host) -> None:
-    host.only().fake("systemctl", 'echo "$3" | { IFS=. read -r state rest; echo "$state"; [ "$state" = active ]; }')
-    states = ("active", "reloading", "inactive", "failed", "activating", "unknown")
-    code, lines = host.run(*(Check(unit=f"{state}.service") for state in states))
+    host.only().fake("systemctl", UNIT)
+    host.env["JUST_NOW"] = str(int(float(Path("/proc/uptime").read_text().split()[0])) * 1_000_000)
+    units = ("active", "reloading", "stopped", "failed", "activating", "mistyped", "masked", "again", "flaps", "lasted")
+    code, lines = host.run(*(Check(unit=unit) for unit in (*units, "new", "nothing")))
+    age = lines[8].split("active for ")[1].split(" s")[0]
     assert (code, lines) == (
         1,
         [
-            "ok    unit active.service: active",
-            "ok    unit reloading.service: active, and reloading",
-            "FAIL  unit inactive.service: inactive, wanted active",
-            "FAIL  unit failed.service: failed, wanted active",
-            "FAIL  unit activating.service: activating, wanted active",
-            "?     unit unknown.service: systemd does not tell (unknown)",
+            "ok    unit active: active",
+            "ok    unit reloading: active, and reloading",
+            "FAIL  unit stopped: inactive, wanted active",
+            "FAIL  unit failed: failed, wanted active",
+            "FAIL  unit activating: activating, wanted active",
+            "FAIL  unit mistyped: there is no such unit here, wanted active",
+            "FAIL  unit masked: masked, wanted active",
+            "FAIL  unit again: down, systemd is about to start it again, started again by systemd 7 times",
+            f"FAIL  unit flaps: active for {age} s only, started again by systemd 7 times",
+            "ok    unit lasted: active, started again by systemd 7 times",
+            "ok    unit new: active",
+            "?     unit nothing: systemd does not tell",
         ],
     )
 

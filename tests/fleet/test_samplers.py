@@ -163,16 +163,23 @@ def test_the_companion_knows_disk_use_as_df_does(shell: tuple[str, ...]) -> None
 def test_the_companion_knows_units_in_the_order_asked_for(tmp_path: Path) -> None:
     fake = tmp_path / "systemctl"
     fake.write_text(
-        "#!/bin/sh\nprintf 'LoadState=loaded\\nActiveState=active\\n\\nLoadState=not-found\\nActiveState=inactive\\n\\n"
-        "ActiveState=failed\\nLoadState=loaded\\n'\n"
+        "#!/bin/sh\nprintf 'LoadState=loaded\\nActiveState=active\\nSubState=running\\nNRestarts=3\\n"
+        "ExecMainStartTimestampMonotonic=1500\\n\\nLoadState=not-found\\nActiveState=inactive\\n\\n"
+        "ActiveState=failed\\nLoadState=loaded\\n\\nSubState=auto-restart\\nActiveState=activating\\nNRestarts=\\n'\n"
     )
     fake.chmod(0o755)
-    command = ("sh", "-c", samplers.source("slow.sh"), "sh", "pg.service nope.service web.service")
+    command = ("sh", "-c", samplers.source("slow.sh"), "sh", "pg.service nope.service web.service app.service")
     env = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
     done = subprocess.run(command, input=b"", capture_output=True, timeout=20, check=True, env=env)
     line = parse.line(done.stdout.splitlines()[0])
     assert isinstance(line, parse.Units)
-    assert line.known(("pg", "nope", "web")) == {"pg": "active", "nope": "not found", "web": "failed"}
+    assert line.known(("pg", "nope", "web", "app")) == {
+        "pg": parse.Unit("active", 3, 1500),
+        "nope": parse.Unit("not found"),
+        "web": parse.Unit("failed"),
+        "app": parse.Unit("auto-restart"),
+    }
+    assert line.known(("pg", "nope")) == dict.fromkeys(("pg", "nope"), parse.Unit("unknown")), "which is which?"
 
 
 def test_the_python_sampler_knows_disk_use_as_the_companion_does() -> None:

@@ -32,6 +32,7 @@ class Facts:
         self._links = {name: (host.link, host.detail) for name, host in state().hosts.items()}
         self._facts = {name: host.facts for name, host in state().hosts.items()}
         self._verdicts: dict[str, Verdict] = {name: canary.verdict for name, canary in state().canaries.items()}
+        self._restarts: dict[tuple[str, str], int] = {}  # what was told of
         self._units = {name: dict(host.units) for name, host in state().hosts.items()}
 
     def link(self, host: str, link: Link, detail: str) -> None:
@@ -64,7 +65,14 @@ class Facts:
             before = known.get(unit, "")
             known[unit] = after
             if after != before and not (before == "" and after == "active"):
-                self._note(ev.UnitChanged(host=host, unit=unit, before=before, after=after))
+                restarts = self._restarted(host, unit, detail.restarts.get(unit, 0))
+                self._note(ev.UnitChanged(host=host, unit=unit, before=before, after=after, restarts=restarts))
+
+    def _restarted(self, host: str, unit: str, count: int) -> int:
+        """How often a unit was started again since it was told of last; a new connection counts anew."""
+        told = self._restarts.get((host, unit), 0)
+        self._restarts[host, unit] = count
+        return count - told if count >= told else count
 
     def sample(self, host: str, sample: Sample) -> None:
         """A second of a host."""

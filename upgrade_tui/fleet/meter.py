@@ -10,6 +10,7 @@ import msgspec
 from upgrade_tui.fleet import parse
 from upgrade_tui.fleet.clock import Clock
 from upgrade_tui.fleet.probe import Facts
+from upgrade_tui.fleet.unitwatch import UnitWatch
 from upgrade_tui.plan.model import Host
 from upgrade_tui.window.telemetry import HostDetail, Sample
 
@@ -39,6 +40,7 @@ class Meter:
         self._facts = facts
         self._before: parse.Counters | None = None
         self._cores: parse.Cores | None = None
+        self._unitwatch = UnitWatch()
         self._usage: dict[str, parse.Usage | None] = {}
         self._usage_at = self._units_at = clock.mono()
         self._ts = clock.wall() + (skew or 0.0)
@@ -87,7 +89,8 @@ class Meter:
                 self.used(said.usage(self._host.disks))
             case parse.Units():
                 self._units_at = self._clock.mono()
-                self._tell(units=said.known(self._host.units))
+                units, restarts = self._unitwatch.look(said.known(self._host.units), self._units_at)
+                self._tell(units=units, restarts=restarts)
             case parse.Answered():
                 pass
 

@@ -53,15 +53,28 @@ class Disks(Struct, frozen=True, gc=False, array_like=True, tag="D"):
         }
 
 
+class Unit(Struct, frozen=True, gc=False, array_like=True):
+    """What systemd says of a unit. None where it says nothing: only services are started again."""
+
+    state: str
+    restarts: _Maybe = None  # by systemd itself, since it was last started by somebody
+    started: _Maybe = None  # microseconds of the host's monotonic clock; 0: never
+
+
 class Units(Struct, frozen=True, gc=False, array_like=True, tag="U"):
-    """A ``U`` line: the units' states in the order asked for."""
+    """A ``U`` line: the units in the order asked for."""
 
-    states: tuple[str, ...]
+    units: tuple[Unit, ...]
 
-    def known(self, names: tuple[str, ...]) -> dict[str, str]:
-        """Unit -> state; a word that systemd does not have becomes ``unknown``."""
-        words = (s.replace("-", " ") if s in _STATES else "unknown" for s in self.states)
-        return dict(zip(names, words, strict=False))
+    def known(self, names: tuple[str, ...]) -> dict[str, Unit]:
+        """By name. ``unknown`` is a word that systemd does not have, and all where it did not answer for each."""
+        if len(self.units) != len(names):
+            return dict.fromkeys(names, Unit("unknown"))
+        return {
+            name: Unit(u.state.replace("-", " ") if u.state != "auto-restart" else u.state, u.restarts, u.started)
+            if u.state in _STATES else Unit("unknown")
+            for name, u in zip(names, self.units, strict=True)
+        }  # fmt: skip
 
 
 class Answered(Struct, frozen=True, gc=False, array_like=True, tag="E"):
@@ -88,6 +101,7 @@ _STATES = frozenset(
         "maintenance",
         "refreshing",
         "not-found",
+        "auto-restart",
     )
 )
 _decode: Callable[[bytes], Line] = Decoder(Line).decode

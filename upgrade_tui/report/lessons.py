@@ -219,6 +219,8 @@ def _machinery(history: History) -> Iterator[Fact]:
                 yield sentence(record.event), (record.seq,)
             case ev.UnitChanged(host=host, unit=unit, after="failed"):
                 yield f"{host}: unit {unit} failed", (record.seq,)
+            case ev.UnitChanged(after="restarting"):
+                yield sentence(record.event), (record.seq,)
 
 
 # -- lucky ----------------------------------------------------------------------------------------------------------
@@ -284,7 +286,7 @@ def _left_open(plan: Plan, history: History) -> Iterator[Fact]:
         if isinstance(record.event, ev.UnitChanged):
             units[record.event.host, record.event.unit] = (record.event.after, record.seq)
     for (host, unit), (after, seq) in units.items():
-        if after in ("failed", "inactive"):
+        if after in ("failed", "restarting", "inactive"):
             yield f"Still open: {host}, unit {unit} is {after}", (seq,)
 
 

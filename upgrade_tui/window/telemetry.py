@@ -102,6 +102,7 @@ class HostDetail(Struct, frozen=True):
     skew: float | None = None  # host's wall clock minus ours, seconds
     cores_busy: tuple[float, ...] = ()  # percent, a core
     units: dict[str, str] = {}  # systemd unit -> "active", "failed", ...; empty where there is no systemd
+    restarts: dict[str, int] = {}  # systemd unit -> how often it was started again since the host was connected
 
 
 class HostFrame(Struct, frozen=True, array_like=True):

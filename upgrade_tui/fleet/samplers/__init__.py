@@ -10,7 +10,7 @@ All samplers print the same lines for the same ``/proc``; ``upgrade_tui.fleet.pa
     ms busy. ``null`` is what the host does not have.
 ``["C", boot time, [[core, busy, total], ...]]``   every five seconds or so, ticks
 ``["D", [[total, used, available], ...]]``         so, too (the companion: 15), KiB, mounts in the order asked for
-``["U", [state, ...]]``                            systemd units in the order asked for
+``["U", [[state, restarts, started], ...]]``       systemd units in the order asked for; see ``parse.Unit``
 ``["E"]``                                          the slow companion has said all and waits for the next line
 """
 

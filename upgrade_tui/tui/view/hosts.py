@@ -15,7 +15,7 @@ from upgrade_tui.units import duration_text
 from upgrade_tui.window.state import HostState
 from upgrade_tui.window.telemetry import HostFrame, Link, Sample
 
-BAD_UNITS = frozenset({"failed", "inactive", "deactivating"})
+BAD_UNITS = frozenset({"failed", "restarting", "inactive", "deactivating"})
 _DOWN = frozenset({"lost", "refused", "unresolved", "host key unknown", "host key changed", "auth failed"})
 
 _STALE_WORD = Word("◌", ".", "stale", "watch")

@@ -64,12 +64,13 @@ class HostExcluded(Base, frozen=True, kw_only=True, tag="host.excluded"):
 
 
 class UnitChanged(Base, frozen=True, kw_only=True, tag="unit.changed"):
-    """A watched systemd unit changed its state."""
+    """A watched systemd unit changed its state. "restarting": it is, or was a moment ago, being started again."""
 
     host: str
     unit: str
     before: str
     after: str
+    restarts: int = 0  # how often it was started again since it was told of last
 
 
 # -- canaries ---------------------------------------------------------------------------------------------------------

@@ -40,7 +40,8 @@ def _excluded(e: ev.HostExcluded) -> str:
 
 
 def _unit(e: ev.UnitChanged) -> str:
-    return f"{e.host}: unit {e.unit} is {e.after}{because(e.before, ', was ')}"
+    again = f", started again {counted(e.restarts, 'time')}" if e.restarts else ""
+    return f"{e.host}: unit {e.unit} is {e.after}{because(e.before, ', was ')}{again}"
 
 
 def _verdict(e: ev.CanaryVerdict) -> str:
@@ -63,7 +64,7 @@ def _how_linked(e: ev.HostLink) -> Notice:
 
 
 def _how_the_unit_is(e: ev.UnitChanged) -> Notice:
-    return rings("Unit failed") if e.after == "failed" else told()
+    return rings(f"Unit {e.after}") if e.after in ("failed", "restarting") else told()
 
 
 def _how_healthy(e: ev.CanaryVerdict) -> Notice:
