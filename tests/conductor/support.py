@@ -14,6 +14,7 @@ from upgrade_tui.conductor.running.desk import Desk
 from upgrade_tui.conductor.running.rollback import Rollbacks
 from upgrade_tui.conductor.running.steps import Steps
 from upgrade_tui.conductor.running.tasks import Tasks
+from upgrade_tui.conductor.running.withheld import Withheld
 from upgrade_tui.fleet.ended import Ended
 from upgrade_tui.fleet.jobs import Arming, DeadMan, JobSpec
 from upgrade_tui.journal import file_store
@@ -166,6 +167,7 @@ class Rig:
     deadman: Deadman
     hosts: Hosts
     plan: Plan
+    withheld: Withheld
     background: set[asyncio.Task[None]] = field(default_factory=set)
 
     def follow(self) -> None:
@@ -227,7 +229,8 @@ async def rig(
     )
     tasks = Tasks(desk)
     deadman = Deadman(desk, hosts)
-    made = Rig(book, tasks, Steps(desk, tasks, deadman), Rollbacks(desk, tasks, deadman), deadman, hosts, plan)
+    steps, rollbacks = Steps(desk, tasks, deadman), Rollbacks(desk, tasks, deadman)
+    made = Rig(book, tasks, steps, rollbacks, deadman, hosts, plan, Withheld(desk))
     if opened:
         await made.open()
     return made

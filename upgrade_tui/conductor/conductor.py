@@ -25,6 +25,7 @@ from upgrade_tui.conductor.running.desk import Desk
 from upgrade_tui.conductor.running.rollback import Rollbacks
 from upgrade_tui.conductor.running.steps import Steps
 from upgrade_tui.conductor.running.tasks import Tasks
+from upgrade_tui.conductor.running.withheld import Withheld
 from upgrade_tui.conductor.server import CHUNK
 from upgrade_tui.conductor.time import WindowClock
 from upgrade_tui.conductor.wire import Peer
@@ -139,6 +140,7 @@ class Conductor:
         self.tasks = Tasks(desk)
         self.deadman = Deadman(desk, self.fleet)
         self.steps, self.rollbacks = Steps(desk, self.tasks, self.deadman), Rollbacks(desk, self.tasks, self.deadman)
+        self.withheld = Withheld(desk)
         self.server = around.server(self.directory, self, lambda error: print(error, file=sys.stderr, flush=True))  # noqa: T201
         sources = Sources(self.directory, self.plan, self.book, self.store, self.fleet, self.canaries, self.clock.now)
         self.answers = Answers(sources)
@@ -192,6 +194,7 @@ class Conductor:
                 self._group.create_task(self.steps.run(step.id, resume=True), name=f"step {step.id}")
         if self.book.state.rolling_back:
             self._group.create_task(self.rollbacks.run(), name="rollback")
+        self._group.create_task(self.withheld.fetch(), name="withheld")
 
     # -- events ---------------------------------------------------------------------------------------------------
 
@@ -205,6 +208,8 @@ class Conductor:
                 self._group.create_task(self.steps.run(record.event.step), name=f"step {record.event.step}")
             elif isinstance(record.event, ev.RollbackRequested):
                 self._group.create_task(self.rollbacks.run(), name="rollback")
+            elif isinstance(record.event, ev.StepFinished | ev.RollbackFinished):
+                self._group.create_task(self.withheld.fetch(), name="withheld")
             elif isinstance(record.event, ev.WindowClosed):
                 self._closing.set()
         self._advance.set()

@@ -15,6 +15,23 @@ HEAD = 16 * 1024 * 1024  # bytes kept from the beginning
 TAIL = 1024 * 1024  # bytes kept from the end once the head is full
 
 
+class CountedOutput:
+    """Takes the place of a file where output must not be kept: only its size is told."""
+
+    kept_at_all, last_line, error = False, "", ""
+
+    def __init__(self) -> None:
+        self.size = 0  # bytes produced
+
+    def write(self, data: bytes) -> None:
+        """Forget what the command wrote."""
+        self.size += len(data)
+
+    def close(self) -> str:
+        """There is no file, and no hash of one."""
+        return ""
+
+
 class OutputFile:
     """Collects a task's bytes. ``write`` appends to a file in the page cache and never waits for a disk.
 

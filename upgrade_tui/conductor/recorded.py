@@ -51,7 +51,7 @@ class Recorded:
         elif isinstance(event, ev.PlanAccepted):
             self.plan = event.sha256
             self.accepted = f"{record.actor} accepted a changed {PLAN}: {event.reason}"
-        elif isinstance(event, ev.TaskFinished) and event.output and event.sha256:
+        elif isinstance(event, ev.TaskFinished | ev.OutputKept) and event.output and event.sha256:
             self._outputs[event.output] = event.sha256
 
     def plan_difference(self, directory: Path) -> str:

@@ -65,7 +65,8 @@ class Fleet(Jobs):
         self._interval = max(1.0, float(round(plan.watch.interval)))
         self._dialer = Dialer(plan.ssh, base_dir)
         self._rng = rng or random.Random()  # noqa: S311 - jitter
-        self._local = LocalRunner()
+        self._secret = frozenset(name for step in plan.steps for name in step.secret_env)
+        self._local = LocalRunner(self._secret)
         self._supervisors: dict[str, Supervisor | LocalSupervisor] = {}
         places = asyncio.Semaphore(CONNECTS)
         for position, (name, host) in enumerate(plan.hosts.items()):
@@ -136,7 +137,7 @@ class Fleet(Jobs):
         supervisor = self._supervisors[host] if host != LOCAL or LOCAL in self._supervisors else None
         root = supervisor.state.host.proc_root if supervisor is not None else "/proc"
         if not isinstance(supervisor, Supervisor):
-            return LocalDoor(), root
+            return LocalDoor(self._secret), root
         return RemoteDoor(
             lambda: supervisor.commands, lambda: self._commands(supervisor), supervisor.state.changed
         ), root

@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import time
+from collections.abc import Collection
 from typing import Any
 
 import psutil
@@ -18,8 +19,19 @@ GRACE = 5.0  # seconds between asking (TERM) and forcing (KILL)
 _DRAIN = 1.0  # seconds of silence that end the output of a command that left something running
 
 
+def environment(without: Collection[str]) -> dict[str, str]:
+    """What commands here are given of our environment: all of it but the plan's secrets.
+
+    A step's own secrets reach its command as they do on any host; no other command gets to see them.
+    """
+    return {name: value for name, value in os.environ.items() if name not in without}
+
+
 class LocalRunner:
-    """``/bin/sh -c`` here."""
+    """``/bin/sh -c`` here. ``without``: names of variables that are kept from what is run."""
+
+    def __init__(self, without: Collection[str] = ()) -> None:
+        self._without = without
 
     async def run(self, command: str, *, timeout: float | None, on_output: OnOutput) -> Ended:
         """Run ``command``; see ``Runner``."""
@@ -29,6 +41,7 @@ class LocalRunner:
             process = await asyncio.create_subprocess_exec(
                 "/bin/sh", "-c", command,
                 stdin=asyncio.subprocess.DEVNULL, stdout=pipe.writing, stderr=pipe.writing, start_new_session=True,
+                env=environment(self._without),
             )  # fmt: skip
         except (OSError, ValueError) as error:  # ValueError: a NUL in the command
             pipe.close()

@@ -122,6 +122,7 @@ def started(s: WindowState, r: ev.Record, e: ev.TaskStarted) -> WindowState:
     return change_task(
         s, e.step, e.host, state="rolling back" if e.undo else "running", started=r.ts, finished=None, seconds=None,
         exit=None, signal="", timed_out=False, ended=False, check=None, reason="", output="", bytes=0, last_line="",
+        withheld="",
         settled_by="", abandoned="", place=e.place, begun=False, following=False, **numbers,
     )  # fmt: skip
 
@@ -147,8 +148,16 @@ def finished_task(s: WindowState, r: ev.Record, e: ev.TaskFinished) -> WindowSta
     return change_task(
         s, e.step, e.host, state=_good(e.undo) if good else "failed", finished=r.ts, seconds=e.seconds, exit=e.exit,
         signal=e.signal, timed_out=e.timed_out, ended=e.ended, reason=reason, output=e.output, bytes=e.bytes,
-        last_line=e.last_line, touched=not (good and e.undo), following=False, **_of_attempt(e),
+        last_line=e.last_line, touched=not (good and e.undo), following=False, withheld=e.withheld, **_of_attempt(e),
     )  # fmt: skip
+
+
+def output_kept(s: WindowState, r: ev.Record, e: ev.OutputKept) -> WindowState:
+    """The same task, and now what it printed."""
+    task = s.steps[e.step].tasks.get(e.host) if e.step in s.steps else None
+    if task is None or not task.withheld or (task.undo if e.undo else task.attempt) != e.attempt:
+        return s
+    return change_task(s, e.step, e.host, output=e.output, bytes=e.bytes, last_line=e.last_line, withheld="")
 
 
 def _good(undo: bool) -> str:

@@ -41,6 +41,7 @@ class Task(Struct, frozen=True, kw_only=True):
     output: str = ""
     bytes: int = 0
     last_line: str = ""
+    withheld: str = ""  # why its output was not kept: a secret in it could not be masked
     settled_by: str = ""
     place: str = ""  # where it runs, if that is not the host itself
     begun: bool = False  # the host acknowledged that its job was made
@@ -48,6 +49,11 @@ class Task(Struct, frozen=True, kw_only=True):
     undo: int = 0  # number of the rollback this is about; 0: the step itself
     abandoned: str = ""  # the attempt ("2", "undo1") that somebody settled while it may have run: ended before another
     touched: bool = False  # an ended attempt changed something there, or may have
+
+    @property
+    def said(self) -> str:
+        """The last line that it printed; or that, and why, it is withheld."""
+        return f"{self.bytes:,} bytes of output are withheld: {self.withheld}" if self.withheld else self.last_line
 
     @property
     def changed(self) -> bool:

@@ -95,7 +95,7 @@ class Deadman:
         return None
 
     async def _withdraw(self, work: Work, seconds: float) -> None:
-        """What it was armed for is not begun: disarm it, or wait until its time is over. The log tells nothing of it."""
+        """What it was armed for is not begun: disarm it, or wait until its time is over. The log tells none of it."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while (await self._confirm_attempt(work.spec, work.host, work.attempt)).state == "not known":

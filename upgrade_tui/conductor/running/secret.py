@@ -35,6 +35,14 @@ async def secrets_of(step: Step) -> dict[str, str]:
     return given
 
 
+async def known_secrets(step: Step) -> tuple[dict[str, str] | None, str]:
+    """``secrets_of``; or None, and why: then nothing that the step prints may be kept, since nobody could mask it."""
+    try:
+        return await secrets_of(step), ""
+    except NoSecret as error:
+        return None, str(error)
+
+
 def _printed(command: str) -> dict[str, str]:
     try:
         done = subprocess.run(

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from upgrade_tui.conductor.output import OutputFile
+from upgrade_tui.conductor.output import CountedOutput, OutputFile
 from upgrade_tui.conductor.paths import output_file
 from upgrade_tui.conductor.running.begin import begin
-from upgrade_tui.conductor.running.desk import Desk, OnOutput
-from upgrade_tui.conductor.running.secret import NoSecret, Redactor, secrets_of
+from upgrade_tui.conductor.running.desk import Desk
+from upgrade_tui.conductor.running.secret import Redactor, known_secrets
 from upgrade_tui.conductor.running.waits import Stop
 from upgrade_tui.fleet.ended import Ended
 from upgrade_tui.fleet.jobs import JobSpec
@@ -28,6 +28,8 @@ from upgrade_tui.plan.model import Step
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.state import Task
 from upgrade_tui.window.telemetry import TaskFrame
+
+Output = OutputFile | CountedOutput
 
 CHECK_LIMIT = 60.0  # seconds for a check
 LONGEST_NAME = 120  # of a job
@@ -103,7 +105,7 @@ class Live(Struct):
     """A running task and its output so far."""
 
     work: Work
-    file: OutputFile
+    file: Output
     last_byte: float  # monotonic seconds
 
 
@@ -126,7 +128,7 @@ class Tasks:
         """Whether the check says that the work is done already; then there is nothing to run."""
         if work.undo or work.check is None or not work.spec.check_first:
             return False
-        ended, last = await self._checked(work)
+        ended, last = await self._checked(work, *await known_secrets(work.spec))
         if not (ended.proven and ended.exit == 0 and not ended.timed_out):
             return False
         await self._desk.record(
@@ -137,31 +139,28 @@ class Tasks:
     async def run(self, work: Work, *, resume: bool = False) -> None:
         """The whole task. ``resume``: its start is in the log already; find its job."""
         step, host = work.spec.id, work.host
-        try:
-            secrets = await secrets_of(work.spec)
-        except NoSecret as error:
-            if not resume:
-                await self.cannot(work, str(error))
-                return
-            secrets = {}  # the job has them; who knows no value cannot mask it
+        secrets, unknown = await known_secrets(work.spec)
+        if secrets is None and not resume:
+            await self.cannot(work, unknown)
+            return
         abandoned = self._task(work).abandoned
         if abandoned and not resume and not await self._end(work, abandoned):
             await self.cannot(work, f"attempt {abandoned} was settled while its host was lost, and may still run there")
             return
         name = output_file(step, host, work.attempt, "undo" if work.undo else "out")
-        file = await self._output(name)
+        file = await self._output(name) if secrets is not None else CountedOutput()
         if not resume and not await self._begin(work):
             await asyncio.to_thread(file.close)
             return
         self.live[step, host] = live = Live(work, file, self._desk.mono())
         try:
-            ended = await self._follow(live, secrets, resume)
+            ended = await self._follow(live, secrets or {}, resume)
         finally:
             digest = await asyncio.to_thread(file.close)
             self.live.pop((step, host), None)
         if ended is None:
             return  # a person settled it
-        await self._tell(work, ended, file, name, digest)
+        await self._tell(work, ended, file, name, digest, unknown)
         if ended.ok:
             await self.check_after(work)
 
@@ -253,7 +252,7 @@ class Tasks:
         name = job_name(self._desk.state().jobs, work.spec, work.host, which)
         return await self._desk.hosts.end_job(work.place, name, directory=self._desk.job_dir)
 
-    async def _output(self, name: str) -> OutputFile:
+    async def _output(self, name: str) -> Output:
         """Where output is kept; nowhere, and saying so, where it cannot be: a rollback goes on with a full disk."""
         try:
             return await asyncio.to_thread(self._desk.output_file, self._desk.output / name)
@@ -262,7 +261,7 @@ class Tasks:
             file.error = f"output could not be kept: {error.strerror}"
             return file
 
-    async def _tell(self, work: Work, ended: Ended, file: OutputFile, name: str, digest: str) -> None:
+    async def _tell(self, work: Work, ended: Ended, file: Output, name: str, digest: str, withheld: str) -> None:
         if not ended.sent:
             await self.cannot(work, ended.reason)
         elif not ended.proven:
@@ -279,7 +278,7 @@ class Tasks:
                     seconds=round(ended.seconds, 3), timed_out=ended.timed_out, ended=ended.ended,
                     output=name if file.kept_at_all else "",
                     bytes=file.size,
-                    sha256=digest, last_line=file.error or file.last_line, undo=work.undo,
+                    sha256=digest, last_line=file.error or file.last_line, undo=work.undo, withheld=withheld,
                 )
             )  # fmt: skip
 
@@ -295,7 +294,7 @@ class Tasks:
         """The work's own proof that it is done there."""
         if work.check is None:
             return
-        ended, last = await self._checked(work)
+        ended, last = await self._checked(work, *await known_secrets(work.spec))
         code = ended.exit if ended.proven and not ended.timed_out else None
         if ended.proven and code is None:
             code = 124 if ended.timed_out else 128  # as timeout(1) and shells give them
@@ -306,17 +305,20 @@ class Tasks:
             )
         )
 
-    async def _checked(self, work: Work) -> tuple[Ended, str]:
-        """Run the check; how it ended, and its last line."""
+    async def _checked(self, work: Work, secrets: Mapping[str, str] | None, unknown: str) -> tuple[Ended, str]:
+        """Run the check; how it ended, and its last line, without secrets; where they are ``unknown``, without it."""
         what = "undo-check" if work.undo else "check"
-        file = await self._output(output_file(work.spec.id, work.host, work.attempt, what))
-        took: OnOutput = file.write
+        name = output_file(work.spec.id, work.host, work.attempt, what)
+        file = await self._output(name) if secrets is not None else CountedOutput()
+        redactor = Redactor(secrets or {}, file.write)
         command = f"UPGRADE_HOST={work.host}; export UPGRADE_HOST\n{work.check}"
         try:
-            ended = await self._desk.hosts.execute(work.place, command, timeout=CHECK_LIMIT, on_output=took)
+            ended = await self._desk.hosts.execute(work.place, command, timeout=CHECK_LIMIT, on_output=redactor.feed)
         finally:
+            redactor.close()
             await asyncio.to_thread(file.close)
-        return ended, file.last_line
+        withheld = f"{file.size:,} bytes of output are withheld: {unknown}" if unknown and file.size else ""
+        return ended, withheld or file.last_line
 
     def _task(self, work: Work) -> Task:
         return self._desk.step(work.spec.id).tasks[work.host]

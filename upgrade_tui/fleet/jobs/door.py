@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Protocol
 
 import asyncssh
 from msgspec import Struct
 
 from upgrade_tui.fleet.jobs.scripts import Call, Rendered, render
+from upgrade_tui.fleet.processes import environment
 from upgrade_tui.fleet.remote import WINDOW, place_free, tell
 from upgrade_tui.fleet.remote import Link as Commands
 from upgrade_tui.foreign import one_line
@@ -163,7 +164,10 @@ async def _over(link: Commands, sent: Rendered, feed: Feed) -> Run | None:
 
 
 class LocalDoor:
-    """This machine."""
+    """This machine. ``without``: names of variables that are kept from what is run."""
+
+    def __init__(self, without: Collection[str] = ()) -> None:
+        self._without = without
 
     async def reached(self) -> str:
         """Always."""
@@ -179,7 +183,7 @@ class LocalDoor:
         try:
             process = await asyncio.create_subprocess_exec(
                 *sent.argv, stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.DEVNULL, start_new_session=True,
-                limit=_CHUNK,
+                limit=_CHUNK, env=environment(self._without),
             )  # fmt: skip
         except OSError as error:
             return Run(sent=False, cut=f"cannot start {sent.argv[0]} here: {error}")

@@ -248,7 +248,7 @@ def task_lines(scene: Scene, name: str, width: int) -> list[Line]:
             (f"{word.glyph} {fit(spec.id, 14)} ", word.tone),
             (fit(word.word, 12), word.tone),
             (fit(short(seconds) if seconds is not None else "", 7, right=True), "muted"),
-            (f"  {task.reason or task.last_line}", "plain"),
+            (f"  {task.reason or task.said}", "plain"),
         )
         lines.append(cut(line, width))
     return lines

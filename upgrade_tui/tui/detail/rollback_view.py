@@ -210,7 +210,7 @@ def _hosts(scene: Scene, each: Undo, live: Mapping[tuple[str, str], str], width:
                 continue
             begun = task.undo > 0 and task.state != "done"
             word = step_word(task.state if begun else "pending")
-            text = task.reason if task.state in UNSETTLED else live.get((each.step, host), task.last_line)
+            text = task.reason if task.state in UNSETTLED else live.get((each.step, host), task.said)
             where = f"   batch {number}  " if len(each.batches) > 1 else "   "
             said: Line = (
                 (where, "muted"), (f"{word.glyph} {host} ", word.tone),

@@ -315,7 +315,7 @@ def _task(scene: Scene, step: StepState, task: Task, live: TaskFrame | None, nam
         out.append((f"settled by {task.settled_by}: {task.reason}", "plain"))
     else:
         unsettled = task.state in ("failed", "unknown", "unreachable")
-        text = (live.last_line if live is not None and running else "") or task.last_line
+        text = (live.last_line if live is not None and running else "") or task.said
         if unsettled and task.reason and task.reason != ending:
             text = task.reason if not text else f"{task.reason} · {text}"
         out.append((text, word.tone if unsettled else "plain"))

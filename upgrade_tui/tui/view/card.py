@@ -96,7 +96,7 @@ def _tasks(scene: Scene, step_id: str, width: int) -> list[Line]:
                 scene.now - task.started if task.state == "running" and task.started is not None else None
             )  # fmt: skip
             live = running.get(task.host)
-            said = task.reason or (live.last_line if live is not None else task.last_line)
+            said = task.reason or (live.last_line if live is not None else task.said)
             start = fit(task.host, 12) + " " + fit(word.word, 9) + fit(step_view.short(seconds), 8, right=True) + "  "
             out.append(cut(((f"{word.glyph} ", word.tone), (start, word.tone), (said, "muted")), width))
         if len(tasks) > _MANY:

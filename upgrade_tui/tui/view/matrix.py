@@ -183,7 +183,7 @@ def cell_lines(scene: Scene, m: Matrix, spec: Step, host: str, width: int) -> li
         _armed(scene, step, host),
         (f"batch {task.batch + 1} of {len(step.batches)}", "muted") if len(step.batches) > 1 else None,
     ]
-    said = task.reason or (live.last_line if live is not None and task.state == "running" else "") or task.last_line
+    said = task.reason or (live.last_line if live is not None and task.state == "running" else "") or task.said
     excluded = scene.state.excluded.get(host)
     if excluded is not None:
         said = f"{host} is excluded: {excluded}" + (f" · {said}" if said and said not in excluded else "")

@@ -87,7 +87,7 @@ def trouble_text(step: StepState) -> str:
         if tasks:
             names = ", ".join(t.host for t in tasks[:3]) + (f" and {len(tasks) - 3} more" if len(tasks) > 3 else "")
             where.append(f"{state} on {names}")
-            why.append(tasks[0].reason or tasks[0].last_line)
+            why.append(tasks[0].reason or tasks[0].said)
     return ", ".join(where) + (": " if any(why) else "") + "; ".join(w for w in why if w)
 
 

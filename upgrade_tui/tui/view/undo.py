@@ -173,7 +173,7 @@ def stuck_text(p: Progress) -> str:
     """``api failed on web2: exit 1; unknown on web3: the link broke``."""
     said = [
         f"{step} {'is ' * (task.state == 'unreachable')}{task.state} on {task.host}"
-        + (f": {task.reason or task.last_line}" if task.reason or task.last_line else "")
+        + (f": {task.reason or task.said}" if task.reason or task.said else "")
         for step, task in p.stuck[:2]
     ]
     more = f"; and {len(p.stuck) - 2} more" if len(p.stuck) > 2 else ""

@@ -102,6 +102,20 @@ class TaskFinished(Base, frozen=True, kw_only=True, tag="task.finished"):
     sha256: str = ""  # of the file
     last_line: str = ""
     undo: bool = False
+    withheld: str = ""  # why nothing of the output was kept: it may hold a secret that no conductor knew any more
+
+
+class OutputKept(Base, frozen=True, kw_only=True, tag="output.kept"):
+    """Output that had been withheld was fetched from the host, now that its secrets are known and masked."""
+
+    step: str
+    host: str
+    attempt: int
+    output: str  # file under output/
+    bytes: int  # produced, also beyond the cap
+    sha256: str  # of the file
+    last_line: str = ""
+    undo: bool = False
 
 
 class TaskChecked(Base, frozen=True, kw_only=True, tag="task.checked"):
@@ -218,6 +232,6 @@ class GateVoted(Base, frozen=True, kw_only=True, tag="gate.voted"):
 
 StepEvent = (
     StepClaimed | StepIntent | StepHeld | StepReleased | BatchStarted | TaskStarted | TaskBegun | TaskFinished
-    | TaskChecked | TaskUnknown | TaskFound | TaskUnreachable | TaskSettled | StepFinished | StepTicked
+    | OutputKept | TaskChecked | TaskUnknown | TaskFound | TaskUnreachable | TaskSettled | StepFinished | StepTicked
     | StepUnticked | StepSkipped | GateOpened | GateVoted
 )  # fmt: skip

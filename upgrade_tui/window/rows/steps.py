@@ -37,7 +37,7 @@ def _batch(e: ev.BatchStarted) -> str:
 
 _Task = (
     ev.TaskStarted | ev.TaskBegun | ev.TaskFinished | ev.TaskChecked | ev.TaskUnknown | ev.TaskFound
-    | ev.TaskUnreachable | ev.TaskSettled
+    | ev.TaskUnreachable | ev.TaskSettled | ev.OutputKept
 )  # fmt: skip
 
 
@@ -54,7 +54,7 @@ def _task_started(e: ev.TaskStarted) -> str:
 
 def _task_finished(e: ev.TaskFinished) -> str:
     took = f"after {duration_text(e.seconds)}"
-    last = because(e.last_line)
+    last = because(f"{e.bytes:,} bytes of output are withheld: {e.withheld}" if e.withheld else e.last_line)
     if e.timed_out:
         return f"{_task(e)} timed out {took}{last}"
     if e.exit is None:
@@ -62,6 +62,10 @@ def _task_finished(e: ev.TaskFinished) -> str:
     if e.exit:
         return f"{_task(e)} failed with exit {e.exit} {took}{last}"
     return f"{_task(e)} done {took}{last}"
+
+
+def _output_kept(e: ev.OutputKept) -> str:
+    return f"what {_task(e)} had printed was fetched: {e.bytes:,} bytes, without its secrets{because(e.last_line)}"
 
 
 def _checked(e: ev.TaskChecked) -> str:
@@ -167,6 +171,7 @@ ROWS = (
     Row(event=ev.TaskStarted, say=_task_started, fold=fold.started, notice=quiet(), moves_the_clock=True),
     Row(event=ev.TaskBegun, say=_task_begun, fold=fold.begun, notice=quiet()),
     Row(event=ev.TaskFinished, say=_task_finished, fold=fold.finished_task, notice=_how_it_ended, moves_the_clock=True),
+    Row(event=ev.OutputKept, say=_output_kept, fold=fold.output_kept, notice=told("good")),
     Row(event=ev.TaskChecked, say=_checked, fold=fold.checked, notice=_how_checked, moves_the_clock=True),
     Row(
         event=ev.TaskUnknown, say=_task_unknown, fold=fold.unknown, notice=rings("Result unknown", "unknown"),
