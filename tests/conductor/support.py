@@ -16,7 +16,7 @@ from upgrade_tui.conductor.running.steps import Steps
 from upgrade_tui.conductor.running.tasks import Tasks
 from upgrade_tui.conductor.running.withheld import Withheld
 from upgrade_tui.fleet.ended import Ended
-from upgrade_tui.fleet.jobs import Arming, DeadMan, JobSpec
+from upgrade_tui.fleet.jobs import Arming, DeadMan, JobSpec, NotAnswered
 from upgrade_tui.journal import file_store
 from upgrade_tui.journal.store import OpenStore
 from upgrade_tui.plan.model import Plan
@@ -82,6 +82,7 @@ class Hosts:
     lose: dict[str, asyncio.Event] = field(default_factory=dict)  # the link is lost until this is set
     ended: list[tuple[str, str]] = field(default_factory=list)
     guards: dict[tuple[str, str], DeadMan] = field(default_factory=dict)
+    no_place: dict[str, str] = field(default_factory=dict)
     cannot_arm: str = ""
     risk: str = ""  # what could kill a dead-man here
 
@@ -126,9 +127,14 @@ class Hosts:
             self.jobs[host, spec.name] = await self._run(host, spec.command, on_output)
         return self.jobs[host, spec.name]
 
-    async def end_job(self, host: str, name: str, *, directory: str = "") -> bool:
+    async def end_job(self, host: str, name: str, *, place: str = "") -> bool:
         self.ended.append((host, name))
         return True
+
+    async def place(self, host: str, directory: str) -> str:
+        if host in self.no_place:
+            raise NotAnswered(self.no_place[host])
+        return directory or "/home/deploy/.local/state/upgrade-tui/jobs"
 
     async def arm(self, host: str, name: str, command: str, seconds: float, *, spec: JobSpec | None = None) -> Arming:
         if not self.cannot_arm:
@@ -136,19 +142,19 @@ class Hosts:
             self.ran.append((host, f"arm {command}"))
         return Arming(error=self.cannot_arm, risk=self.risk)
 
-    async def confirm(self, host: str, name: str, *, directory: str = "") -> DeadMan:
+    async def confirm(self, host: str, name: str, *, place: str = "") -> DeadMan:
         if (host, name) not in self.guards:
             return DeadMan(state="gone", reason="it is not on the host")
         if self.guards[host, name].state == "armed":
             self.guards[host, name] = DeadMan(state="confirmed")
         return self.guards[host, name]
 
-    async def extend(self, host: str, name: str, seconds: float, *, directory: str = "") -> DeadMan:
+    async def extend(self, host: str, name: str, seconds: float, *, place: str = "") -> DeadMan:
         if self.guards[host, name].state == "armed":
             self.guards[host, name] = DeadMan(state="armed", remaining=seconds)
         return self.guards[host, name]
 
-    async def armed(self, host: str, name: str, *, directory: str = "") -> DeadMan:
+    async def armed(self, host: str, name: str, *, place: str = "") -> DeadMan:
         """As a host does it: what was due when it was left alone has fired by the next look."""
         found = self.guards[host, name]
         if found.state == "armed" and found.remaining <= 0:

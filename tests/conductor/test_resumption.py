@@ -169,7 +169,7 @@ async def test_an_abort_goes_on_until_a_lost_host_could_be_told(
     rig.hosts.hold["a"] = asyncio.Event()
     asked: list[str] = []
 
-    async def end_job(host: str, name: str, *, directory: str = "") -> bool:
+    async def end_job(host: str, name: str, *, place: str = "") -> bool:
         asked.append(host)
         return len(asked) > 2
 
@@ -268,9 +268,9 @@ async def test_a_dead_man_armed_before_a_takeover_counts_anew(tmp_path: Path) ->
     extended: list[tuple[str, float]] = []
     extend = rig.hosts.extend
 
-    async def watched(host: str, name: str, seconds: float, *, directory: str = "") -> DeadMan:
+    async def watched(host: str, name: str, seconds: float, *, place: str = "") -> DeadMan:
         extended.append((host, seconds))
-        return await extend(host, name, seconds, directory=directory)
+        return await extend(host, name, seconds, place=place)
 
     rig.hosts.extend = watched  # type: ignore[method-assign]
     await rig.steps.run("roll", resume=True)
@@ -315,7 +315,7 @@ async def test_an_answer_about_an_earlier_attempt_is_not_taken_for_the_present_o
     rig.hosts.script.clear()
     asked, answer, second = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
-    async def armed(host: str, name: str, *, directory: str = "") -> DeadMan:
+    async def armed(host: str, name: str, *, place: str = "") -> DeadMan:
         if host == "a" and not answer.is_set():
             asked.set()
             await answer.wait()

@@ -48,7 +48,7 @@ def states(window: Window) -> dict[str, str]:
 def test_jobs_have_a_name_that_no_other_window_s_jobs_have(window: Window, tmp_path: Path) -> None:
     key = next(e["key"] for e in window.events() if e["kind"] == "window.opened")
     assert len(key) == 8
-    names = {path.name for path in (tmp_path / "jobs").glob("upgrade-tui.*/*")}
+    names = {path.read_text().strip() for path in (tmp_path / "jobs").glob("upgrade-tui.*/*/name")}
     assert names == {
         f"{window.name}-{key}.guarded.{what}@{host}" for what in ("1", "deadman1") for host in ("h2", "h3")
     }

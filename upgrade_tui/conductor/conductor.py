@@ -177,8 +177,12 @@ class Conductor:
     async def _clean(self) -> None:
         """Take the window's job directories off the hosts that can be reached; a host that hangs is left alone."""
         up = [name for name, frame in self.fleet.frames(self._machine.mono()).items() if frame.link == "up"]
-        window, job_dir = self.book.state.jobs, self.plan.ssh.job_dir
-        jobs = [self.fleet.clean_jobs(host, window, directory=job_dir) for host in dict.fromkeys((*up, LOCAL))]
+        state = self.book.state
+        jobs = [
+            self.fleet.clean_jobs(host, state.jobs, place=place)
+            for host, place in state.places.items()
+            if host in (*up, LOCAL)
+        ]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLEAN_LIMIT):
                 await asyncio.gather(*jobs, return_exceptions=True)

@@ -21,6 +21,7 @@ class Ended(Struct, frozen=True, kw_only=True):
     seconds: float = 0.0
     timed_out: bool = False
     ended: bool = False  # on request, before it was through
+    early: str = ""  # why it did not come to its own end, and what that took: a timeout, a request, a shutdown
     proven: bool = True
     sent: bool = True
     reason: str = ""  # one line, where something went wrong
@@ -28,7 +29,8 @@ class Ended(Struct, frozen=True, kw_only=True):
     @property
     def ok(self) -> bool:
         """Proven to have ended with exit 0, in time and by itself."""
-        return self.proven and self.sent and self.exit == 0 and not self.timed_out and not self.ended
+        by_itself = not (self.timed_out or self.ended or self.early)
+        return self.proven and self.sent and self.exit == 0 and by_itself
 
 
 class Runner(Protocol):

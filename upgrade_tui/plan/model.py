@@ -109,7 +109,7 @@ class Ssh(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     known_hosts: str | None = None
     config: str | None = None  # an ssh_config file instead of ~/.ssh/config
     jump: str | None = None  # ProxyJump: [user@]host[:port][,...]
-    job_dir: str = ""  # where jobs keep their output on the host; left out, the first place that can be written
+    job_dir: str = ""  # where job directories are on the hosts; left out, in the login user's state directory
     connect_timeout: Duration = field(default_factory=lambda: _seconds("5s"))
     keepalive: Duration = field(default_factory=lambda: _seconds("1s"))
 

@@ -150,7 +150,7 @@ KEYS: dict[str, dict[str, str]] = {
         "known_hosts": "File of known host keys instead of ~/.ssh/known_hosts. Verification cannot be switched off.",
         "config": "An ssh_config file instead of ~/.ssh/config.",
         "jump": "ProxyJump: [user@]host[:port], several with commas.",
-        "job_dir": "Directory on the host for running jobs and their output. Left out: the first that can be written.",
+        "job_dir": "Where jobs are kept on the host. Left out: the login user's `~/.local/state/upgrade-tui`.",
         "connect_timeout": "Give a connection up after this long.",
         "keepalive": "Ask a silent connection this often; three missing answers and it is lost.",
     },

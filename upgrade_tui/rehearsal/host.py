@@ -16,11 +16,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from upgrade_tui.fleet.jobs.scripts import Call, JobCall, ManageCall
+from upgrade_tui.fleet.jobs.scripts import Call, JobCall, ManageCall, directory_name
 from upgrade_tui.rehearsal.jobs import Order, SimJob
 from upgrade_tui.rehearsal.world import World
 
-DIRECTORY = "/var/tmp/upgrade-tui.ops"  # noqa: S108 - a name in answers, nothing is made there
+PLACE = "/home/ops/.local/state/upgrade-tui/jobs"  # in answers; nothing is made there
 UNDECIDED = 8.0  # seconds after which a job that was made and not begun is claimed
 LOOK = 2.0  # seconds within which who follows by looking sees that a directory is gone
 
@@ -62,6 +62,7 @@ class SimHost:
         self.jobs: dict[str, SimJob] = {}
         self._booted = world.mono() - world.between(1e4, 1e6)
         self._pid = 1000
+        self._placed = False  # the place for jobs is there
 
     @property
     def boot_id(self) -> str:
@@ -105,80 +106,87 @@ class SimHost:
             self._manage(call, reply)
 
     def _job(self, call: JobCall, reply: Reply) -> None:
-        mark, job = call.mark, self.jobs.get(call.key)
-        where = f"{DIRECTORY}/{call.key}"
+        job = self.jobs.get(call.key)
+        say = _speaker(call, reply)
         if job is not None:
-            reply.say(f"{mark} there {self._pid} {where}\n".encode())
-            _Follower(job, reply, call.offset, heeds=False)
+            say(self._hello(call, "there"))
+            _Follower(job, reply, say, call.offset, heeds=False)
         elif call.mode == "attach":
-            gone = "U its job directory is gone from the host: somebody removed it"
-            reply.say(f"{mark} there {self._pid} -\n{gone}\n".encode())
+            say(f"there {self._pid} 0 -")
+            say("U its job directory is gone from the host: somebody removed it")
         elif self.full:
-            why = "no directory for it can be made on the host: No space left on device"
-            late = f"U it is not on the host, but nothing keeps it from starting late: {why}"
-            reply.say(f"{mark} new {self._pid} -\n{f'N {why}' if call.mode == 'start' else late}\n".encode())
+            say(f"there {self._pid} 0 -")
+            say("D no directory of ours for it on the host: No space left on device")
         else:
-            self._make(call, reply)
+            self._make(call, reply, say)
 
-    def _make(self, call: JobCall, reply: Reply) -> None:
+    def _hello(self, call: JobCall, how: str) -> str:
+        return f"{how} {self._pid} {self._pid * 7} {PLACE}/{directory_name(call.key)}"
+
+    def _make(self, call: JobCall, reply: Reply, say: Callable[[str], None]) -> None:
         job = SimJob(self, call.key, call.command, call.env, call.secrets, call.timeout, call.armed)
         self.jobs[call.key] = job
         if call.mode == "resume":
             job.never("it was never started")
-            reply.say(f"{call.mark} there {self._pid} {DIRECTORY}/{call.key}\nN it was never started\n".encode())
+            say(self._hello(call, "there"))
+            say("N it was never started")
             return
-        reply.say(f"{call.mark} new {self._pid} {DIRECTORY}/{call.key}\n".encode())
-        _Follower(job, reply, call.offset, heeds=True)
+        say(self._hello(call, "new"))
+        _Follower(job, reply, say, call.offset, heeds=True)
         boot = self.boot
         self.world.later(self.world.between(0.001, 0.05), lambda: job.start() if self.boot == boot else None)
 
     # -- about jobs and dead-men --------------------------------------------------------------------------------------
 
     def _manage(self, call: ManageCall, reply: Reply) -> None:
-        reply.say(f"{call.mark}\n".encode())
+        say = _speaker(call, reply)
         job = self.jobs.get(call.key)
-        if call.verb == "clean":
-            self._answer(reply, str(self._clean(call)))
+        if call.verb == "place":
+            if self.full and not self._placed:
+                say("D no directory of ours for jobs on the host: No space left on device")
+                return
+            self._placed = True
+            say("R here")
+            reply.say(PLACE.encode())
+        elif call.verb == "clean":
+            say(f"R {self._clean(call)}")
         elif job is None:
-            self._answer(reply, "gone" if call.verb == "end" else "gone 0 it is not on the host")
+            say("R gone" if call.verb == "end" else "R gone ? its directory is gone from the host")
         elif call.verb == "end":
-            self._end(job, reply)
+            self._end(job, say)
         else:
             if call.verb == "confirm":
                 job.take("confirmed")
             elif call.verb == "extend":
                 job.extend(call.seconds)
-            reply.say(self._state(job))
-
-    def _answer(self, reply: Reply, words: str) -> None:
-        reply.say(f"R {words}\n".encode())
+            reply.say(f"{call.mark} ".encode() + self._state(job))
 
     def _clean(self, call: ManageCall) -> int:
-        mine = [k for k in self.jobs if k.startswith(f"{call.window}.") and k.endswith(call.key)]
+        mine = [k for k in self.jobs if k.startswith(f"{call.window}.") and k.endswith(f"@{call.host}")]
         for key in mine:
             if self.jobs[key].settled:
                 del self.jobs[key]
         return sum(key in self.jobs for key in mine)
 
-    def _end(self, job: SimJob, reply: Reply) -> None:
+    def _end(self, job: SimJob, say: Callable[[str], None]) -> None:
         if job.code is not None:
-            self._answer(reply, "over")
+            say("R over")
         elif job.fate == "open" and not job.begun:
             job.take("ended")
-            self._answer(reply, "ended")
+            say("R ended")
         elif not job.armed and job.never("it was ended before it began"):
-            self._answer(reply, "ended")
+            say("R ended")
         else:
             job.end()
-            self._await_end(job, reply, self.world.mono() + 12.0)
+            self._await_end(job, say, self.world.mono() + 12.0)
 
-    def _await_end(self, job: SimJob, reply: Reply, limit: float) -> None:
+    def _await_end(self, job: SimJob, say: Callable[[str], None], limit: float) -> None:
         if job.code is not None:
-            self._answer(reply, "ended")
+            say("R ended")
         elif not job.lives or self.world.mono() > limit:
-            self._answer(reply, "running")
+            say("R running")
         else:
-            self.world.later(0.2, self._await_end, job, reply, limit)
+            self.world.later(0.2, self._await_end, job, say, limit)
 
     def _state(self, job: SimJob) -> bytes:
         if job.fate == "confirmed":
@@ -188,9 +196,9 @@ class SimHost:
         if job.fate == "fired":
             return self._fired(job)
         if job.boot != self.boot:
-            return b"R gone 0 the host rebooted: nothing is armed any more\n"
+            return b"R gone 0 the host rebooted, which killed it\n"
         if not job.sleeping:
-            return b"R gone 0 what waited on the host was killed: nothing is armed any more\n"
+            return b"R gone 0 what waited on the host was killed\n"
         return f"R armed {max(0, round(job.deadline - self.uptime()))}\n".encode()
 
     def _fired(self, job: SimJob) -> bytes:
@@ -205,11 +213,16 @@ class SimHost:
         return f"R fired {said}\n".encode() + bytes(job.output[-4096:])
 
 
+def _speaker(call: Call, reply: Reply) -> Callable[[str], None]:
+    """Prints frames of this call."""
+    return lambda frame: reply.say(f"{call.mark} {frame}\n".encode())
+
+
 class _Follower:
     """Prints a job's news as frames. ``heeds``: it started the job, and hears of it from the runner itself."""
 
-    def __init__(self, job: SimJob, reply: Reply, at: int, *, heeds: bool) -> None:
-        self._job, self._reply, self._at, self._heeds = job, reply, at, heeds
+    def __init__(self, job: SimJob, reply: Reply, say: Callable[[str], None], at: int, *, heeds: bool) -> None:
+        self._job, self._reply, self._say, self._at, self._heeds = job, reply, say, at, heeds
         self._boot = job.host.boot
         self._since = job.host.world.mono()
         job.followers.append(self._look)
@@ -220,7 +233,7 @@ class _Follower:
     def _leave(self, frame: str) -> None:
         if self._look in self._job.followers:
             self._job.followers.remove(self._look)
-        self._reply.say(f"{frame}\n".encode())
+        self._say(frame)
 
     def _look(self) -> None:
         job = self._job
@@ -262,4 +275,5 @@ class _Follower:
         data = bytes(self._job.output[self._at :])
         if data:
             self._at += len(data)
-            self._reply.say(f"O {len(data)}\n".encode() + data)
+            self._say(f"O {len(data)}")
+            self._reply.say(data)

@@ -151,7 +151,7 @@ class Line:
             session.closed = True
             self._sessions.discard(session)
 
-    async def dismiss(self, pid: int) -> None:
+    async def dismiss(self, pid: int, born: int) -> None:
         """See Door. Sessions end with who ran them."""
 
     async def within(self, seconds: float) -> str:
@@ -186,7 +186,7 @@ class Session:
         self.closed = False
         self._sent = False
         self._arrived = False
-        self._said_all = False
+        self._said = False
         self._box: deque[tuple[float, bytes]] = deque()  # on its way back: (when it is there, what)
         self._world.later(self._lag(), self._opened)
 
@@ -254,10 +254,10 @@ class Session:
             else:
                 if enough:
                     self._end(Run(sent=True))
-            self._said_all = data.startswith(b"R ")
+            self._said = True
         if not self._box and self._answered() and not self.closed:
             self._end(Run(sent=True, cut="its channel was closed"))
 
     def _answered(self) -> bool:
         """Whether the script is over: a question has one answer; who follows ends with the last frame, by itself."""
-        return isinstance(self._call, ManageCall) and self._said_all
+        return isinstance(self._call, ManageCall) and self._said

@@ -17,6 +17,11 @@ def facts(s: WindowState, r: ev.Record, e: ev.HostFacts) -> WindowState:
     return change_host(s, e.host, facts=e)
 
 
+def jobs(s: WindowState, r: ev.Record, e: ev.HostJobs) -> WindowState:
+    """The first one counts."""
+    return s if e.host in s.places else replace(s, places=with_(s.places, e.host, e.place))
+
+
 def rebooted(s: WindowState, r: ev.Record, e: ev.HostRebooted) -> WindowState:
     return change_host(s, e.host, reboots=s.hosts[e.host].reboots + 1) if e.host in s.hosts else s
 

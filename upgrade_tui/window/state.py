@@ -221,6 +221,7 @@ class WindowState(Struct, frozen=True, kw_only=True):
     crossed: frozenset[str] = frozenset()
     notes: tuple[NoteAdded, ...] = ()
     excluded: Mapping[str, str] = {}  # host -> why it takes no part any more
+    places: Mapping[str, str] = {}  # host -> where this window's jobs live there
     rollback: RollbackState | None = None
     fences: int = 0
     takeovers: int = 0  # conductors that took over after the first

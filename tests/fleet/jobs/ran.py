@@ -14,7 +14,7 @@ from upgrade_tui.fleet.ended import Ended
 from upgrade_tui.fleet.jobs.door import Door, LocalDoor
 from upgrade_tui.fleet.jobs.job import Job, Tale
 from upgrade_tui.fleet.jobs.manage import ask
-from upgrade_tui.fleet.jobs.scripts import manage_call
+from upgrade_tui.fleet.jobs.scripts import directory_name, manage_call
 from upgrade_tui.fleet.jobs.spec import JobSpec, place_name
 
 HOST = "h"
@@ -101,8 +101,12 @@ class Place:
         return (await ask(LocalDoor(), call))[0]
 
     def directory(self, spec: JobSpec) -> Path:
-        (found,) = self.base.glob(f"*/{place_name(spec.name, HOST)}")
+        (found,) = self.base.glob(f"*/{directory_name(place_name(spec.name, HOST))}")
         return found
+
+    def names(self) -> list[str]:
+        """The jobs whose directories are there."""
+        return sorted(path.read_text().strip() for path in self.base.glob("*/*/name"))
 
     def processes(self) -> list[int]:
         """What our jobs' commands started and still runs."""

@@ -117,7 +117,11 @@ async def test_a_job_is_ended_on_request_and_says_so(place: Place) -> None:
     async with place.running(spec) as (task, _heard):
         assert await place.ask("end", spec.name) == ["ended"]
         ended = await task
-        assert (ended.exit, ended.timed_out, ended.reason) == (143, False, "it was ended on request")
+        assert (ended.exit, ended.timed_out, ended.reason) == (
+            143,
+            False,
+            "it was ended on request: it was asked to end and did",
+        )
     assert await place.ask("end", spec.name) == ["over"]
     assert await place.ask("end", "w.s.never") == ["gone"]
 
@@ -162,9 +166,7 @@ async def test_finished_jobs_are_cleared_away_and_running_ones_left(place: Place
     busy = place.spec("echo here; exec sleep 1000")
     async with place.running(busy):
         assert await place.ask("clean", "", "w") == ["1"]
-        assert sorted(p.name for p in place.base.glob("*/*")) == sorted(
-            [place.directory(busy).name, place.directory(other).name]
-        )
+        assert place.names() == ["v.s.1@h", f"{busy.name}@h"]
         await place.ask("end", busy.name)
         assert await place.ask("clean", "", "w") == ["0"]
-    assert [p.name for p in place.base.glob("*/*")] == ["v.s.1@h"]
+    assert place.names() == ["v.s.1@h"]

@@ -13,6 +13,7 @@ import pytest
 
 from tests.fleet.jobs.ran import Heard, Place, until
 from tests.support import require
+from upgrade_tui.fleet.jobs.scripts import directory_name, job_call, render
 
 
 def runner(place: Place, spec: object) -> int:
@@ -129,28 +130,28 @@ async def test_a_disk_that_fills_up_costs_output_but_not_the_result(place: Place
     assert "were not kept" in ended.reason
 
 
-async def test_places_that_cannot_be_written_are_passed_over(
+async def test_jobs_are_in_the_state_directory_of_the_login_user(
     place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    require("mount", root=True)
-    home = tmp_path / "home"
-    home.mkdir()
-    spec = place.spec("echo here", directory="")
-    script = f"""
-        mount --bind /var/tmp /var/tmp && mount -o remount,ro,bind /var/tmp
-        mount -t tmpfs -o size=64k tmpfs /tmp && mount -o remount,ro /tmp
-        mount -t tmpfs -o noexec tmpfs {home} 2>/dev/null || {{ mkdir -p /mnt && mount -t tmpfs -o noexec tmpfs /mnt; }}
-    """
-    from upgrade_tui.fleet.jobs.scripts import job_call, render
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    await place.job(place.spec("true", directory=""), Heard()).run()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    await place.job(place.spec("true", directory=""), Heard()).run()
+    for jobs in (tmp_path / "home/.local/state/upgrade-tui/jobs", tmp_path / "state/upgrade-tui/jobs"):
+        assert jobs.stat().st_mode & 0o777 == 0o700
+        assert len(list(jobs.iterdir())) == 1
 
-    call = render(job_call(spec, "h", "start", offset=0))
-    done = subprocess.run(
-        ["unshare", "-m", "sh", "-c", script + '\nexport HOME=/mnt\nexec "$@"', "sh", *call.argv],
-        stdin=subprocess.DEVNULL, capture_output=True, check=True,
-    )  # fmt: skip
-    assert b" /mnt/.cache/" in done.stdout
-    assert b"here\n" in done.stdout
-    assert b"X 0 exit" in done.stdout
+
+async def test_where_no_place_can_be_made_nothing_is_sent_and_the_key_is_named(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "home").write_text("in the way")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    ended = await place.job(place.spec("true", directory=""), Heard()).run()
+    assert (ended.proven, ended.sent) == (False, False)
+    assert "job_dir" in ended.reason
 
 
 async def test_a_directory_of_somebody_else_is_not_used(place: Place) -> None:
@@ -169,24 +170,21 @@ async def test_who_died_between_making_the_directory_and_starting_starts_nothing
     spec = place.spec(f"touch {started}")
     await place.job(place.spec("true"), Heard()).run()
     (parent,) = place.base.iterdir()
-    (parent / f"{spec.name}@h").mkdir(mode=0o700)
+    (parent / directory_name(f"{spec.name}@h")).mkdir(mode=0o700)
     ended = await place.job(spec, Heard()).run()
     assert (ended.proven, ended.sent) == (False, False)
     assert "never started" in ended.reason
     assert not started.exists()
 
 
-async def test_secrets_that_never_arrive_start_nothing(place: Place, tmp_path: Path) -> None:
-    from upgrade_tui.fleet.jobs.scripts import job_call, render
-
+async def test_what_does_not_arrive_whole_starts_nothing(place: Place, tmp_path: Path) -> None:
     started = tmp_path / "started"
     spec = place.spec(f"touch {started}", secrets={"A": "1", "B": "2"})
     call = render(job_call(spec, "h", "start", offset=0))
     done = subprocess.run(call.argv, input=call.stdin[:-4], capture_output=True, check=True)
-    assert b"N the link broke before its secrets arrived" in done.stdout
-    ended = await place.job(spec, Heard()).run()
-    assert (ended.sent, ended.reason) == (False, "the link broke before its secrets arrived")
+    assert b" D what was to be done did not arrive whole" in done.stdout
     assert not started.exists()
+    assert (await place.job(spec, Heard()).run()).exit == 0  # nothing was decided by it
 
 
 async def test_output_that_cannot_be_kept_here_costs_the_output_only(place: Place) -> None:
@@ -225,12 +223,12 @@ echo "$@" >> {log}
 while [ $# -gt 0 ]; do
     case $1 in
     -p) shift 2 ;;
-    --setenv=*) export "${{1#--setenv=}}"; shift ;;
     -*) shift ;;
     *) break ;;
     esac
 done
-setsid "$@" <&- >/dev/null 2>&1 3>&- 4>&- 5>&- &
+text=$(printf '%s' "$5" | sed 's/[$][$]/$/g')
+exec setsid --wait "$1" "$2" "PATH=$PATH" "$3" "$4" "$text" "$6" "$7"
 """
 
 
@@ -252,7 +250,9 @@ async def test_systemd_runs_it_where_it_is_there(
     assert ended.exit == 3
     assert bytes(heard.output) == (b"it's|" if fail else b"it's|s\n$x")
     said = log.read_text()
-    assert f"--unit=upgrade-tui-{spec.name}@h.service" in said
+    assert "--unit=upgrade-tui-" in said
+    assert spec.name not in said
+    assert str(place.base) not in said
     assert "--collect" in said
     assert "KillMode=process" in said
     assert "$x" not in said

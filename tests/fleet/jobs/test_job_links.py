@@ -46,7 +46,7 @@ async def test_a_job_is_one_channel_over_ssh(shared_sshd: Sshd, tmp_path: Path) 
         ended = await job(fleet, spec, heard)
         assert (ended.exit, ended.proven, bytes(heard.output)) == (3, True, b"a b it's $secret\n")
         assert not heard.lost
-        assert await fleet.fleet.clean_jobs("h", "w", directory=str(tmp_path)) == 0
+        assert await fleet.fleet.clean_jobs("h", "w", place=await fleet.fleet.place("h", str(tmp_path))) == 0
         assert not list(tmp_path.glob("*/*"))
 
 
@@ -55,7 +55,7 @@ async def test_here_it_is_the_same(tmp_path: Path) -> None:
         heard = Heard()
         ended = await job(fleet, spec_of(tmp_path, "w.s.1", "echo here; exit 3"), heard, host="local")
         assert (ended.exit, bytes(heard.output)) == (3, b"here\n")
-        assert await fleet.fleet.end_job("local", "w.s.1", directory=str(tmp_path))
+        assert await fleet.fleet.end_job("local", "w.s.1", place=await fleet.fleet.place("local", str(tmp_path)))
 
 
 async def test_a_host_that_is_not_there_was_sent_nothing(own_sshd: Sshd, tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ async def test_who_stops_waiting_gives_the_channel_back(tmp_path: Path) -> None:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
             for n in range(8):
-                assert await fleet.fleet.end_job("h", f"w.s.{n}", directory=str(tmp_path))
+                assert await fleet.fleet.end_job("h", f"w.s.{n}", place=await fleet.fleet.place("h", str(tmp_path)))
 
 
 CLIENT = """
@@ -294,6 +294,7 @@ async def test_a_dead_man_fires_while_the_link_is_cut(tmp_path: Path) -> None:
             host.mend()
             await fleet.fleet.kick(host.name)
             async with asyncio.timeout(PATIENCE):
-                while (now := await fleet.fleet.armed(host.name, "w.s.dead", directory=str(tmp_path))).exit is None:
+                place = await fleet.fleet.place(host.name, str(tmp_path))
+                while (now := await fleet.fleet.armed(host.name, "w.s.dead", place=place)).exit is None:
                     await asyncio.sleep(0.1)
             assert (now.state, now.exit) == ("fired", 0)

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from upgrade_tui.conductor.running.desk import Desk
 from upgrade_tui.conductor.running.secret import NoSecret, Redactor, secrets_of
 from upgrade_tui.conductor.running.tasks import Work, job_name, job_spec
-from upgrade_tui.fleet.jobs import Arming, DeadMan, JobSpec
+from upgrade_tui.fleet.jobs import Arming, DeadMan, JobSpec, NotAnswered
 from upgrade_tui.foreign import one_line
 from upgrade_tui.plan.model import Step
 from upgrade_tui.window import events as ev
@@ -27,11 +27,11 @@ class Guards(Protocol):
         self, host: str, name: str, command: str, seconds: float, *, spec: JobSpec | None = None
     ) -> Arming: ...
 
-    async def confirm(self, host: str, name: str, *, directory: str = "") -> DeadMan: ...
+    async def confirm(self, host: str, name: str, *, place: str = "") -> DeadMan: ...
 
-    async def extend(self, host: str, name: str, seconds: float, *, directory: str = "") -> DeadMan: ...
+    async def extend(self, host: str, name: str, seconds: float, *, place: str = "") -> DeadMan: ...
 
-    async def armed(self, host: str, name: str, *, directory: str = "") -> DeadMan: ...
+    async def armed(self, host: str, name: str, *, place: str = "") -> DeadMan: ...
 
 
 class Deadman:
@@ -64,7 +64,8 @@ class Deadman:
         """Tell the host."""
         try:
             secrets = await secrets_of(work.spec)
-        except NoSecret as error:
+            await self._desk.place(work.place)
+        except (NoSecret, NotAnswered) as error:
             return Arming(error=str(error))
         name = self._name(work.spec, work.host, work.attempt)
         spec = job_spec(self._desk, replace(work, undo=True), secrets)
@@ -89,7 +90,7 @@ class Deadman:
                     return f"the dead-man rollback of attempt {attempt} runs there right now"
         if self._desk.state().takeovers:
             name = self._name(work.spec, work.host, work.attempt)
-            found = await self._guards.extend(work.place, name, seconds, directory=self._desk.job_dir)
+            found = await self._guards.extend(work.place, name, seconds, place=self._desk.place_of(work.place))
             if found.state != "armed":
                 return f"an earlier conductor had armed it, and now it is {found.state}: {found.reason}".rstrip(": ")
         return None
@@ -127,7 +128,8 @@ class Deadman:
 
     async def _confirm_attempt(self, spec: Step, host: str, attempt: int) -> DeadMan:
         name = self._name(spec, host, attempt)
-        return await self._guards.confirm(spec.run_on or host, name, directory=self._desk.job_dir)
+        at = spec.run_on or host
+        return await self._guards.confirm(at, name, place=self._desk.place_of(at))
 
     def _name(self, spec: Step, host: str, attempt: int) -> str:
         return job_name(self._desk.state().jobs, spec, host, f"deadman{attempt}")
@@ -189,16 +191,17 @@ class Deadman:
                 await self._desk.changed()
 
     async def _tend(self, spec: Step, host: str, armed: Armed) -> None:
-        place, name = spec.run_on or host, self._name(spec, host, armed.attempt)
+        at, name = spec.run_on or host, self._name(spec, host, armed.attempt)
+        place = self._desk.place_of(at)
         if armed.asked == "confirm":
             found = await self._confirm(spec, host, armed)
         elif armed.asked == "extend":
-            found = await self._guards.extend(place, name, armed.asked_seconds, directory=self._desk.job_dir)
+            found = await self._guards.extend(at, name, armed.asked_seconds, place=place)
         else:
-            found = await self._guards.armed(place, name, directory=self._desk.job_dir)
+            found = await self._guards.armed(at, name, place=place)
             if armed.asked == "cancel" and found.state == "armed" and found.remaining > 0:
                 # once: a deadline that is moved at every look is never reached
-                found = await self._guards.extend(place, name, 0.0, directory=self._desk.job_dir)
+                found = await self._guards.extend(at, name, 0.0, place=place)
         event = self._event(spec.id, host, armed, await self._masked(spec, found))
         now = self._desk.step(spec.id).armed[host]
         same = now.state == "armed" and now.attempt == armed.attempt  # else the answer is about an earlier attempt

@@ -55,7 +55,9 @@ class Hosts(Protocol):
         begun: bool = False,
     ) -> Ended: ...
 
-    async def end_job(self, host: str, name: str, *, directory: str = "") -> bool: ...
+    async def end_job(self, host: str, name: str, *, place: str = "") -> bool: ...
+
+    async def place(self, host: str, directory: str) -> str: ...
 
 
 class Desk(Struct):
@@ -71,10 +73,19 @@ class Desk(Struct):
     now: Callable[[], float]
     output_file: Callable[[Path], OutputFile] = OutputFile
 
-    @property
-    def job_dir(self) -> str:
-        """Where the plan wants jobs to keep their output on the hosts; empty: where it works."""
-        return self.state().plan.ssh.job_dir
+    async def place(self, host: str) -> str:
+        """Where this window's jobs are on the host: chosen once, and durable before anything is sent there.
+
+        Raises NotAnswered: nothing can be sent.
+        """
+        if host not in self.state().places:
+            place = await self.hosts.place(host, self.state().plan.ssh.job_dir)
+            await self.record(ev.HostJobs(host=host, place=place))
+        return self.state().places[host]
+
+    def place_of(self, host: str) -> str:
+        """The same, of a host that something was sent to."""
+        return self.state().places.get(host, "")
 
     def step(self, step_id: str) -> StepState:
         """The step as it stands."""

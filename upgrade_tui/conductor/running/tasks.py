@@ -21,7 +21,7 @@ from upgrade_tui.conductor.running.desk import Desk
 from upgrade_tui.conductor.running.secret import Redactor, known_secrets
 from upgrade_tui.conductor.running.waits import Stop
 from upgrade_tui.fleet.ended import Ended
-from upgrade_tui.fleet.jobs import JobSpec
+from upgrade_tui.fleet.jobs import JobSpec, NotAnswered
 from upgrade_tui.fleet.preflight import command_of
 from upgrade_tui.foreign import one_line
 from upgrade_tui.plan.model import Step
@@ -96,7 +96,7 @@ def job_spec(desk: Desk, work: Work, secrets: Mapping[str, str]) -> JobSpec:
     if there is not None and there.proc_root != "/proc":
         env["UPGRADE_PROC"] = there.proc_root
     return JobSpec(
-        name=work.job_name(state.jobs), command=work.command, timeout=work.timeout, directory=desk.job_dir,
+        name=work.job_name(state.jobs), command=work.command, timeout=work.timeout, place=desk.place_of(work.place),
         env=env, secrets=dict(secrets),
     )  # fmt: skip
 
@@ -147,6 +147,12 @@ class Tasks:
         if abandoned and not resume and not await self._end(work, abandoned):
             await self.cannot(work, f"attempt {abandoned} was settled while its host was lost, and may still run there")
             return
+        if not resume:
+            try:
+                await self._desk.place(work.place)
+            except NotAnswered as error:
+                await self.cannot(work, str(error))
+                return
         name = output_file(step, host, work.attempt, "undo" if work.undo else "out")
         file = await self._output(name) if secrets is not None else CountedOutput()
         if not resume and not await self._begin(work):
@@ -243,14 +249,14 @@ class Tasks:
             return
         while self._desk.state().phase != "aborted":
             await self._desk.changed()
-        name, directory = work.job_name(self._desk.state().jobs), self._desk.job_dir
-        while not await self._desk.hosts.end_job(work.place, name, directory=directory):  # noqa: ASYNC110 - ask again
+        name, place = work.job_name(self._desk.state().jobs), self._desk.place_of(work.place)
+        while not await self._desk.hosts.end_job(work.place, name, place=place):  # noqa: ASYNC110 - ask again
             await asyncio.sleep(AGAIN)
 
     async def _end(self, work: Work, which: str) -> bool:
         """End an attempt that was settled by a person while it may have run. Whether it is over."""
         name = job_name(self._desk.state().jobs, work.spec, work.host, which)
-        return await self._desk.hosts.end_job(work.place, name, directory=self._desk.job_dir)
+        return await self._desk.hosts.end_job(work.place, name, place=self._desk.place_of(work.place))
 
     async def _output(self, name: str) -> Output:
         """Where output is kept; nowhere, and saying so, where it cannot be: a rollback goes on with a full disk."""

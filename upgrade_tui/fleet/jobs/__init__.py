@@ -4,6 +4,7 @@
 """
 
 from upgrade_tui.fleet.jobs.deadman import Arming, DeadMan
+from upgrade_tui.fleet.jobs.manage import NotAnswered
 from upgrade_tui.fleet.jobs.spec import JobSpec
 
-__all__ = ["Arming", "DeadMan", "JobSpec"]
+__all__ = ["Arming", "DeadMan", "JobSpec", "NotAnswered"]

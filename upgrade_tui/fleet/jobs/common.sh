@@ -1,40 +1,95 @@
-# What all job scripts share: where job directories are, what is in them, who is alive. For any POSIX sh, Linux only.
-# Set by the caller: name (NAME@HOST, safe characters), directory (or empty), proc.
+# What all job scripts share: the record they are given, where job directories are and whether they are ours, who is
+# alive. For any POSIX sh, Linux only. Nothing that names or opens a job stands in an argument: `ps` shows those to all.
 
-where() { # every place where a job directory may be, best first: set `places`
-    places=$directory
-    [ -n "$places" ] || places="/var/tmp
-/tmp
-${HOME:-/}/.cache
-${XDG_RUNTIME_DIR:-}"
+take() { # the record on standard input: its length, then a field a line; false if it does not arrive whole
+    mode= mark= key= id= place= job_dir= proc=/proc systemd= at=0 timeout= keep=0 armed=0 unit= window= host= seconds=
+    given= command=
+    IFS= read -r left || return 1
+    case $left in '' | *[!0-9]*) return 1 ;; esac
+    while [ "$left" -gt 0 ]; do
+        IFS= read -r line || return 1
+        left=$((left - ${#line} - 1)) value=${line#* }
+        case ${line%% *} in
+        mode) mode=$value ;; mark) mark=$value ;; id) id=$value ;; at) at=$value ;; timeout) timeout=$value ;;
+        keep) keep=$value ;; armed) armed=$value ;; unit) unit=$value ;; seconds) seconds=$value ;;
+        key) decode "$value" && key=$text ;;
+        place) decode "$value" && place=$text ;;
+        job_dir) decode "$value" && job_dir=$text ;;
+        proc) decode "$value" && proc=$text ;;
+        systemd) decode "$value" && systemd=$text ;;
+        window) decode "$value" && window=$text ;;
+        host) decode "$value" && host=$text ;;
+        command) command=$value ;;
+        env | secret) given=$given$value$nl ;;
+        esac
+    done
+    [ "$left" = 0 ]
 }
 
-each() { # call $1 for each place until it succeeds
-    where
-    rest=$places$nl
-    while [ -n "$rest" ]; do
-        place=${rest%%"$nl"*} rest=${rest#*"$nl"}
-        [ -z "$place" ] || ! "$1" || return 0
-    done
+decode() { # the value of a field, into `text`: what is not plain comes as `printf %b` reads it
+    text=$1
+    case $1 in *\\*)
+        text=$(printf '%b_' "$1") # the shell cuts newlines off the end
+        text=${text%_}
+        ;;
+    esac
+}
+
+choose() { # where jobs are on this host, into `place`; a window asks once, and gives it back from then on
+    known=$place
+    [ -z "$place" ] || return 0
+    if [ -n "$job_dir" ]; then
+        place=$job_dir/upgrade-tui.$who
+    else
+        case ${XDG_STATE_HOME:-} in
+        /*) place=$XDG_STATE_HOME/upgrade-tui/jobs ;;
+        *) place=${HOME%/}/.local/state/upgrade-tui/jobs ;;
+        esac
+    fi
+    case $place in /*) return 0 ;; esac
+    why='the login user has no home'
     return 1
 }
 
-here() { # is the job's directory in this place?
-    d=$place/upgrade-tui.$who/$name
-    [ -d "$d" ]
+enter() { # go to where jobs are: 0 we are there, 1 there is no such place, 2 it is not to be used, see `why`
+    choose || return 2
+    if [ "$1" = make ] && [ ! -e "$place" ] && [ ! -h "$place" ]; then
+        why=$({ [ -z "$job_dir" ] || mkdir -p "$job_dir"; } 2>&1 && umask 077 && mkdir -p "$place" 2>&1) || return 2
+    fi
+    [ -e "$place" ] || [ -h "$place" ] || return 1
+    why="$place is a link"
+    [ ! -h "$place" ] || return 2
+    why="$place cannot be entered"
+    cd -P "$place" 2>/dev/null || return 2 # from here on it cannot be exchanged: we are in it
+    why="$place is not where it was: that is now $PWD"
+    [ -z "$known" ] || [ "$PWD" = "$place" ] || return 2
+    place=$PWD
+    ours . || return 2
 }
 
-make() { # make the job's directory here: this decides who starts it
-    parent=$place/upgrade-tui.$who
-    case $place in /*) ;; *) why="$place is not an absolute path"; return 1 ;; esac
-    if [ ! -d "$parent" ]; then
-        why=$(mkdir -p "$place" 2>&1 && mkdir -m 700 "$parent" 2>&1)
-        [ -d "$parent" ] || return 1
+ours() { # do these directories belong to us, and can nobody else use them? else `why`
+    listed=$(ls -ldn "$@" 2>&1)$nl
+    for each in "$@"; do
+        line=${listed%%"$nl"*} listed=${listed#*"$nl"}
+        why="$PWD/$each is not ours alone: $line"
+        [ -O "$each" ] && [ ! -h "$each" ] || return 1
+        case $line in drwx--[-S]---[.\ ]*) ;; *) return 1 ;; esac
+    done
+}
+
+open_job() { # go to the job's directory, which we find or make: answers as `enter` does
+    enter "$1" || return
+    new=
+    if [ "$1" = make ] && [ ! -e "$id" ]; then
+        why=$(mkdir -m 700 "$id" 2>&1) && new=1 # this decides who starts it
     fi
-    if [ -h "$parent" ] || [ ! -O "$parent" ]; then why="$parent is not ours"; return 1; fi
-    d=$parent/$name
-    why=$(mkdir -m 700 "$d" 2>&1) && return 0
-    [ -d "$d" ] && there=1 # somebody was faster
+    if [ ! -e "$id" ] && [ ! -h "$id" ]; then
+        [ "$1" != make ] || return 2
+        return 1
+    fi
+    ours "$id" || return 2
+    cd -P "$id" 2>/dev/null || return 2
+    d=$place/$id
 }
 
 boot() { # the boot id of this host, into `booted`
@@ -57,7 +112,7 @@ born() { # when process $1 began (clock ticks since boot), into `began`; false i
     began=${20}
 }
 
-alive() { # is $1 the process that began at $2?
+alive() { # is $1 the process that began at $2? Without the second, whoever got its number later would be taken for it
     [ -n "$1" ] && born "$1" && [ "$began" = "$2" ]
 }
 
@@ -65,9 +120,9 @@ begun() { # who decided over this job, into `runner` (a pid, or a word) and `det
     tries=0
     while :; do
         runner= detail=
-        { read -r runner detail <"$d/begun"; } 2>/dev/null
+        { read -r runner detail <begun; } 2>/dev/null
         [ -z "$runner" ] || return 0
-        [ -e "$d/begun" ] && [ $tries -lt 10 ] || return 1 # made, but not written yet (or never: the disk is full)
+        [ -e begun ] && [ $tries -lt 10 ] || return 1 # made, but not written yet (or never: the disk is full)
         tries=$((tries + 1))
         nap 0.05
     done
@@ -75,7 +130,7 @@ begun() { # who decided over this job, into `runner` (a pid, or a word) and `det
 
 sleeper() { # of a dead-man: who waits for its deadline, into `runner` and `detail`; false if it is no more
     runner= detail=
-    { read -r runner detail <"$d/sleeper"; } 2>/dev/null
+    { read -r runner detail <sleeper; } 2>/dev/null
     lives
 }
 
@@ -84,16 +139,25 @@ lives() { # is the runner that `begun` found still there?
 }
 
 coded() { # has the command ended? how, into `result`
-    { read -r code why how from to dot <"$d/code"; } 2>/dev/null && [ "${dot%% *}" = . ] || return 1
+    { read -r code why how from to dot <code; } 2>/dev/null && [ "${dot%% *}" = . ] || return 1
     result="$code $why $how $from $to"
 }
 
 decide() { # write $1 as the decision over this job; false if there is one already
     set -C
-    { printf '%s\n' "$1" >"$d/begun"; } 2>/dev/null
+    { printf '%s\n' "$1" >begun; } 2>/dev/null
     decided=$?
     set +C
     return $decided
+}
+
+say() { # a frame; its mark tells it from those of other jobs
+    printf '%s %s\n' "$mark" "$1"
+}
+
+leave() { # the last frame
+    say "$1"
+    exit 0
 }
 
 limited() { # run the rest for at most $1 seconds, where the host can: a systemd that hangs answers nobody

@@ -42,9 +42,10 @@ class Arms:
     """The dead-men of one host."""
 
     def __init__(
-        self, door: Door, host: str, *, directory: str = "", proc_root: str = "/proc", systemd: str = SYSTEMD
+        self, door: Door, host: str, *, directory: str = "", place: str = "", proc_root: str = "/proc",
+        systemd: str = SYSTEMD,
     ) -> None:  # fmt: skip
-        self._door, self._host, self._directory = door, host, directory
+        self._door, self._host, self._directory, self._place = door, host, directory, place
         self._proc_root, self._systemd = proc_root, systemd
 
     async def arm(self, spec: JobSpec, seconds: float) -> Arming:
@@ -75,8 +76,9 @@ class Arms:
 
     async def _ask(self, verb: Verb, name: str, seconds: int = 0) -> DeadMan:
         call = manage_call(
-            verb, name, self._host, directory=self._directory, proc_root=self._proc_root, seconds=seconds
-        )
+            verb, name, self._host, directory=self._directory, place=self._place, proc_root=self._proc_root,
+            seconds=seconds,
+        )  # fmt: skip
         try:
             words, output = await ask(self._door, call)
             return _read(words, output)

@@ -21,6 +21,10 @@ from upgrade_tui.foreign import one_line
 _CHUNK = 64 * 1024
 _PATIENCE = 5.0  # seconds for a host to open a channel while it has none of ours to close
 _CLOSING = 2.0  # seconds that a script which was followed to its end may take to leave
+_DISMISS = (  # whatever the login shell is
+    "exec sh -c 'read -r s </proc/{pid}/stat && set -- ${{s##*) }} && "
+    '[ "${{20}}" = {born} ] && {{ kill -TERM -{pid} || kill -TERM {pid}; }}\''
+)
 
 Feed = Callable[[bytes], bool]
 """Gets what the script prints; True: enough, the end was read. What it raises ends the run."""
@@ -46,8 +50,11 @@ class Door(Protocol):
     async def run(self, call: Call, feed: Feed) -> Run:
         """Put a call to the host. Cancelling stops following; what the script detached goes on."""
 
-    async def dismiss(self, pid: int) -> None:
-        """End a follower that nobody listens to any more, so that its channel is free again; as far as possible."""
+    async def dismiss(self, pid: int, born: int) -> None:
+        """End a follower that nobody listens to any more, so that its channel is free again; as far as possible.
+
+        ``born``: when it began, in the host's clock ticks: nobody else who got its pid since is meant.
+        """
 
 
 class RemoteDoor:
@@ -93,14 +100,14 @@ class RemoteDoor:
                 return Run(sent=False, cut="the host opens no channel, with none of ours in the way")
             await place_free(link)
 
-    async def dismiss(self, pid: int) -> None:
+    async def dismiss(self, pid: int, born: int) -> None:
         """See Door. Closing the channel does not do it, and sshd takes a signal for no session of root's."""
         link = self._now()
         if link is None or link.connection.is_closed():
             return
         with contextlib.suppress(OSError, asyncssh.Error, TimeoutError):
             async with asyncio.timeout(_CLOSING):
-                await link.connection.run(f"kill -TERM -{pid} || kill -TERM {pid}", encoding=None)
+                await link.connection.run(_DISMISS.format(pid=pid, born=born), encoding=None)
 
 
 class _Channel(asyncssh.SSHClientSession[bytes]):
@@ -203,5 +210,5 @@ class LocalDoor:
             await asyncio.shield(process.wait())
         return Run(sent=True, cut="its follower was ended")
 
-    async def dismiss(self, pid: int) -> None:
+    async def dismiss(self, pid: int, born: int) -> None:
         """See Door. ``run`` has done it."""

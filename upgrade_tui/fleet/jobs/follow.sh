@@ -1,48 +1,56 @@
-# Starts a job at most once, and follows it: prints frames for ``frames.py`` until it ended. After common.sh.
-# Arguments: see `Call` in scripts.py.
-mode=$1 name=$2 mark=$3 directory=$4 proc=$5 systemd=$6 at=$7 timeout=$8 keep=$9
-shift 9
-secrets=$1 armed=$2 prelude=$3 command=$4 runner_text=$5
-
-say() { printf '%s\n' "$1"; }
-
-leave() { # the last frame
-    say "$1"
-    exit 0
-}
+# Starts a job at most once, and follows it: prints frames for ``frames.py`` until it ended. After common.sh. What is to
+# be done comes in a record on standard input; the only argument is the text of runner.sh.
+runner_text=${1-}
 
 # -- starting ---------------------------------------------------------------------------------------------------------
+
+hello() { # the first frame: $1 new or there, and where ("-": nowhere)
+    born $$
+    greeted=1
+    say "$1 $$ $began $2"
+}
 
 begin() { # the directory is ours alone: fill it, start the runner
     boot
     uptime
     [ "$armed" = 0 ] || perils "$armed"
+    set -C
     {
-        printf '%s %s %s\n' "$booted" "$up" "$armed" >"$d/boot" &&
-            printf '%s' "$command" >"$d/command" &&
-            printf '%-60s\n' '' >"$d/code" &&
-            printf '%-100s\n' '0 0 0 0 0' >"$d/size" && [ -s "$d/size" ] &&
-            { [ "$armed" = 0 ] || printf 'armed\n' >"$d/token"; } &&
-            { [ "$armed" = 0 ] || printf '%-20s\n' "$((${up%%.*} + armed))" >"$d/deadline"; }
+        printf '%s %s %s\n' "$booted" "$up" "$armed" >boot &&
+            printf '%s\n' "$key" >name &&
+            printf '%b' "$command" >command &&
+            printf '%-60s\n' '' >code &&
+            printf '%-100s\n' '0 0 0 0 0' >size && [ -s size ] &&
+            { [ "$armed" = 0 ] || printf 'armed\n' >token; } &&
+            { [ "$armed" = 0 ] || printf '%-20s\n' "$((${up%%.*} + armed))" >deadline; }
     } 2>/dev/null || give_up "cannot write to $d: is the disk of the host full?"
-    say "$mark new $$ $d"
-    if usable_systemd && in_unit; then
-        poll
+    set +C
+    hello new "$d"
+    if usable_systemd && { printf '%s\n' "$runner_text" >run; } 2>/dev/null; then
+        { in_unit & } | heed
     else
-        [ "$armed" = 0 ] || ! doomed || { rm -rf "$d" && leave "N $why"; }
-        { detach 3>&1 >/dev/null 2>&1 & } | heed
+        alone
     fi
 }
 
 give_up() { # nothing was started and nothing will be
-    rm -rf "$d"
-    say "$mark new $$ $d"
+    cd ..
+    rm -rf "$id"
+    [ -n "$greeted" ] || hello new -
     leave "N $1"
 }
 
-detach() {
-    exec setsid sh -c "$runner_text" upgrade-tui-job "$d" "$proc" "$timeout" "$keep" "$secrets" "$armed" \
-        "$prelude" "$command"
+alone() { # start the runner without systemd
+    [ "$armed" = 0 ] || ! doomed || give_up "$why"
+    { detach & } | heed
+}
+
+orders() { # for the runner: where the command runs, then what was asked for
+    printf '%s\n' "$home" "$timeout" "$keep" "$armed" "$mark" "$command" "$given$mark"
+}
+
+detach() { # start the runner in a session of its own; 3: news for us
+    orders | setsid sh -c "$runner_text" upgrade-tui-job 4<&0 3>&1 </dev/null >/dev/null 2>&1
 }
 
 usable_systemd() { # for root, or for a user whose manager stays when he logs out
@@ -54,31 +62,35 @@ usable_systemd() { # for root, or for a user whose manager stays when he logs ou
 }
 
 in_unit() { # start the runner as a unit of its own, so that the end of this session does not end it
-    { printf '%s' "$runner_text" >"$d/run" && printf '%s' "$prelude" >"$d/exports"; } 2>/dev/null || return 1
-    if [ "$secrets" != 0 ]; then
-        mkfifo -m 600 "$d/in" 2>/dev/null && exec 5<>"$d/in" || return 1
-        n=0
-        while [ $n -lt "$secrets" ] && IFS= read -r line <&4; do
-            printf '%s\n' "$line" >&5
-            n=$((n + 1))
-        done
-        [ $n = "$secrets" ] || give_up 'the link broke before its secrets arrived'
+    # Everybody can read a unit's properties: all of it goes through pipes, this session's environment included.
+    # systemd-run would wait for its end: it is needed for the start only, and a manager that hangs is not waited for.
+    {
+        printf '%s\n' "$d"
+        orders
+        export -p
+        printf 'umask %s\n' "$(umask)"
+        printf '%s\n' "$mark"
+    } | limited 10 systemd-run $scope --quiet --collect --pipe --unit="upgrade-tui-$unit.service" \
+        --description='upgrade-tui job' -p KillMode=process \
+        env -i sh -c 'IFS= read -r d && cd -P "$$d" && . ./run' upgrade-tui-job unit 2>/dev/null
+    printf 'F %s\n' $?
+}
+
+no_unit() { # systemd-run ended with $1, and nobody has begun: then it is started without
+    [ ! -s begun ] && [ ! -s sleeper ] || return 0
+    if [ "$1" = 124 ]; then
+        decide 'never systemd on the host did not start it within 10 s' || return 0
+        leave 'N systemd on the host did not start it within 10 s'
     fi
-    systemd-run $scope --quiet --collect --unit="upgrade-tui-$name.service" --description="upgrade-tui job $name" \
-        -p KillMode=process -p WorkingDirectory="$PWD" --setenv=PATH="$PATH" --setenv=HOME="${HOME:-/}" \
-        --setenv=USER="$who" --setenv=LOGNAME="$who" --setenv=SHELL="${SHELL:-/bin/sh}" \
-        ${LANG:+--setenv=LANG="$LANG"} ${LC_ALL:+--setenv=LC_ALL="$LC_ALL"} ${TZ:+--setenv=TZ="$TZ"} \
-        sh "$d/run" "$d" "$proc" "$timeout" "$keep" "$secrets" "$armed" >/dev/null 2>&1 && return 0
-    [ "$secrets" = 0 ] && return 1
-    decide 'never systemd-run failed'
-    leave 'N systemd-run failed on the host'
+    alone
+    exit 0
 }
 
 # -- following --------------------------------------------------------------------------------------------------------
 
 sizes() { # the shell reads byte by byte, while the runner writes: the number at both ends tells whether it was one state
     while :; do
-        { read -r before total kept piece after <"$d/size"; } 2>/dev/null || return 1
+        { read -r before total kept piece after <size; } 2>/dev/null || return 1
         [ "$before" != "${after%% *}" ] || return 0
     done
 }
@@ -87,16 +99,16 @@ find_piece() { # the piece of output that has byte `at`, or the next that is sti
     opened= until= first=
     sizes
     while read -r a b; do
-        if [ "$at" -lt "$b" ] && [ -r "$d/out.$a" ]; then
+        if [ "$at" -lt "$b" ] && [ -r "out.$a" ]; then
             first=$a until=$b
             break
         fi
-    done 2>/dev/null <"$d/pieces"
+    done 2>/dev/null <pieces
     if [ -z "$first" ]; then
         first=$piece
     fi
-    [ -r "$d/out.$first" ] || return 1
-    exec 6<"$d/out.$first"
+    [ -r "out.$first" ] || return 1
+    exec 6<"out.$first"
     if [ "$at" -lt "$first" ]; then
         say "G $at $first"
         at=$first
@@ -115,7 +127,7 @@ emit() { # the output up to what is on the disk
             until=$piece
             while read -r a b; do
                 [ "$a" != "$first" ] || until=$b
-            done <"$d/pieces"
+            done <pieces
             [ "$at" -lt "$until" ] || continue
         fi
         n=$((${until:-$kept} - at))
@@ -129,17 +141,20 @@ emit() { # the output up to what is on the disk
 finish() { # the job ended thus: $1
     if sizes; then emit; else total=$at; fi
     [ "$at" -ge "$total" ] || say "G $at $total"
+    if [ -s left ]; then
+        while read -r pid _ rest; do say "L $pid $rest"; done <left
+    fi
     leave "X $1 $total"
 }
 
 heed() { # follow by the runner's news: nothing to do, on either side, while nothing happens
-    exec 4<&-
     while read -r word news; do
         case $word in
         W) sizes && emit ;;
         C) finish "$news" ;;
         N) leave "N $news" ;;
         A) leave "A $risk" ;;
+        F) no_unit "$news" ;;
         *) break ;;
         esac
     done
@@ -148,18 +163,17 @@ heed() { # follow by the runner's news: nothing to do, on either side, while not
 
 ended() { # is there a result, with all of its output?
     coded || return 1
-    [ -e "$d/drained" ] || { begun && ! lives; }
+    [ -e drained ] || { begun && ! lives; }
 }
 
 poll() { # follow by looking: for those who came later
-    exec 4<&-
     self=$mark turn=0 pause=0.02
-    printf '%s\n' "$self" 2>/dev/null >"$d/follower"
+    printf '%s\n' "$self" 2>/dev/null >follower
     while :; do
         ! ended || finish "$result"
         sizes && emit
         if [ $((turn % 8)) = 0 ]; then look; fi
-        read -r newest 2>/dev/null <"$d/follower" && [ "$newest" != "$self" ] && exit 0
+        read -r newest 2>/dev/null <follower && [ "$newest" != "$self" ] && exit 0
         turn=$((turn + 1))
         case $turn in 4) pause=0.1 ;; 8) pause=0.25 ;; esac
         [ $((turn % 40)) != 0 ] || say K
@@ -171,7 +185,7 @@ look() { # does it still run?
     [ -d "$d" ] || leave "U its job directory is gone from the host ($d): somebody removed it"
     boot
     was=
-    read -r was _ <"$d/boot"
+    read -r was _ <boot
     if [ -n "$was" ] && [ "$was" != "$booted" ]; then
         ended && return
         begun || leave 'N the host rebooted before it was started'
@@ -189,41 +203,46 @@ look() { # does it still run?
 
 undecided() { # made, not begun: whoever made it is at it right now, or was ended and will never begin it
     if [ "$armed" != 0 ]; then
-        sleeper && { [ -e "$d/token" ] || [ -e "$d/due" ]; } && leave "A $risk"
-        [ ! -e "$d/confirmed" ] || leave 'N it was confirmed before'
+        sleeper && { [ -e token ] || [ -e due ]; } && leave "A $risk"
+        [ ! -e confirmed ] || leave 'N it was confirmed before'
     fi
     waited=$((${waited:-0} + 1))
-    [ $waited -lt 4 ] || [ -e "$d/fired" ] || decide 'never it was never started: the link broke as it was sent'
+    [ $waited -lt 4 ] || [ -e fired ] || decide 'never it was never started: the link broke as it was sent'
 }
 
 # -- the beginning ----------------------------------------------------------------------------------------------------
 
-exec 4<&0
-opened= there= risk=
-if each here; then
-    say "$mark there $$ $d"
-    poll
+opened= greeted= risk= home=$PWD
+if ! take; then
+    [ -z "$mark" ] || { hello there - && leave 'D what was to be done did not arrive whole'; }
+    exit 0
 fi
-if [ "$mode" = attach ]; then
-    say "$mark there $$ -"
-    leave 'U its job directory is gone from the host: somebody removed it'
-fi
+exec </dev/null
+making=make
+[ "$mode" != attach ] || making=
 command -v setsid >/dev/null 2>&1 || {
-    say "$mark new $$ -"
-    leave 'N the host has no setsid (it comes with util-linux and with busybox)'
+    hello there -
+    leave 'D the host has no setsid (it comes with util-linux and with busybox)'
 }
-if ! each make; then
-    say "$mark new $$ -"
-    why="no directory for it can be made on the host: ${why:-no place to try}"
-    [ "$mode" = start ] && leave "N $why"
-    leave "U it is not on the host, but nothing keeps it from starting late: $why"
-elif [ -n "$there" ]; then
-    say "$mark there $$ $d"
+open_job "$making"
+case $? in
+1)
+    hello there -
+    leave "U its job directory is gone from the host ($place/$id): somebody removed it, or a reboot did"
+    ;;
+2)
+    hello there -
+    leave "D no directory of ours for it on the host: $why (set job_dir under [ssh] in the plan to have it elsewhere)"
+    ;;
+esac
+if [ -z "$new" ]; then
+    hello there "$d"
     poll
 elif [ "$mode" = start ]; then
     begin
 else
-    say "$mark there $$ $d"
+    hello there "$d"
+    printf '%s\n' "$key" >name 2>/dev/null
     decide 'never it was never started' || poll
     leave 'N it was never started'
 fi

@@ -1,14 +1,17 @@
-"""What the follower on the host prints: lines, and output by length. Pure.
+"""What the follower on the host prints: lines that begin with the call's mark, and output by length. Pure.
 
 ::
 
-    MARK new|there PID DIRECTORY     the follower's pid; "-": it is not there; before it, whatever login scripts print
+    new|there PID START DIRECTORY    the follower's pid and when it began (clock ticks); "-": the job is not there;
+                                     before this line comes whatever login scripts print
     O n                          n bytes of output follow
     G a b                        output from byte a to b was not kept
     K                            still there
     A what                       a dead-man is armed; what could kill it, if anything could
     X code why how began ended total     it ended; seconds since boot; bytes of output in all
+    L pid user name              what a timeout could not end; more than one; comes before X
     N reason                     it was not started and never will be
+    D reason                     this call did nothing, and found out nothing
     U reason                     how it ended is not known
     R ...                        an answer of manage.sh; what follows is text
 """
@@ -31,7 +34,11 @@ class Garbled(Exception):
 
 
 class Result(Struct, frozen=True):
-    """Of a job that ended on the host. ``why``: "exit", "timeout", "ended"; ``how``: the last signal sent, or "-"."""
+    """Of a job that ended on the host.
+
+    ``why``: "exit", "timeout", "ended" (we asked for it), "shutdown", "signal" (somebody else asked). ``how``: the last
+    signal sent; "left" where not even that ended all of it; or "-".
+    """
 
     code: int
     why: str
@@ -51,11 +58,13 @@ class Frames:
         self.made = False  # ... and made it just now
         self.begun = False  # ... and the directory is there
         self.directory = ""
-        self.pid = 0
+        self.pid = self.born = 0  # of the follower
         self.offset = offset  # next byte of output to come
         self.result: Result | None = None
         self.never = ""
         self.unknown = ""
+        self.denied = ""
+        self.left: list[str] = []
         self.armed = False
         self.risk = ""
         self.banner = b""
@@ -68,7 +77,7 @@ class Frames:
     @property
     def over(self) -> bool:
         """Nothing more will come."""
-        return self.result is not None or bool(self.never or self.unknown) or self.armed
+        return self.result is not None or bool(self.never or self.unknown or self.denied) or self.armed
 
     def feed(self, data: bytes) -> None:
         """Raises Garbled."""
@@ -88,7 +97,9 @@ class Frames:
                 self._held = line
                 return
             self._held, data = b"", rest
-            self._line(line.decode("utf-8", "replace"))
+            if not line.startswith(self._mark):
+                _garbled(line)
+            self._line(line[len(self._mark) :].decode("utf-8", "replace"))
 
     def _banner(self, data: bytes) -> bytes:
         """Look for the mark; what follows its line."""
@@ -101,8 +112,9 @@ class Frames:
             return b""
         line = data[start + len(self._mark) : end].decode("utf-8", "replace")
         how, _, rest = line.partition(" ")
-        pid, _, self.directory = rest.partition(" ")
-        self.pid = int(pid) if pid.isdigit() else 0
+        pid, _, rest = rest.partition(" ")
+        born, _, self.directory = rest.partition(" ")
+        self.pid, self.born = int(pid) if pid.isdigit() else 0, int(born) if born.isdigit() else 0
         self.found, self.made = True, how == "new"
         self._on_found()
         if self.directory != "-":
@@ -126,6 +138,10 @@ class Frames:
                     self.never = one_line(rest, 300) or "it was never started"
                 case "U":
                     self.unknown = one_line(rest, 300) or "how it ended is not known"
+                case "D":
+                    self.denied = one_line(rest, 300) or "nothing could be done on the host"
+                case "L":
+                    self.left.append(one_line(rest, 100))
                 case "A":
                     self.armed, self.risk = True, one_line(rest, 300)
                 case "K":

@@ -6,6 +6,8 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from upgrade_tui.fleet.ended import Ended
 from upgrade_tui.fleet.jobs.deadman import Arming, Arms, DeadMan
 from upgrade_tui.fleet.jobs.door import Door
@@ -18,7 +20,7 @@ from upgrade_tui.fleet.jobs.spec import JobSpec
 class Jobs(ABC):
     """All of it raises KeyError for an unknown host, and nothing for what a host does, unless it says so.
 
-    ``directory`` is where a job was told to put its directory, if it was told.
+    ``place`` is where the window's jobs are on the host, as the method of that name told.
     """
 
     @abstractmethod
@@ -44,25 +46,35 @@ class Jobs(ABC):
         tale = Tale(on_output, on_lost, on_found, on_gap, on_begun)
         return await Job(door, host, spec, tale, proc_root=proc_root, offset=offset).run(resume=resume, begun=begun)
 
-    async def end_job(self, host: str, name: str, *, directory: str = "") -> bool:
+    async def place(self, host: str, directory: str) -> str:
+        """Where jobs are on the host, made there and proven ours: once a window, and given back in all its later calls.
+
+        ``directory``: where the plan wants them, if it says so. Raises NotAnswered: then nothing can be sent there.
+        """
+        door, proc_root = self._door(host)
+        _words, said = await ask(door, manage_call("place", "", host, directory=directory, proc_root=proc_root))
+        return said.decode("utf-8", "surrogateescape")
+
+    async def end_job(self, host: str, name: str, *, place: str = "") -> bool:
         """End a job with all it started: TERM, after 5 seconds KILL. True once nothing of it runs, or ever will.
 
         False: it still runs, or its host could not be asked.
         """
         door, proc_root = self._door(host)
+        call = manage_call("end", name, host, place=place, proc_root=proc_root)
         try:
-            words, _rest = await ask(door, manage_call("end", name, host, directory=directory, proc_root=proc_root))
+            words, _rest = await ask(door, call)
         except NotAnswered:
             return False
         return words[:1] in (["ended"], ["over"])
 
-    async def clean_jobs(self, host: str, window: str, *, directory: str = "") -> int:
+    async def clean_jobs(self, host: str, window: str, *, place: str = "") -> int:
         """Remove the directories of the window's finished jobs (``<window>.…``); the number still running, and left.
 
         Raises NotAnswered where the host could not be asked.
         """
         door, proc_root = self._door(host)
-        call = manage_call("clean", "", host, directory=directory, proc_root=proc_root, window=window)
+        call = manage_call("clean", "", host, place=place, proc_root=proc_root, window=window)
         words, _rest = await ask(door, call)
         return int(words[0]) if words and words[0].isdigit() else 0
 
@@ -74,24 +86,21 @@ class Jobs(ABC):
         ``spec`` gives what else a job has (timeout, directory, env, secrets); its name and command do not count.
         """
         base = spec or JobSpec(name=name, command=command)
-        job = JobSpec(
-            name=name, command=command, timeout=base.timeout, directory=base.directory, env=base.env,
-            secrets=base.secrets, keep=base.keep,
-        )  # fmt: skip
-        return await self._arms(host, base.directory).arm(job, math.ceil(seconds))
+        job = replace(base, name=name, command=command)
+        return await self._arms(host, base.place, base.directory).arm(job, math.ceil(seconds))
 
-    async def confirm(self, host: str, name: str, *, directory: str = "") -> DeadMan:
+    async def confirm(self, host: str, name: str, *, place: str = "") -> DeadMan:
         """Keep the change: "confirmed", or "fired" where that was too late. Exactly one of them, ever."""
-        return await self._arms(host, directory).confirm(name)
+        return await self._arms(host, place).confirm(name)
 
-    async def extend(self, host: str, name: str, seconds: float, *, directory: str = "") -> DeadMan:
+    async def extend(self, host: str, name: str, seconds: float, *, place: str = "") -> DeadMan:
         """Let it fire in ``seconds`` from now: "armed", or "fired" where that was too late."""
-        return await self._arms(host, directory).extend(name, seconds)
+        return await self._arms(host, place).extend(name, seconds)
 
-    async def armed(self, host: str, name: str, *, directory: str = "") -> DeadMan:
+    async def armed(self, host: str, name: str, *, place: str = "") -> DeadMan:
         """What became of it."""
-        return await self._arms(host, directory).state(name)
+        return await self._arms(host, place).state(name)
 
-    def _arms(self, host: str, directory: str) -> Arms:
+    def _arms(self, host: str, place: str, directory: str = "") -> Arms:
         door, proc_root = self._door(host)
-        return Arms(door, host, directory=directory, proc_root=proc_root)
+        return Arms(door, host, directory=directory, place=place, proc_root=proc_root)

@@ -100,8 +100,9 @@ class Job:
             if not await self._open():
                 self._tale.lost(cut or "the link broke")
                 await self._door.opened()
+            first = not self._sent and not self._known and not resume
             run = await self._once("attach" if self._known else "resume" if resume else "start")
-            ended = self._ended(run, resume)
+            ended = self._ended(run, resume, first)
             if ended is not None:
                 return ended
             cut = one_line(str(run.error), 200) if run.error else run.cut
@@ -127,7 +128,7 @@ class Job:
             run = await self._door.run(call, feed)
         except asyncio.CancelledError:
             if frames.pid and not frames.over:
-                await asyncio.shield(self._door.dismiss(frames.pid))
+                await asyncio.shield(self._door.dismiss(frames.pid, frames.born))
             raise
         self._sent = self._sent or run.sent
         self._known = self._known or frames.begun
@@ -136,15 +137,15 @@ class Job:
         self._mute = self._mute + 1 if quiet else 0
         return run
 
-    def _ended(self, run: Run, resume: bool) -> Ended | None:
-        """None: not yet, follow it again."""
+    def _ended(self, run: Run, resume: bool, first: bool) -> Ended | None:
+        """None: not yet, follow it again. ``first``: nothing was sent before this."""
         last = self._last
         if last.result is not None:
             return self._proven(last.result)
         if last.never:
             return Ended(proven=False, sent=False, reason=last.never)
-        if last.unknown:
-            return Ended(proven=False, reason=last.unknown)
+        if last.unknown or last.denied:
+            return Ended(proven=False, sent=not (last.denied and first), reason=last.unknown or last.denied)
         if last.armed:
             return Ended(reason=last.risk)
         if not self._sent:  # every link broke just before
@@ -166,14 +167,11 @@ class Job:
         return True
 
     def _proven(self, result: Result) -> Ended:
-        said = []
-        if result.why == "timeout":
-            firmly = (
-                "it did not end when asked to and was killed" if result.how == "KILL" else "it was asked to end and did"
-            )
-            said.append(f"timed out after {self._spec.timeout:g} s: {firmly}" if self._spec.timeout else "timed out")
-        elif result.why == "ended":
-            said.append("it was ended on request" + (", by force" if result.how == "KILL" else ""))
+        early = self._early(result)
+        if result.how == "left":
+            there = ", ".join(self._last.left) or "processes that the host did not name"
+            return Ended(proven=False, reason=f"{early}, but this could not be ended and may still run: {there}")
+        said = [early] if early else []
         if self._tale.spoiled:
             said.append(f"its output could not be kept: {self._tale.spoiled}")
         if self._tale.missing:
@@ -183,5 +181,20 @@ class Job:
             seconds=result.seconds,
             timed_out=result.why == "timeout",
             ended=result.why == "ended",
+            early=early,
             reason="; ".join(said),
         )
+
+    def _early(self, result: Result) -> str:
+        """Why it did not come to its own end, and what that took; empty if it did."""
+        limit = f" after {self._spec.timeout:g} s" if self._spec.timeout else ""
+        whys = {
+            "exit": "", "timeout": f"timed out{limit}", "ended": "it was ended on request",
+            "shutdown": "the host was shut down while it ran",
+            "signal": "somebody on the host ended it (its runner got a TERM)",
+        }  # fmt: skip
+        why = whys.get(result.why, result.why)
+        if not why or result.how == "left":
+            return why
+        how = "it did not end when asked to and was killed" if result.how == "KILL" else "it was asked to end and did"
+        return f"{why}: {how}"

@@ -25,8 +25,10 @@ async def ask(door: Door, call: ManageCall) -> tuple[list[str], bytes]:
         return False
 
     run = await door.run(call, feed)
-    _banner, mark, answer = bytes(said).partition(call.mark.encode() + b"\n")
+    _banner, mark, answer = bytes(said).partition(call.mark.encode() + b" ")
     line, newline, rest = answer.partition(b"\n")
+    if mark and newline and line.startswith(b"D "):
+        raise NotAnswered(one_line(line[2:].decode("utf-8", "replace"), 300))
     if not mark or not newline or not line.startswith(b"R "):
         first = one_line((answer or bytes(said)).decode("utf-8", "replace").strip(), 100)
         raise NotAnswered(f"no answer from the host: {run.cut}" + (f" ({first})" if first else ""))

@@ -1,102 +1,136 @@
-# Ends, clears away, confirms, extends, tells the state of jobs and dead-men. After common.sh. Arguments: mode, name,
-# mark, directory, /proc, and one more: the window to clear, or seconds.
-mode=$1 name=$2 mark=$3 directory=$4 proc=$5 more=$6
-
-say() { printf '%s\n' "$1"; }
-
-leave() {
-    say "$1"
-    exit 0
-}
+# Ends, clears away, confirms, extends, tells the state of jobs and dead-men, or says where jobs are. After common.sh.
+# What is asked comes in a record on standard input.
 
 settled() { # has it ended, or never begun, or lost its runner?
-    coded || [ -e "$d/confirmed" ] || [ -e "$d/ended" ] && return 0
+    coded || [ -e confirmed ] || [ -e ended ] && return 0
     boot
     was=
-    { read -r was _ <"$d/boot"; } 2>/dev/null
+    { read -r was _ <boot; } 2>/dev/null
     [ "$was" = "$booted" ] || return 0
     if begun; then
         ! lives
     else
-        [ -e "$d/sleeper" ] && ! sleeper
+        [ -e sleeper ] && ! sleeper
     fi
 }
 
+found() { # go to the job; $1 is answered where it is not there. One that is not ours to believe is no answer
+    open_job ''
+    case $? in
+    1) leave "R $1" ;;
+    2) leave "D nothing on the host can be believed about it: $why" ;;
+    esac
+}
+
+place() { # where jobs are on this host: made, and proven ours
+    enter make || leave "D no directory of ours for jobs on the host: $why (set job_dir under [ssh] in the plan)"
+    say 'R here'
+    printf '%s' "$place"
+    exit 0
+}
+
 end() {
-    each here || leave 'R gone'
-    ! coded || leave 'R over'
-    if [ -e "$d/token" ] || [ -e "$d/due" ]; then
-        take ended
-        [ ! -e "$d/ended" ] || leave 'R ended'
+    found gone
+    if coded; then
+        over && leave 'R over'
+        leave 'R running'
     fi
-    if [ ! -e "$d/sleeper" ]; then
+    if [ -e token ] || [ -e due ]; then
+        claim ended
+        [ ! -e ended ] || leave 'R ended'
+    fi
+    if [ ! -e sleeper ]; then
         decide 'never it was ended before it began' && leave 'R ended'
     fi
     n=0
+    printf '' >asked
     begun && lives && kill -TERM "$runner" 2>/dev/null
     while ! coded && begun && lives && [ $n -lt 120 ]; do
         nap 0.1
         n=$((n + 1))
     done
-    coded && leave 'R ended'
+    coded && over && leave 'R ended'
     leave 'R running'
 }
 
-clean() { # the finished jobs of window $more on this host; name is "@HOST"
-    left=0
-    each sweep
-    leave "R $left"
-}
-
-sweep() {
-    for d in "$place/upgrade-tui.$who/"*"$name"; do
-        [ -d "$d" ] && [ -O "$d" ] || continue
-        case ${d##*/} in "$more".*) ;; *) continue ;; esac
-        if settled; then rm -rf "$d"; else left=$((left + 1)); fi
+over() { # does nothing live any more that could not be ended? Else it is tried once more
+    [ -s left ] || return 0
+    n=0
+    while [ $n -lt 10 ]; do
+        still=
+        while read -r pid start _; do
+            alive "$pid" "$start" || continue
+            still=1
+            [ $n -gt 0 ] || kill -KILL "$pid" 2>/dev/null || sudo -n kill -KILL "$pid" 2>/dev/null </dev/null
+        done <left
+        [ -n "$still" ] || return 0
+        n=$((n + 1))
+        nap 0.1
     done
     return 1
 }
 
-take() { # the token of a dead-man, into $1; who is about to fire has it for a moment
+clean() { # the finished jobs of $window as $host
+    left=0
+    enter ''
+    case $? in
+    1) leave 'R 0' ;;
+    2) leave "D nothing was cleared away on the host: $why" ;;
+    esac
+    for id in *; do
+        cd -P "$place" && [ -d "$id" ] && [ -O "$id" ] && [ ! -h "$id" ] && cd -P "$id" || continue
+        key=
+        { read -r key <name; } 2>/dev/null
+        case $key in "$window".*"@$host") ;; *) continue ;; esac
+        if settled; then cd -P "$place" && rm -rf "$id"; else left=$((left + 1)); fi
+    done
+    leave "R $left"
+}
+
+claim() { # the token of a dead-man, into $1; who is about to fire has it for a moment
     n=0
-    while ! mv "$d/token" "$d/$1" 2>/dev/null && [ -e "$d/due" ] && [ $n -lt 100 ]; do
+    while ! mv token "$1" 2>/dev/null && [ -e due ] && [ $n -lt 100 ]; do
         nap 0.05
         n=$((n + 1))
     done
 }
 
 confirm() {
-    each here || leave 'R gone ? its directory is gone from the host'
-    take confirmed
-    state
+    found 'gone ? its directory is gone from the host'
+    claim confirmed
+    tell
 }
 
 extend() {
-    each here || leave 'R gone ? its directory is gone from the host'
+    found 'gone ? its directory is gone from the host'
     uptime
-    { printf '%-20s\n' "$((${up%%.*} + more))" 1<>"$d/deadline"; } 2>/dev/null ||
+    { printf '%-20s\n' "$((${up%%.*} + seconds))" 1<>deadline; } 2>/dev/null ||
         leave 'R unknown its directory cannot be written'
     n=0
-    while [ -e "$d/due" ] && [ $n -lt 100 ]; do # it was about to fire: wait for what comes of it
+    while [ -e due ] && [ $n -lt 100 ]; do # it was about to fire: wait for what comes of it
         nap 0.05
         n=$((n + 1))
     done
-    state
+    tell
 }
 
 state() {
-    each here || leave 'R gone ? its directory is gone from the host'
+    found 'gone ? its directory is gone from the host'
+    tell
+}
+
+tell() { # the state of a dead-man
     boot
     uptime
     was= deadline=
-    { read -r was _ <"$d/boot"; } 2>/dev/null
-    { read -r deadline <"$d/deadline"; } 2>/dev/null
-    [ ! -e "$d/confirmed" ] || leave 'R confirmed 0'
-    [ ! -e "$d/ended" ] || leave 'R gone 0 it was ended on request'
-    [ ! -e "$d/fired" ] || fired
+    { read -r was _ <boot; } 2>/dev/null
+    { read -r deadline <deadline; } 2>/dev/null
+    [ ! -e confirmed ] || leave 'R confirmed 0'
+    [ ! -e ended ] || leave 'R gone 0 it was ended on request'
+    [ ! -e fired ] || fired
     [ "$was" = "$booted" ] || leave 'R gone 0 the host rebooted, which killed it'
-    sleeper || [ -e "$d/fired" ] || leave 'R gone 0 what waited on the host was killed'
-    [ ! -e "$d/fired" ] || fired
+    sleeper || [ -e fired ] || leave 'R gone 0 what waited on the host was killed'
+    [ ! -e fired ] || fired
     left=$((${deadline:-0} - ${up%%.*}))
     [ $left -gt 0 ] || left=0
     leave "R armed $left"
@@ -105,7 +139,7 @@ state() {
 fired() { # how far is it?
     if coded; then
         n=0
-        while [ ! -e "$d/drained" ] && [ $n -lt 40 ] && sleeper; do # the last of its output is on the way
+        while [ ! -e drained ] && [ $n -lt 40 ] && sleeper; do # the last of its output is on the way
             nap 0.05
             n=$((n + 1))
         done
@@ -116,11 +150,12 @@ fired() { # how far is it?
     else
         coded || code=+ why=
     fi
-    { read -r _ total kept piece _ <"$d/size"; } 2>/dev/null
+    { read -r _ total kept piece _ <size; } 2>/dev/null
     say "R fired $code $why"
-    tail -c 4096 "$d/out.$piece" 2>/dev/null
+    tail -c 4096 "out.$piece" 2>/dev/null
     exit 0
 }
 
-say "$mark"
-case $mode in end | clean | confirm | extend | state) "$mode" ;; esac
+take || exit 0
+exec </dev/null
+case $mode in place | end | clean | confirm | extend | state) "$mode" ;; esac

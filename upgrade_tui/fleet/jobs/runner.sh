@@ -1,42 +1,78 @@
-# Runs one job to its end, detached from whoever started it. Arguments: directory, /proc, timeout, bytes of output to
-# keep, number of secrets, 0 (else: wait for the deadline of a dead-man), exports, command (the last two are read from
-# files where systemd starts this). Descriptor 3: news for whoever follows; 4: the secrets.
-d=$1 proc=$2 timeout=$3 keep=$4 secrets=$5 armed=$6 prelude=${7-} command=${8-}
+# Runs one job to its end, detached from whoever started it, in the job's directory. Descriptor 4: its orders, as
+# follow.sh writes them; 3: news for whoever follows. With an argument it is a unit of systemd: both are its standard
+# input and output, and the session's environment comes behind the orders, for a unit has another.
 PATH=${PATH:-/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin}
 nl='
 '
+
+orders() { # false where they end half-way
+    IFS= read -r home <&4 && IFS= read -r timeout <&4 && IFS= read -r keep <&4 && IFS= read -r armed <&4 &&
+        IFS= read -r mark <&4 && IFS= read -r command <&4 || return 1
+    lines && given=$text
+    [ -n "$whole" ] || return 1
+    [ "$1" != unit ] || { lines && session=$text; }
+    [ -n "$whole" ]
+}
+
+lines() { # up to a line with the mark, into `text`
+    text= whole=
+    while IFS= read -r line <&4; do
+        [ "$line" != "$mark" ] || { whole=1 && return; }
+        text=$text$line$nl
+    done
+}
 
 tell() { printf '%s\n' "$1" >&3; }
 
 never() { # it is not going to start, because of $1
     set -C
-    printf 'never %s\n' "$1" >"$d/begun"
+    printf 'never %s\n' "$1" >begun
     tell "N $1"
     exit
 }
 
-members() { # all that runs in the command's session, into `found`
-    found=
-    for s in /proc/[0-9]*/stat; do
-        read -r line <"$s" || continue
-        set -- ${line##*) }
-        s=${s#/proc/} s=${s%/stat}
-        [ "${4-}" = "$k" ] || [ "$s" = "$k" ] || continue
-        case $1 in Z | X) continue ;; esac
-        found="$found $s"
+members() { # all that runs in the command's session, and what sudo has put into others, into `found`
+    found= sudos=' '
+    while :; do
+        before=$found
+        for s in /proc/[0-9]*/stat; do
+            read -r line <"$s" || continue
+            set -- ${line##*) }
+            s=${s#/proc/} s=${s%/stat}
+            [ "${4-}" = "$k" ] || [ "$s" = "$k" ] || case $sudos in *" ${2-} "*) ;; *) continue ;; esac
+            case "$1 $found " in Z* | X* | *" $s "*) continue ;; esac
+            found="$found $s"
+            [ -O /proc/1 ] || [ -O "/proc/$s" ] || sudos="$sudos$s " # what root starts is root's to end
+        done
+        [ "$sudos" != ' ' ] && [ "$found" != "$before" ] || return # a parent may come after its child
     done
 }
 
-strike() { # each once: what it started meanwhile has not been told yet
+remember() { # who is left, for those who read how it ended: pid, when it began, user, name
+    for s in $found; do
+        read -r line <"/proc/$s/stat" || continue
+        named=${line#*\(}
+        set -- ${line##*) }
+        born=${20}
+        set -- $(ls -ld "/proc/$s")
+        printf '%s %s %s %s\n' "$s" "$born" "${3:-?}" "${named%)*}"
+    done >left
+}
+
+strike() { # each once: what it started meanwhile has not been told yet. What sudo started can only be ended by sudo
+    foreign=
     for s in $found; do
         case "$asked " in *" $s "*) continue ;; esac
-        kill -$how "$s"
+        kill -$how "$s" || [ ! -e "/proc/$s" ] || foreign="$foreign $s"
         kill -CONT "$s"
         asked="$asked $s"
     done
+    if [ -n "$foreign" ]; then
+        sudo -n kill -$how $foreign 3>&- & # it may take as long as it likes
+    fi
 }
 
-stop() { # end the command with all it started: politely, after 5 seconds by force
+stop() { # end the command with all it started: politely, after 5 seconds by force. What is left then stays in `found`
     for how in TERM KILL; do
         asked=
         members
@@ -59,21 +95,21 @@ stop() { # end the command with all it started: politely, after 5 seconds by for
 uptime() { read -r up _ </proc/uptime; }
 
 await_deadline() { # of a dead-man: whoever moves its token decides; nothing of it needs room on the disk
-    while [ -e "$d/token" ]; do
+    while [ -e token ]; do
         uptime
-        read -r deadline <"$d/deadline" || deadline=$((${up%%.*} + 1))
+        read -r deadline <deadline || deadline=$((${up%%.*} + 1))
         left=$((${deadline%%.*} - ${up%%.*}))
         if [ $left -gt 0 ]; then
             [ $left -lt 5 ] || left=5
             sleep $left
             continue
         fi
-        mv "$d/token" "$d/due" || exit # from here on, who confirms or extends waits for what comes of it
-        read -r again <"$d/deadline"
+        mv token due || exit # from here on, who confirms or extends waits for what comes of it
+        read -r again <deadline
         if [ "$again" = "$deadline" ]; then
-            mv "$d/due" "$d/fired" && return
+            mv due fired && return
         else
-            mv "$d/due" "$d/token"
+            mv due token
         fi
     done
     exit
@@ -81,19 +117,20 @@ await_deadline() { # of a dead-man: whoever moves its token decides; nothing of 
 
 launch() { # the command, in a session of its own, its output into our standard output; pid and session into `k`
     (
-        exec 3>&- 4<&-
-        while [ -n "$given" ]; do
-            line=${given%%"$nl"*} given=${given#*"$nl"}
-            value=$(printf '%b_' "${line#* }")
-            export "${line%% *}=${value%_}"
+        exec 3>&-
+        cd "$home" || cd /
+        set -- "$given" "$(printf '%b_' "$command")" "$nl" # no names of ours, which its own variables could change
+        while [ -n "$1" ]; do
+            set -- "${1#*"$3"}" "$2" "$3" "${1%%"$3"*}"
+            set -- "$1" "$2" "$3" "${4%% *}" "$(printf '%b_' "${4#* }")"
+            export "$4=${5%_}"
         done
-        eval "$prelude"
-        exec setsid sh -c "$command" </dev/null 2>&1
+        exec setsid sh -c "${2%_}" </dev/null 2>&1
     ) &
     k=$!
 }
 
-runner() { read -r m _ <"$d/begun" || read -r m _ <"$d/sleeper"; } # the pid of main, into `m`
+runner() { read -r m _ <begun || read -r m _ <sleeper; } # the pid of main, into `m`
 
 watchdog() { # tell main when the time is up; whoever ends this ends the sleep as well
     trap 'kill $!; exit' USR2
@@ -112,9 +149,9 @@ watchdog() { # tell main when the time is up; whoever ends this ends the sleep a
 
 claim() { # that we begin it, and nobody else; a dead-man has decided by its token
     [ "$armed" != 0 ] || set -C
-    if ! printf '%s %s %s\n' "$me" "$began" "$t0" >"$d/begun" && [ "$armed" = 0 ]; then
+    if ! printf '%s %s %s\n' "$me" "$began" "$t0" >begun && [ "$armed" = 0 ]; then
         sleep 0.2
-        [ -s "$d/begun" ] && tell D || tell 'N the disk of the host is full, or its job directory was removed'
+        [ -s begun ] && tell D || tell 'N the disk of the host is full, or its job directory was removed'
         exit
     fi
     set +C
@@ -125,15 +162,8 @@ main() {
     read -r me stat </proc/self/stat
     set -- ${stat##*) }
     began=${20}
-    given= n=0
-    if [ -n "$fifo" ]; then { sleep 30; [ -s "$d/begun" ] || kill "$me"; } & fi # nobody is left to send them
-    while [ $n -lt "$secrets" ]; do
-        IFS= read -r line <&4 || never 'the link broke before its secrets arrived'
-        given=$given$line$nl n=$((n + 1))
-    done
-    exec 4<&-
     if [ "$armed" != 0 ]; then
-        printf '%s %s\n' "$me" "$began" >"$d/sleeper"
+        printf '%s %s\n' "$me" "$began" >sleeper
         tell A
         await_deadline
     fi
@@ -149,50 +179,63 @@ main() {
     result
     [ "$armed" = 0 ] || kill "$watch"
     uptime
+    [ -z "$found" ] || remember
     last="$code $why $how $t0 $up"
-    printf '%-60s\n' "$last ." 1<>"$d/code" # room for it was made at the start; without its dot it does not count
+    printf '%-60s\n' "$last ." 1<>code # room for it was made at the start; without its dot it does not count
     drained
     tell "C $last"
     kill -USR2 $$
 }
 
+who_asked() { # us to end it: somebody by us, the shutdown of the host, or somebody else; into `why`
+    why=ended
+    [ ! -e asked ] || return
+    why=signal
+    case $(timeout 2 systemctl is-system-running) in stopping) why=shutdown ;; esac
+}
+
 result() { # wait for the command, end it if we are told to; its exit code into `code`
-    code=
+    code= found=
     while :; do
         wait "$k"
         status=$?
         [ $status = 127 ] && [ -n "$code" ] || code=$status # 127: it ended as the signal came, and was collected
         [ -n "$got" ] || return
         why=$got got=
+        [ $why = timeout ] || who_asked
         trap '' ALRM TERM
         stop
+        if [ -n "$found" ]; then # it may never end
+            how=left
+            return
+        fi
     done
 }
 
 drained() { # wait for the rest of the output, but not for what the command left running
     quiet=0 n=0 seen=
-    while [ ! -e "$d/drained" ] && [ -d "$d" ] && [ $quiet -lt 5 ] && [ $n -lt 60 ]; do
+    while [ ! -e drained ] && [ -e boot ] && [ $quiet -lt 5 ] && [ $n -lt 60 ]; do
         n=$((n + 1))
         [ $n -gt 3 ] || { sleep 0.01 && continue; } # mostly it is a matter of a moment
         sleep 0.05 || sleep 1
-        read -r total _ <"$d/size" # whatever changes there
+        read -r total _ <size # whatever changes there
         if [ "$total" = "$seen" ]; then quiet=$((quiet + 1)); else quiet=0 seen=$total; fi
     done
-    printf '' >"$d/drained"
+    printf '' >drained
 }
 
 sized() { # a reader that sees the same number at both ends has seen one state
     turn=$((${turn:-0} + 1))
-    printf '%-100s\n' "$turn $at $kept $first $turn" 1<>"$d/size"
+    printf '%-100s\n' "$turn $at $kept $first $turn" 1<>size
 }
 
 next_piece() { # begin another piece of output; forget the oldest of those that are neither head nor tail
-    printf '%s %s\n' "$first" "$at" >>"$d/pieces"
+    printf '%s %s\n' "$first" "$at" >>pieces
     [ "$first" -lt $((keep / 2)) ] || tail="$tail $first"
     first=$at
     set -- $tail
     while [ $# -gt 3 ]; do
-        rm -f "$d/out.$1"
+        rm -f "out.$1"
         shift
     done
     tail=$*
@@ -205,7 +248,7 @@ copy() { # the output to disk, in pieces named by where they begin
     export LC_ALL=C
     while :; do
         [ $((at - first)) -lt $piece ] || next_piece
-        said=$(dd bs=$block count=1 2>&1 >>"$d/out.$first")
+        said=$(dd bs=$block count=1 2>&1 >>"out.$first")
         case $said in
         '0+0 records in'*) break ;;
         [01]+[01]' records in'*) ;;
@@ -218,7 +261,7 @@ copy() { # the output to disk, in pieces named by where they begin
         n=${n#"$nl"}
         n=${n%% *}
         case $n in
-        '' | *[!0-9]*) n=$(($(wc -c <"$d/out.$first") - at + first)) ;; # a dd that does not count bytes
+        '' | *[!0-9]*) n=$(($(wc -c <"out.$first") - at + first)) ;; # a dd that does not count bytes
         esac
         at=$((at + n)) kept=$at chunks=$((chunks + 1))
         sized
@@ -226,7 +269,7 @@ copy() { # the output to disk, in pieces named by where they begin
         pace
     done
     sized
-    printf '' >"$d/drained"
+    printf '' >drained
     tell W
 }
 
@@ -249,20 +292,17 @@ lose() { # the disk is full, or the directory is gone: the command goes on witho
     done
 }
 
-fifo=
-if [ $# -lt 7 ]; then
-    exec 3>/dev/null
-    [ "$secrets" = 0 ] || { exec 4<>"$d/in" && fifo=1; }
-    prelude=$(cat "$d/exports"; echo _) command=$(cat "$d/command"; echo _)
-    prelude=${prelude%_} command=${command%_}
-fi
+[ "${1-}" != unit ] || exec 3>&1 4<&0
 exec </dev/null >/dev/null 2>&1
+session=
+orders "${1-}" || never 'it was never started: the link broke as it was sent'
+exec 4<&-
+eval "$session"
 trap 'runner && kill -TERM "$m"' TERM
 trap : HUP INT PIPE
-trap exit USR2
-main | { exec 4<&-; copy; } &
+trap 'exit 0' USR2 # a unit that ends in any other way has failed
+main | copy &
 all=$!
-exec 4<&-
 if [ "$armed" = 0 ] && [ -n "$timeout" ]; then
     watchdog
 fi

@@ -5,6 +5,7 @@ A simulated host reads the calls themselves.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shlex
 from collections.abc import Mapping
@@ -19,8 +20,9 @@ from msgspec.structs import replace
 from upgrade_tui.fleet.jobs.spec import JobSpec, place_name
 
 SYSTEMD = "/run/systemd"
+_ODD = re.compile(r"[^ -\[\]-~]")  # all but printable ASCII, and the backslash
 Mode = Literal["start", "attach", "resume"]
-Verb = Literal["end", "clean", "confirm", "extend", "state"]
+Verb = Literal["place", "end", "clean", "confirm", "extend", "state"]
 
 
 class JobCall(Struct, frozen=True, kw_only=True):
@@ -30,7 +32,8 @@ class JobCall(Struct, frozen=True, kw_only=True):
 
     mode: Mode
     key: str  # the job's name with the host's (``place_name``): a key is started at most once on a host
-    place: str  # where job directories are on the host
+    place: str = ""  # where this window's jobs are on the host, as the host said; "": it chooses, by ``job_dir``
+    job_dir: str = ""  # where the plan wants them; "": in the login user's state directory
     offset: int  # byte of the output to go on from
     command: str = ""  # all from here on only to start it
     env: Mapping[str, str] = field(default_factory=dict)
@@ -44,11 +47,13 @@ class JobCall(Struct, frozen=True, kw_only=True):
 
 
 class ManageCall(Struct, frozen=True, kw_only=True):
-    """End a job, clear a window's jobs away, or confirm, extend, look at a dead-man."""
+    """End a job, clear a window's jobs away, confirm, extend, look at a dead-man, or say where jobs are."""
 
     verb: Verb
-    key: str  # as in JobCall; "@HOST" to clear
-    place: str
+    key: str = ""  # as in JobCall
+    place: str = ""
+    job_dir: str = ""
+    host: str = ""  # to clear: what the keys of its jobs end with
     window: str = ""  # to clear: what the names of its jobs begin with
     seconds: int = 0  # to extend: until it fires
     proc_root: str = "/proc"
@@ -89,8 +94,8 @@ def job_call(
 ) -> JobCall:  # fmt: skip
     """Start the job (or not) and follow its output from byte ``offset``. ``armed``: seconds until a dead-man fires."""
     call = JobCall(
-        mode=mode, key=place_name(spec.name, host), place=spec.directory, offset=offset, armed=armed,
-        proc_root=proc_root, systemd=systemd,
+        mode=mode, key=place_name(spec.name, host), place=spec.place, job_dir=spec.directory, offset=offset,
+        armed=armed, proc_root=proc_root, systemd=systemd,
     )  # fmt: skip
     if mode != "start":
         return call
@@ -98,46 +103,70 @@ def job_call(
 
 
 def manage_call(
-    verb: Verb, name: str, host: str, *, directory: str = "", proc_root: str = "/proc", window: str = "",
-    seconds: int = 0,
+    verb: Verb, name: str, host: str, *, directory: str = "", place: str = "", proc_root: str = "/proc",
+    window: str = "", seconds: int = 0,
 ) -> ManageCall:  # fmt: skip
-    """End, clear away, confirm, extend or ask. ``name`` is empty to clear, ``window`` then says whose."""
+    """End, clear away, confirm, extend, ask. ``name`` is empty to clear (``window`` then says whose), and for "place".
+
+    ``directory``, ``place``: see JobSpec.
+    """
     return ManageCall(
-        verb=verb, key=place_name(name, host), place=directory, window=window, seconds=seconds, proc_root=proc_root
-    )
+        verb=verb, key=place_name(name, host) if name else "", host=place_name("", host)[1:], place=place,
+        job_dir=directory, window=window, seconds=seconds, proc_root=proc_root,
+    )  # fmt: skip
 
 
 def new_mark() -> str:
-    """What the host's answer to one call begins with: whatever login scripts print is told apart from it."""
+    """What the host's answers to one call begin with: whatever login scripts print is told apart from them."""
     return f"upgrade-tui:{token_hex(8)}"
 
 
+def directory_name(key: str) -> str:
+    """Of a job's directory. Not its key: the host's tools get it as an argument, which all of its users can read."""
+    return hashlib.sha256(key.encode()).hexdigest()[:24]
+
+
 def _job(call: JobCall) -> Rendered:
-    timeout = "" if call.timeout is None else f"{call.timeout:.3f}"
-    runner = source("runner") if call.mode == "start" else ""
-    own = (
-        call.mode, call.key, call.mark, call.place, call.proc_root, call.systemd, str(call.offset), timeout,
-        str(call.keep), str(len(call.secrets)), str(call.armed), _exports(call.env), call.command, runner,
-    )  # fmt: skip
+    fields = [
+        ("mode", call.mode), ("at", str(call.offset)), ("armed", str(call.armed)), ("systemd", call.systemd),
+    ]  # fmt: skip
+    runner: tuple[str, ...] = ()
+    if call.mode == "start":
+        runner = (source("runner"),)
+        fields += [
+            ("timeout", "" if call.timeout is None else f"{call.timeout:.3f}"), ("keep", str(call.keep)),
+            ("unit", token_hex(8)), ("command", call.command),
+        ]  # fmt: skip
     scripts = ("common", "perils", "follow") if call.armed else ("common", "follow")
-    argv = ("sh", "-c", source(*scripts), "upgrade-tui", *own)
-    return Rendered(argv, _secret_lines(call.secrets))
+    return Rendered(
+        ("sh", "-c", source(*scripts), "upgrade-tui", *runner),
+        _record([*_asked(call), *fields], {**call.env, **call.secrets}),
+    )
 
 
 def _manage(call: ManageCall) -> Rendered:
-    more = str(call.seconds) if call.verb == "extend" else call.window
-    own = (call.verb, call.key, call.mark, call.place, call.proc_root, more)
-    return Rendered(("sh", "-c", source("common", "manage"), "upgrade-tui", *own), b"")
+    fields = [
+        ("mode", call.verb), ("host", call.host), ("window", call.window), ("seconds", str(call.seconds)),
+    ]  # fmt: skip
+    return Rendered(("sh", "-c", source("common", "manage"), "upgrade-tui"), _record([*_asked(call), *fields], {}))
 
 
-def _exports(env: Mapping[str, str]) -> str:
-    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in env.items())
+def _asked(call: Call) -> list[tuple[str, str]]:
+    """What every record has."""
+    return [
+        ("mark", call.mark), ("key", call.key), ("id", directory_name(call.key)), ("place", call.place),
+        ("job_dir", call.job_dir), ("proc", call.proc_root),
+    ]  # fmt: skip
 
 
-def _secret_lines(secrets: Mapping[str, str]) -> bytes:
-    """A line a secret, its bytes as ``printf %b`` reads them: nothing but the shell itself ever sees the value."""
-    lines = []
-    for name, value in secrets.items():
-        octal = "".join(f"\\0{byte:03o}" for byte in value.encode("utf-8", "surrogateescape"))
-        lines.append(f"{name} {octal}\n")
-    return "".join(lines).encode()
+def _record(fields: list[tuple[str, str]], variables: Mapping[str, str]) -> bytes:
+    """What a script reads from its standard input: the length in bytes, then a field a line, plain ASCII."""
+    lines = [f"{name} {_plain(value)}\n" for name, value in fields]
+    lines += [f"env {name} {_plain(value)}\n" for name, value in variables.items()]
+    body = "".join(lines).encode("ascii")
+    return b"%d\n%s" % (len(body), body)
+
+
+def _plain(value: str) -> str:
+    """As ``printf %b`` reads it: a shell's ``read`` takes a line of it, whatever the bytes are."""
+    return _ODD.sub(lambda odd: "".join(f"\\0{byte:03o}" for byte in odd[0].encode("utf-8", "surrogateescape")), value)

@@ -22,7 +22,8 @@ class JobSpec(Struct, frozen=True, kw_only=True):
     name: str  # "<window>.<step>.<attempt>" and the like; letters, digits and _ . : + - only
     command: str  # for `sh -c`
     timeout: float | None = None  # seconds, enforced on the host
-    directory: str = ""  # where job directories go on the host; "": the first of /var/tmp, /tmp, ~/.cache that works
+    directory: str = ""  # where the plan wants job directories on the host; "": the login user's state directory
+    place: str = ""  # where they are there, as the host has said (``Jobs.place``); "": not asked yet
     env: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)  # for the command's environment only; never in a file
     keep: int = KEEP  # bytes of output on the host's disk: head and tail
@@ -35,8 +36,9 @@ class JobSpec(Struct, frozen=True, kw_only=True):
             return f"a timeout is more than 0 seconds, not {self.timeout:g}"
         if self.keep < _LEAST_KEPT:
             return f"keep at least {_LEAST_KEPT} bytes of output, not {self.keep}"
-        if self.directory and (not self.directory.startswith("/") or not self.directory.isprintable()):
-            return f"a job directory is an absolute path, not {self.directory[:150]!r}"
+        for path in (self.directory, self.place):
+            if path and (not path.startswith("/") or not path.isprintable()):
+                return f"a job directory is an absolute path, not {path[:150]!r}"
         for name in (*self.env, *self.secrets):
             if not _VARIABLE.fullmatch(name):
                 return f"{name[:80]!r} cannot be the name of an environment variable"
@@ -50,7 +52,7 @@ class JobSpec(Struct, frozen=True, kw_only=True):
 
 
 def place_name(name: str, host: str) -> str:
-    """The name of a job's directory on ``host``: two hosts of a plan may be one machine, or share a disk."""
+    """A job's key on ``host``: two hosts of a plan may be one machine, or share a disk."""
     safe = _UNSAFE.sub("_", host)[:60]
     if safe != host:
         safe += "." + hashlib.sha256(host.encode("utf-8", "surrogatepass")).hexdigest()[:8]

@@ -28,6 +28,13 @@ class HostFacts(Base, frozen=True, kw_only=True, tag="host.facts"):
     skew: float | None = None  # seconds
 
 
+class HostJobs(Base, frozen=True, kw_only=True, tag="host.jobs"):
+    """Where this window's jobs live on a host: chosen there once, proven ours, and given back in every later call."""
+
+    host: str
+    place: str
+
+
 class HostRebooted(Base, frozen=True, kw_only=True, tag="host.rebooted"):
     """The boot id is another one than before."""
 
@@ -88,5 +95,6 @@ class CanaryVerdict(Base, frozen=True, kw_only=True, tag="canary.verdict"):
 
 
 HostEvent = (
-    HostLink | HostFacts | HostRebooted | LimitCrossed | LimitCleared | HostExcluded | UnitChanged | CanaryVerdict
+    HostLink | HostFacts | HostJobs | HostRebooted | LimitCrossed | LimitCleared | HostExcluded | UnitChanged
+    | CanaryVerdict
 )  # fmt: skip

@@ -19,6 +19,10 @@ def _facts(e: ev.HostFacts) -> str:
     return f"{e.host}: Linux {e.kernel}, {counted(e.cores, 'core')}, {memory} memory, sampled by {e.sampler}{skew}"
 
 
+def _jobs(e: ev.HostJobs) -> str:
+    return f"jobs on {e.host} are kept in {e.place}"
+
+
 def _rebooted(e: ev.HostRebooted) -> str:
     return f"{e.host} was rebooted"
 
@@ -81,6 +85,7 @@ def _how_healthy(e: ev.CanaryVerdict) -> Notice:
 ROWS = (
     Row(event=ev.HostLink, say=_link, fold=fold.link, notice=_how_linked),
     Row(event=ev.HostFacts, say=_facts, fold=fold.facts, notice=quiet()),
+    Row(event=ev.HostJobs, say=_jobs, fold=fold.jobs, notice=quiet()),
     Row(event=ev.HostRebooted, say=_rebooted, fold=fold.rebooted, notice=rings("Host rebooted", "tight")),
     Row(event=ev.LimitCrossed, say=_limit_crossed, fold=fold.limit_crossed, notice=warns()),
     Row(event=ev.LimitCleared, say=_limit_cleared, fold=fold.limit_cleared, notice=told("good")),
