@@ -220,6 +220,25 @@ async def test_a_takeover_goes_on_with_a_rollback_that_waits(tmp_path: Path) -> 
     await second.book.close()
 
 
+async def test_a_takeover_goes_on_with_a_rollback_that_has_begun(tmp_path: Path) -> None:
+    """What it undoes is not in its own way."""
+    first = await running(tmp_path)
+    await first.start("roll")
+    first.hosts.hold["d"] = asyncio.Event()
+    await write_facts(first.book, [FAILING])
+    await runs(first, "d", "downgrade")
+    for task in first.background:
+        task.cancel()
+    await asyncio.gather(*first.background, return_exceptions=True)
+    await first.book.close()
+    first.hosts.hold.clear()
+    first.hosts.jobs["d", "w1.roll.undo1"] = Ended(exit=0, seconds=1.0)
+    second = await support.rig(tmp_path, PLAN, hosts=first.hosts, opened=False)
+    await asyncio.wait_for(second.rollbacks.run(), 10)
+    assert set(states(second).values()) == {"rolled back"}
+    await second.book.close()
+
+
 async def test_a_verdict_at_the_end_of_the_log_is_answered_by_the_next_conductor(tmp_path: Path) -> None:
     """The power went between the line of the verdict and the line of what it brings about."""
     rig = await running(tmp_path)

@@ -10,7 +10,6 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from random import Random
 from typing import Any
 
 from tests.simulation.invariants import Watcher
@@ -406,7 +405,7 @@ class _Evening:
         if self.conductor is None or state.phase in ("new", "closed") or self.told.fresh:
             return
         lead = role_of(self.night.plan, moment.login, state.opened_by) == "lead"
-        command = choose(state, moment.login, lead, Random(moment.seed), self.truth)
+        command = choose(state, moment.login, lead, moment.seed, self.truth)
         if command is not None:
             await self.ask(moment.login, command)
 

@@ -65,6 +65,29 @@ def make_night(seed: int | str) -> Night:
     raise AssertionError(f"no plan can be drawn for seed {seed}")
 
 
+def make_narrow(seed: int | str) -> Night:
+    """A short night in which much happens at one moment: an armed step ends as its hosts undo it, on a slow disk."""
+    rng = Random(f"narrow {seed}")
+    hosts = [f"h{n}" for n in range(1, rng.randint(2, 4) + 1)]
+    people = "".join(f'[people.{n}]\nrole = "{r}"\n' for n, r in PEOPLE.items())
+    text = f'[window]\nid = "w1"\ntitle = "Narrow"\nstart = "now"\nduration = "30m"\nmargin = "0s"\n{people}'
+    text += "".join(f'[hosts.{h}]\naddress = "10.0.0.{n}"\n' for n, h in enumerate(hosts, 1))
+    estimate = rng.randint(20, 40)
+    text += f'[[steps]]\nid = "s1"\ntitle = "Do"\non = "all"\nrun = "do s1"\nestimate = "{estimate}s"\n'
+    text += f'timeout = "{2 * estimate}s"\nconfirm_within = "{2 * estimate + rng.randint(13, 20)}s"\n'
+    text += f'batches = [1, 1]\nmax_fail = "{rng.choice([0, 0, 34, 50])}%"\n'
+    text += 'check = "is s1"\ncheck_first = false\n' if rng.random() < 0.5 else ""
+    text += 'rollback = { run = "undo s1", estimate = "5s" }\n[[steps]]\nid = "s2"\ntitle = "Look"\n'
+    slow = [Fault(n * 20.0, "slow", {"sync": rng.uniform(0.2, 3.0), "seconds": 20.0}) for n in range(1, 20)]
+    fences = [
+        Fault(rng.uniform(30, 300), "fence", {"error": "EIO", "seconds": rng.uniform(1, 9), "reopens": True})
+        for _ in range(rng.randint(0, 6))
+    ]
+    moments = [Moment(5.0, "mei", -1), *(Moment(10.0 + 3 * n, "eve", -2) for n in range(120))]
+    faults = sorted([*slow, *fences], key=lambda f: f.at)
+    return Night(f"narrow {seed}", 400.0, text, parse_plan(text, "plan.toml"), tuple(faults), tuple(moments))
+
+
 def _drawn(rng: Random, seed: str) -> Night:
     seconds = 60.0 * 30 * 8 ** (rng.random() ** 1.7)  # 30 to 240 minutes, rather short ones
     hosts = [f"h{n}" for n in range(1, rng.choice([4, 4, 5, 6, 6, 8, 8, 10, 12, 16, 20]) + 1)]

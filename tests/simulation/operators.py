@@ -13,8 +13,11 @@ NONSENSE = 0.12  # share of moments in which somebody types something wrong
 Wish = tuple[float, cmd.AnyCommand]
 
 
-def choose(state: WindowState, login: str, lead: bool, rng: Random, truth: Truth) -> cmd.AnyCommand | None:
+def choose(state: WindowState, login: str, lead: bool, seed: int, truth: Truth) -> cmd.AnyCommand | None:
     """What this operator does now, or nothing."""
+    if seed < 0:  # of a narrow night: the first step is started, and there is noise
+        return cmd.Start(step=next(iter(state.steps))) if seed == -1 else cmd.Note(text="noise")
+    rng = Random(seed)
     if rng.random() < NONSENSE:
         return _nonsense(state, rng)
     wishes: list[Wish] = [(0.15, cmd.Note(text="looks calm"))]

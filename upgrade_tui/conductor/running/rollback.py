@@ -49,6 +49,8 @@ class Rollbacks:
         while True:
             asked = state().rollback
             assert asked is not None, "run() saw it"
+            if any(self._desk.step(undo.step).state == "rolling back" for undo in asked.undo):
+                return None  # an earlier conductor had begun it
             if asked.aborted:
                 return self._aborted()
             left = limit - self._desk.mono()
@@ -56,7 +58,7 @@ class Rollbacks:
                 break
             await self._desk.change_within(left if left > 0 else None)
         why_not = cut_off(state(), asked.canary)
-        if not why_not or any(self._desk.step(undo.step).state == "rolling back" for undo in asked.undo):
+        if not why_not:
             return None
         reason = f"{asked.reason}; {why_not}"
         await self._desk.transact(lambda now: (ev.WindowPaused(reason=reason),) if now.phase == "open" else ())
