@@ -126,8 +126,7 @@ class SimJob:
         half = len(order.output) // 2
         later = self.host.world.later
         later(order.seconds / 2, self._print, order.output[:half])
-        later(order.seconds, self._print, order.output[half:])
-        later(order.seconds, self._over, order.exit, "exit", "-")
+        later(order.seconds, self._exit, order.exit, order.output[half:])
         if self.timeout is not None and order.seconds > self.timeout:
             later(self.timeout, self.end, "timeout")
         self.news()
@@ -136,6 +135,12 @@ class SimJob:
         if self.running and data:
             self.output += data
             self.news()
+
+    def _exit(self, code: int, output: bytes) -> None:
+        """By itself; what it printed is on the disk before how it ended is."""
+        if self.running:
+            self.output += output
+            self._over(code, "exit", "-")
 
     def end(self, why: str = "ended") -> None:
         """TERM, and KILL to what does not end."""
