@@ -20,6 +20,7 @@ from tests.simulation.truth import Truth
 from upgrade_tui.canary.result import Result
 from upgrade_tui.conductor import protocol as p
 from upgrade_tui.conductor.conductor import Conductor
+from upgrade_tui.journal.format import Encoded
 from upgrade_tui.plan.model import LOCAL
 from upgrade_tui.rehearsal.host import SimHost
 from upgrade_tui.rehearsal.link import Path as Way
@@ -209,7 +210,7 @@ class _Evening:
 
     def _catch_up(self) -> None:
         """Look at what is new in the log."""
-        lines = self.machine.log.lines
+        lines = self._durable()
         while self._fed < len(lines):
             line = lines[self._fed]
             self._fed += 1
@@ -279,8 +280,13 @@ class _Evening:
         if live.seq > self.watcher.state.seq:
             self.broken("fold gives the live state", f"the state is at {live.seq}, the log at {self.watcher.state.seq}")
 
+    def _durable(self) -> list[Encoded]:
+        """The log, and what was kept elsewhere while it could not be written."""
+        log = self.machine.log
+        return log.lines + log.kept if log.kept else log.lines
+
     def _after_a_death(self) -> None:
-        lines = self.machine.log.lines
+        lines = self._durable()
         for seq, command in self._acknowledged:
             if seq > len(lines) or lines[seq - 1].record != self.watcher.records[seq - 1]:
                 self.broken("what was acknowledged is in the log", f"{type(command).__name__}, {seq}")

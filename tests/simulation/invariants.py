@@ -16,7 +16,7 @@ from upgrade_tui.window.gates import approvers
 from upgrade_tui.window.state import OVER, StepState, Task, WindowState, initial
 
 BAD = ("failed", "unknown", "unreachable", "rolled back")  # count against max_fail
-GRACE = 90.0  # seconds between asking the clock and the start: a check and an arming lie between
+GRACE = 30.0  # seconds: until a jump of the wall clock is seen, and until what was decided is durable
 
 
 class Watcher:
@@ -77,8 +77,6 @@ class Watcher:
         self._needs(before, event.step, what)
         if spec is not None and spec.what != "manual":
             self._stopped(before, event, what)
-            if spec.what == "command":
-                self._clock(before, record, spec, 0, event.override)
 
     def _task_started(self, before: WindowState, after: WindowState, record: ev.Record, event: ev.TaskStarted) -> None:
         key = (event.step, event.host, event.attempt, event.undo)
@@ -91,6 +89,9 @@ class Watcher:
         what = f"{event.step} was started on {event.host}"
         self._stopped(before, event, what)
         self._needs(before, event.step, what)
+        spec = self.plan.step(event.step)
+        assert spec is not None
+        self._clock(before, record, spec, event.batch)
         if event.host in before.excluded:
             self.broken("nothing starts while stopped", f"{what}, which is excluded")
 
@@ -99,21 +100,23 @@ class Watcher:
         if spec is None or event.attempt < step.attempt or step.state != "running":
             return
         self._stopped(before, event, f"batch {event.batch} of {event.step} was begun")
-        self._clock(before, record, spec, event.batch, step.override)
+        self._clock(before, record, spec, event.batch)
 
-    def _clock(self, before: WindowState, record: ev.Record, spec: Step, batch: int, override: str) -> None:
-        """What changes hosts does not begin against the clock, unless the lead overrode it."""
-        if only_looks(spec) or override or not spec.changes:
+    def _clock(self, before: WindowState, record: ev.Record, spec: Step, batch: int) -> None:
+        """What changes hosts does not begin against the clock, unless the lead let it go."""
+        step = before.steps[spec.id]
+        if only_looks(spec) or not spec.changes or step.released_rest or step.released == batch:
             return
         what = f"batch {batch} of {spec.id}"
         if record.ts > before.end + GRACE:
             self.broken("not against the clock", f"{what} began {record.ts - before.end:.0f} s past the window's end")
-            return
+        if record.ts < before.start - GRACE:
+            self.broken("not against the clock", f"{what} began {before.start - record.ts:.0f} s before the window")
         if spec.irreversible or before.no_return or spec.rollback is None:
             return
-        reading = clock.read(before, record.ts)
-        if reading.slack is not None and reading.slack < -GRACE:
-            self.broken("not against the clock", f"{what} began {-reading.slack:.0f} s after the rollback had to start")
+        slack = clock.read(before, record.ts).slack
+        if slack is not None and slack < -GRACE:
+            self.broken("not against the clock", f"{what} began {-slack:.0f} s after the rollback had to start")
 
     # -- what is said of tasks ----------------------------------------------------------------------------------------
 

@@ -5,8 +5,5 @@ from __future__ import annotations
 KNOWN: dict[str, str] = {
     "armed is not done": "S4",
     "not before what it needs": "S4: what is undone below a bake or a gate does not end it",
-    "secrets stay secret": "S8",
-    "not against the clock": "S3",
     "a step agrees with its tasks": "S1",
-    "the window can be closed": "a conductor that is started while the log cannot be written waits for ever",
 }

@@ -82,6 +82,9 @@ def _about_step(state: WindowState, step: StepState, login: str, rng: Random, tr
     if spec.what == "gate" and step.gate is not None and step.state == "running":
         out.append((4.0, cmd.Vote(step=step.id, go=True, digest=step.gate.digest)))
         out.append((0.3, cmd.Vote(step=step.id, go=False, reason="not now")))
+    if step.held is not None:
+        rest = rng.random() < 0.3
+        out.append((0.5, cmd.Start(step=step.id, confirm=confirm, override="we have to", rest=rest)))
     out += _about_tasks(step, rng, truth)
     return out
 
