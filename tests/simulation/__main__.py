@@ -8,9 +8,10 @@ import sys
 import time
 from collections import Counter
 
-from tests.simulation.evening import Told, play
+from tests.simulation.evening import play
 from tests.simulation.night import make_night
 from tests.simulation.shrink import shrink
+from tests.simulation.told import Told
 
 
 def main() -> int:
@@ -19,13 +20,14 @@ def main() -> int:
     parser.add_argument("--seed", help="play this night and tell its story")
     parser.add_argument("--nights", type=int, default=100, help="play so many nights")
     parser.add_argument("--start", type=int, default=0, help="the first of them")
+    parser.add_argument("--narrow", action="store_true", help="short nights in which much happens at one moment")
     parser.add_argument("--whole", action="store_true", help="tell the story without making it smaller first")
     parser.add_argument("--strict", action="store_true", help="what is known to be broken counts, too")
     parser.add_argument("--rule", default="", help="only what breaks this rule counts")
     given = parser.parse_args()
     if given.seed is not None:
         return one(given.seed, whole=given.whole, strict=given.strict, rule=given.rule)
-    return many(given.start, given.nights, strict=given.strict, rule=given.rule)
+    return many(given.start, given.nights, strict=given.strict, rule=given.rule, kind="narrow " * given.narrow)
 
 
 def one(seed: str, *, whole: bool, strict: bool, rule: str) -> int:
@@ -50,12 +52,12 @@ def verdict(told: Told) -> str:
     return "\n".join(f"seed {told.night.seed}: BROKEN: {b.rule}: {b.text}" for b in told.fresh)
 
 
-def many(start: int, count: int, *, strict: bool, rule: str) -> int:
+def many(start: int, count: int, *, strict: bool, rule: str, kind: str = "") -> int:
     """Many nights, with figures."""
     broken, known, events, deaths, commands, hours = Counter[str](), Counter[str](), 0, 0, 0, 0.0
     began = time.process_time()
     for seed in range(start, start + count):
-        told = play(make_night(seed), strict=strict, rule=rule)
+        told = play(make_night(f"{kind}{seed}"), strict=strict, rule=rule)
         events, deaths, commands = events + told.events, deaths + told.deaths, commands + told.commands
         hours += told.seconds / 3600
         known.update({b.rule for b in told.broken} - {b.rule for b in told.fresh})

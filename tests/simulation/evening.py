@@ -4,32 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import io
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.simulation.chaos import Chaos
 from tests.simulation.invariants import Watcher
 from tests.simulation.known import KNOWN
-from tests.simulation.night import SECRET, Fault, Moment, Night
+from tests.simulation.night import SECRET, Moment, Night
 from tests.simulation.operators import bring_to_a_close, choose
+from tests.simulation.told import Broken, Told
 from tests.simulation.truth import Truth
-from upgrade_tui.canary.result import Result
 from upgrade_tui.conductor import protocol as p
 from upgrade_tui.conductor.conductor import Conductor
+from upgrade_tui.conductor.wire import Peer
 from upgrade_tui.journal.format import Encoded
 from upgrade_tui.plan.model import LOCAL
 from upgrade_tui.rehearsal.host import SimHost
-from upgrade_tui.rehearsal.link import Path as Way
 from upgrade_tui.rehearsal.loop import Process
 from upgrade_tui.rehearsal.machine import SimMachine
 from upgrade_tui.rehearsal.world import World
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev
-from upgrade_tui.window.sentences import sentence
 from upgrade_tui.window.state import role_of
 
 DIRECTORY = Path("/simulated/w1")
@@ -40,44 +37,6 @@ ROUND = 20.0  # seconds between two of them
 
 class Over(Exception):
     """The night need not go on: something was broken."""
-
-
-@dataclass
-class Broken:
-    """A rule that did not hold."""
-
-    rule: str
-    text: str
-    at: float
-
-
-@dataclass
-class Told:
-    """What came of a night."""
-
-    night: Night
-    broken: list[Broken] = field(default_factory=list)
-    events: int = 0
-    deaths: int = 0
-    commands: int = 0
-    seconds: float = 0.0  # virtual
-    lines: list[tuple[float, str]] = field(default_factory=list)  # what happened outside of the log
-    records: list[ev.Record] = field(default_factory=list)
-    stderr: str = ""
-    ignored: frozenset[str] = frozenset()  # rules that do not count
-    only: str = ""  # if given, the one that does
-
-    @property
-    def fresh(self) -> list[Broken]:
-        """What counts."""
-        return [b for b in self.broken if b.rule not in self.ignored and self.only in b.rule]
-
-    def story(self) -> str:
-        """Everything in sentences, in order."""
-        logged = [(r.mono, f"{r.seq:5d}  {r.actor} · {sentence(r.event)}") for r in self.records]
-        both = sorted([*logged, *((at, f"   ** {text}") for at, text in self.lines)], key=lambda line: line[0])
-        begun = both[0][0] if both else 0.0
-        return "\n".join(f"{at - begun:10.3f} {text}" for at, text in both)
 
 
 def play(night: Night, *, strict: bool = False, rule: str = "") -> Told:
@@ -109,14 +68,12 @@ class _Evening:
         self.truth = Truth(night.seed, plan, self.broken)
         self.watcher = Watcher(plan, self.truth, self.secret, self.broken)
         self.hosts = {n: SimHost(self.world, n, self.truth.behave, self.truth) for n in (*plan.hosts, LOCAL)}
-        self.ways = {n: Way(self.world, h, always=n == LOCAL) for n, h in self.hosts.items()}
-        self.machine = SimMachine(self.world, night.text, plan, self.ways, self._answer)
-        self.sick: dict[str, tuple[float, str]] = {}  # canary -> (until, how)
+        self.chaos = Chaos(self.world, self.truth, self.hosts, self._note, self.kill, self._stop, lambda: told.fresh)
+        self.machine = SimMachine(self.world, night.text, plan, self.chaos.ways, self.chaos.answer, self.chaos.log)
         self.process: Process | None = None
         self.conductor: Conductor | None = None
         self._processes: list[Process] = []
         self._serving: asyncio.Task[None] | None = None
-        self._traps: dict[str, list[tuple[int, Fault]]] = {}
         self._fed = 0
         self._acknowledged: list[tuple[int, cmd.AnyCommand]] = []
         self._ended = self.loop.create_future()
@@ -163,7 +120,7 @@ class _Evening:
         self.loop.set_exception_handler(self._fault_of_ours)
         self.start_conductor()
         for fault in self.night.faults:
-            self.world.later(fault.at, self._strike, fault)
+            self.world.later(fault.at, self.chaos.strike, fault)
         for moment in self.night.moments:
             self.world.later(moment.at, lambda m=moment: self.loop.create_task(self._act(m)))
         await asyncio.sleep(self.night.seconds)
@@ -206,7 +163,7 @@ class _Evening:
     def _committed(self, records: list[ev.Record]) -> None:
         self._catch_up()
         for record in records:
-            self._trap(record.event)
+            self.chaos.trap(record.event)
 
     def _catch_up(self) -> None:
         """Look at what is new in the log."""
@@ -232,7 +189,7 @@ class _Evening:
         else:
             os.environ[SECRET] = self.secret
         if "meanwhile" in of:
-            self._meanwhile(of)
+            self.chaos.meanwhile(of)
         self.world.later(of["down"], self._again)
 
     def _let_go(self, process: Process) -> None:
@@ -247,15 +204,7 @@ class _Evening:
             self._note(f"the next conductor is started; it {knows}")
             self.start_conductor()
 
-    def _meanwhile(self, of: dict[str, Any]) -> None:
-        busy = sorted({host for (_, host), jobs in self.truth.at_work.items() if any(j.running for j in jobs)})
-        host = busy[0] if of["busy"] and busy else of["host"]
-        if of["meanwhile"] == "reboot":
-            self._reboot(host, 20.0, clear=True)
-        else:
-            self._tidy(host)
-
-    def _stop_politely(self, of: dict[str, Any]) -> None:
+    def _stop(self) -> None:
         if self.process is None or self._serving is None or self._serving.done():
             return
         self._note("the conductor is asked to end")
@@ -295,115 +244,6 @@ class _Evening:
                 self.broken("what was told is in the log", f"{told.seq} is another one now")
                 break
 
-    # -- faults -------------------------------------------------------------------------------------------------------
-
-    def _strike(self, fault: Fault) -> None:
-        if self.told.fresh:
-            return
-        if fault.kind == "death at":
-            self._traps.setdefault(fault.of["event"], []).append((fault.of["number"], fault))
-            return
-        self._note(str(fault))
-        handler: Callable[[dict[str, Any]], None] = getattr(self, f"_on_{fault.kind}")
-        handler(fault.of)
-
-    def _trap(self, event: ev.Event) -> None:
-        traps = self._traps.get(str(type(event).__struct_config__.tag))
-        if not traps:
-            return
-        number, fault = traps[0]
-        if number > 1:
-            traps[0] = (number - 1, fault)
-            return
-        traps.pop(0)
-        self._note(str(fault))
-        self.world.later(fault.of["lag"], self.kill, fault.of)
-
-    def _on_death(self, of: dict[str, Any]) -> None:
-        self.kill(of)
-
-    def _on_stop(self, of: dict[str, Any]) -> None:
-        self._stop_politely(of)
-
-    def _on_cut(self, of: dict[str, Any]) -> None:
-        self._weather([of["host"]], "cut", of["seconds"])
-
-    def _on_stall(self, of: dict[str, Any]) -> None:
-        self._weather([of["host"]], "stalled", of["seconds"])
-
-    def _on_storm(self, of: dict[str, Any]) -> None:
-        self._weather(of["hosts"], "cut", of["seconds"])
-
-    def _weather(self, hosts: list[str], weather: Any, seconds: float) -> None:
-        for host in hosts:
-            self.ways[host].turn(weather)
-            self.world.later(seconds, self.ways[host].turn, "good")
-
-    def _on_reboot(self, of: dict[str, Any]) -> None:
-        self._reboot(of["host"], of["seconds"], of["clear"])
-
-    def _reboot(self, name: str, seconds: float, clear: bool) -> None:
-        host = self.hosts[name]
-        if not host.up or name == LOCAL:
-            return
-        self._note(f"{name} reboots{' and clears its directories' if clear else ''}")
-        host.go_down(clear)
-        self.ways[name].host_went()
-
-        def back() -> None:
-            host.come_up()
-            self.ways[name].host_went()
-
-        self.world.later(seconds, back)
-
-    def _on_tidy(self, of: dict[str, Any]) -> None:
-        self._tidy(of["host"])
-
-    def _tidy(self, name: str) -> None:
-        self._note(f"somebody removes the job directories on {name}")
-        self.hosts[name].remove_directories()
-
-    def _on_oom(self, of: dict[str, Any]) -> None:
-        live = [j for j in self.hosts[of["host"]].jobs.values() if j.lives]
-        if live:
-            self._note(f"what runs {live[-1].key} is killed")
-            live[-1].kill_runner()
-
-    def _on_full(self, of: dict[str, Any]) -> None:
-        host = self.hosts[of["host"]]
-        host.full = True
-        self.world.later(of["seconds"], setattr, host, "full", False)
-
-    def _on_fence(self, of: dict[str, Any]) -> None:
-        log = self.machine.log
-        log.error = getattr(errno, of["error"])
-        log.reopen_error = 0 if of["reopens"] else log.error
-
-        def over() -> None:
-            log.error = log.reopen_error = 0
-
-        self.world.later(of["seconds"], over)
-
-    def _on_slow(self, of: dict[str, Any]) -> None:
-        log, most = self.machine.log, of["sync"]
-        log.sync = lambda: self.world.between(0.0, most)
-        self.world.later(of["seconds"], setattr, log, "sync", self._quick)
-
-    def _quick(self) -> float:
-        return self.world.between(0.0005, 0.02)
-
-    def _on_jump(self, of: dict[str, Any]) -> None:
-        self.world.offset += of["by"]
-
-    def _on_flap(self, of: dict[str, Any]) -> None:
-        self.sick[of["canary"]] = (self.loop.time() + of["seconds"], of["how"])
-
-    def _answer(self, canary: str) -> Result:
-        until, how = self.sick.get(canary, (0.0, ""))
-        if self.loop.time() >= until or (how == "mixed" and self.world.chance(0.5)):
-            return Result(ok=True, latency=0.01, value=None, detail="200")
-        return Result(ok=False, latency=None, value=None, detail="no answer", no_data=how == "silent")
-
     # -- operators ----------------------------------------------------------------------------------------------------
 
     async def _act(self, moment: Moment) -> None:
@@ -420,7 +260,7 @@ class _Evening:
         if self.conductor is None or self.process is None:
             return None
         self.told.commands += 1
-        welcome = self.conductor.welcome(p_peer(login), 1)
+        welcome = self.conductor.welcome(Peer(pid=1, uid=1000, login=login), 1)
         asking = self.loop.spawn(self.process, self.conductor.answer(p.Do(id=1, command=command), welcome))
         await asyncio.wait({asking}, timeout=ANSWER_LIMIT)
         if not asking.done() or asking.cancelled():
@@ -442,14 +282,7 @@ class _Evening:
     async def _morning(self) -> None:
         """Everything works again, and a lead closes the window."""
         self._note("morning: everything works again")
-        self._traps.clear()
-        log = self.machine.log
-        log.error = log.reopen_error = 0
-        log.sync = self._quick
-        self.sick.clear()
-        for name, way in self.ways.items():
-            way.turn("good")
-            self.hosts[name].full = False
+        self.chaos.calm()
         await asyncio.sleep(300.0)  # hosts that reboot, and conductors that are down, are back by then
         os.environ[SECRET] = self.secret
         last: object = None
@@ -471,10 +304,3 @@ class _Evening:
             self.broken("the conductor ends with its window", "it still runs")
         if any(self.secret.encode() in data for data in self.machine.outputs.values()):
             self.broken("secrets stay secret", "an output has it")
-
-
-def p_peer(login: str) -> Any:
-    """Who a client is, as the socket would have said it."""
-    from upgrade_tui.conductor.wire import Peer
-
-    return Peer(pid=1, uid=1000, login=login)

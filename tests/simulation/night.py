@@ -55,7 +55,9 @@ class Night:
 
 
 def make_night(seed: int | str) -> Night:
-    """The night of a seed."""
+    """The night of a seed; of ``narrow N``, a narrow one."""
+    if str(seed).startswith("narrow "):
+        return make_narrow(str(seed).removeprefix("narrow "))
     for attempt in range(50):
         rng = Random(f"night {seed} {attempt}")
         try:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.simulation.evening import Told, play
+from tests.simulation.evening import play
 from tests.simulation.night import Fault, Moment, Night
+from tests.simulation.told import Told
 
 TRIES = 400
 

@@ -7,15 +7,17 @@ import time
 
 import pytest
 
-from tests.simulation.evening import Told, play
+from tests.simulation.evening import play
 from tests.simulation.night import make_night
 from tests.simulation.shrink import shrink
+from tests.simulation.told import Told
 
 FIXED = (
     4, 7, 10, 11, 12, 13, 17, 18, 22, 32, 33, 41, 48, 50, 58, 60, 70, 71, 72, 77, 86, 87, 90, 97, 100, 103, 111, 114,
     116, 128, 137, 146, 162, 191,
 )  # fmt: skip
-FRESH = 30.0  # seconds of a core
+NARROW = (35, 71, 108, 160, 232, 299, 308, 381, 468, 611, 862)
+FRESH = 25.0  # seconds of a core
 
 
 def _told(told: Told) -> str:
@@ -34,10 +36,17 @@ def test_nights_that_found_something_hold(seed: int) -> None:
     assert not told.fresh, _told(told)
 
 
+@pytest.mark.parametrize("seed", NARROW)
+def test_narrow_nights_that_found_something_hold(seed: int) -> None:
+    told = play(make_night(f"narrow {seed}"))
+    assert not told.fresh, _told(told)
+
+
 def test_fresh_nights_hold() -> None:
     began = time.process_time()
     while time.process_time() - began < FRESH:
-        told = play(make_night(random.randrange(10**6, 10**9)))
+        kind = random.choice(["", "", "", "narrow "])
+        told = play(make_night(f"{kind}{random.randrange(10**6, 10**9)}"))
         assert not told.fresh, _told(told)
         assert told.events > 10
 

@@ -33,9 +33,11 @@ class SimMachine(Machine):
 
     tick = 15.0
 
-    def __init__(self, world: World, text: str, plan: Plan, ways: Mapping[str, Way], answer: Answer) -> None:
+    def __init__(
+        self, world: World, text: str, plan: Plan, ways: Mapping[str, Way], answer: Answer, log: MemoryLog
+    ) -> None:
         self.world, self._text, self._plan, self._ways, self._answer = world, text, plan, ways, answer
-        self.log = MemoryLog(clock=world)
+        self.log = log
         self.outputs: dict[str, bytes] = {}
         self.last_fleet: SimFleet | None = None
 
