@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
-from tests.fleet.jobs.ran import HOST, Heard, Place
+from tests.fleet.jobs.ran import HOST, Heard, Place, until
 from upgrade_tui.fleet.ended import Ended
 from upgrade_tui.fleet.jobs.deadman import Arms
 from upgrade_tui.fleet.jobs.door import Door, LocalDoor
@@ -104,6 +104,7 @@ class Real:
         self.base, self.proc = str(place.base), str(directory / "proc")
         self._boots = 0
         self._specs: dict[str, JobSpec] = {}
+        self._killed: list[int] = []
         self._boot()
 
     def _boot(self) -> None:
@@ -129,12 +130,19 @@ class Real:
         for file in ("begun", "sleeper"):
             with contextlib.suppress(OSError, ValueError, IndexError):
                 path = self._place.directory(self._specs[name]) / file
-                os.kill(int(path.read_text().split()[0]), signal.SIGKILL)
+                pid = int(path.read_text().split()[0])
+                os.kill(pid, signal.SIGKILL)
+                self._killed.append(pid)
+
+    def _dead(self) -> bool:
+        """A process that was killed is there until the kernel gets to it."""
+        return all(_state(pid) in "ZX" for pid in self._killed)
 
     async def reboot(self, *, clear: bool = False) -> None:
         for name in self._specs:
             self._end(name)
         self._place.end_all()
+        await until(self._dead)
         self._boot()
         if clear:
             await asyncio.to_thread(shutil.rmtree, self._place.base)
@@ -142,6 +150,7 @@ class Real:
     async def kill(self, name: str) -> None:
         self._end(name)
         self._place.end_all()
+        await until(self._dead)
 
     async def remove(self, name: str) -> None:
         await asyncio.to_thread(shutil.rmtree, self._place.directory(self._specs[name]))
@@ -152,6 +161,13 @@ class Real:
                 await case(self)
 
         asyncio.run(played())
+
+
+def _state(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return "X"
 
 
 class Simulated:

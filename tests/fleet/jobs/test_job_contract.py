@@ -220,8 +220,9 @@ def test_nobody_confirms_and_it_fires(bench: Bench) -> None:
 def test_what_was_confirmed_does_not_fire(bench: Bench) -> None:
     async def case(bench: Bench) -> None:
         spec = bench.spec("undo", Does())
-        await arms(bench).arm(spec, 1)
+        await arms(bench).arm(spec, 60)
         assert (await arms(bench).confirm(spec.name)).state == "confirmed"
+        assert (await arms(bench).extend(spec.name, 0)).state == "confirmed", "its time is up now"
         await asyncio.sleep(2.5)
         assert (await arms(bench).state(spec.name)).state == "confirmed"
         assert bench.begun("undo") == 0
@@ -232,7 +233,7 @@ def test_what_was_confirmed_does_not_fire(bench: Bench) -> None:
 def test_one_that_is_given_time_counts_from_then(bench: Bench) -> None:
     async def case(bench: Bench) -> None:
         spec = bench.spec("undo", Does())
-        await arms(bench).arm(spec, 2)
+        await arms(bench).arm(spec, 30)
         now = await arms(bench).extend(spec.name, 100)
         assert (now.state, now.remaining > 90) == ("armed", True)
         await asyncio.sleep(2.5)
