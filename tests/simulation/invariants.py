@@ -30,10 +30,13 @@ class Watcher:
         self._gos: dict[str, set[str]] = {}
         self._opened: dict[str, float] = {}  # gate -> monotonic time it was opened
         self._unpaused_fence = False
+        self._anchor = 0.0  # wall clock minus monotonic clock, as the conductor last took it over
 
     def feed(self, record: ev.Record) -> None:
         """The next event of the log."""
         before, event = self.state, record.event
+        if isinstance(event, ev.WindowOpened | ev.ConductorStarted | ev.ClockJumped):
+            self._anchor = record.ts - record.mono
         after = fold(before, record)
         if record.seq != before.seq + 1:
             self.broken("the log has no gap", f"{record.seq} follows {before.seq}")
@@ -107,14 +110,16 @@ class Watcher:
         step = before.steps[spec.id]
         if only_looks(spec) or not spec.changes or step.released_rest or step.released == batch:
             return
+        times = (record.ts, record.mono + self._anchor)  # a jump of the wall clock is seen a little later
+        late, early = min(times) - before.end, before.start - max(times)
         what = f"batch {batch} of {spec.id}"
-        if record.ts > before.end + GRACE:
-            self.broken("not against the clock", f"{what} began {record.ts - before.end:.0f} s past the window's end")
-        if record.ts < before.start - GRACE:
-            self.broken("not against the clock", f"{what} began {before.start - record.ts:.0f} s before the window")
+        if late > GRACE:
+            self.broken("not against the clock", f"{what} began {late:.0f} s past the window's end")
+        if early > GRACE:
+            self.broken("not against the clock", f"{what} began {early:.0f} s before the window")
         if spec.irreversible or before.no_return or spec.rollback is None:
             return
-        slack = clock.read(before, record.ts).slack
+        slack = clock.read(before, min(times)).slack
         if slack is not None and slack < -GRACE:
             self.broken("not against the clock", f"{what} began {-slack:.0f} s after the rollback had to start")
 
