@@ -64,7 +64,7 @@ async def test_a_dead_man_that_an_earlier_conductor_armed_and_did_not_log_is_dis
     await made.start("roll")
     made.hosts.guards["a", "w1.roll.deadman2"] = DeadMan(state="armed", remaining=600)
     intent = ev.StepIntent(step="roll", attempt=2, batches=made.book.state.steps["roll"].batches)
-    stopped = ev.StepFinished(step="roll", attempt=2, outcome="failed", reason="it died as it armed")
+    stopped = ev.StepFinished(step="roll", attempt=2, reason="it died as it armed")
     await made.book.write([intent, stopped], "mei")
     await made.start("roll")
     assert made.hosts.guards["a", "w1.roll.deadman2"].state == "confirmed"

@@ -42,7 +42,7 @@ async def test_a_failed_first_batch_stops_the_step_with_its_arithmetic(rig: Rig)
     rig.hosts.script["a", "upgrade"] = Ended(exit=3)
     await rig.start("roll")
     step = rig.book.state.steps["roll"]
-    assert (step.state, step.reason) == ("failed", "1 of 4 failed, 0 allowed: stopped")
+    assert (step.state, step.reason) == ("failed", "1 of 4 failed, 0 allowed: stopped; 3 not begun")
     assert states(rig) == {"a": "failed", "b": "pending", "c": "pending", "d": "pending"}
     assert step.tasks["a"].last_line == "no space left"
     assert [h for h, _ in rig.hosts.ran] == ["a"]
@@ -79,7 +79,7 @@ async def test_an_unreachable_host_counts_and_would_not_have_to_be_rolled_back(r
     rig.hosts.script["a", "upgrade"] = Ended(exit=None, proven=False, sent=False, reason="refused")
     await rig.start("roll")
     assert states(rig)["a"] == "unreachable"
-    assert rig.book.state.steps["roll"].reason == "1 of 4 unreachable, 0 allowed: stopped"
+    assert rig.book.state.steps["roll"].reason == "1 of 4 unreachable, 0 allowed: stopped; 3 not begun"
     assert rig.book.state.steps["roll"].tasks["a"].reason == "refused"
     assert rig.book.state.steps["roll"].touched() == 0
 
@@ -228,6 +228,6 @@ async def test_a_jump_of_the_wall_clock_takes_nothing_of_the_time_to_decide_on_a
 
     desk = made.tasks._desk
     desk.changed, desk.mono, desk.now = changed, lambda: mono[0], lambda: wall[0]
-    outcome, reason = await waits.gate(desk, spec)
-    assert (looks[0], outcome, reason) == (3, "failed", "nobody decided in 10 m: a no")
+    decided = await waits.gate(desk, spec)
+    assert (looks[0], decided.go, decided.reason) == (3, False, "nobody decided in 10 m: a no")
     await made.book.close()

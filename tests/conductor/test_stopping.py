@@ -81,7 +81,7 @@ async def test_a_start_behind_the_end_of_its_step_means_nothing(tmp_path: Path) 
     state = rig.book.state.steps["roll"]
     await rig.book.write([ev.StepIntent(step="roll", attempt=1, batches=state.batches)], "mei")
     await rig.book.write([
-        ev.StepFinished(step="roll", attempt=1, outcome="failed", reason="stopped"),
+        ev.StepFinished(step="roll", attempt=1, reason="stopped"),
         ev.TaskStarted(step="roll", host="b", attempt=1, batch=1),
     ])  # fmt: skip
     assert rig.book.state.steps["roll"].tasks["b"].state == "pending"

@@ -80,7 +80,7 @@ def test_the_lowest_slack_is_what_the_clock_read_at_its_worst() -> None:
         (1, ev.StepIntent(step="one", attempt=1, batches=(("web1",),))),
         (1, ev.TaskStarted(step="one", host="web1", attempt=1)),
         (5, ev.TaskFinished(step="one", host="web1", attempt=1, exit=0, seconds=240)),
-        (5, ev.StepFinished(step="one", attempt=1, outcome="done")),
+        (5, ev.StepFinished(step="one", attempt=1)),
         (60, ev.NoteAdded(text="nothing new")),
     )
     n = build(small_plan(), records).numbers
@@ -107,7 +107,7 @@ def test_what_a_host_undid_by_itself_gives_its_time_back_on_the_slack_curve() ->
         (1, ev.TaskStarted(step="one", host="web1", attempt=1)),
         (1, ev.DeadmanArmed(step="one", host="web1", attempt=1, seconds=300)),
         (5, ev.TaskFinished(step="one", host="web1", attempt=1, exit=0, seconds=240)),
-        (5, ev.StepFinished(step="one", attempt=1, outcome="done")),
+        (5, ev.StepFinished(step="one", attempt=1)),
         (6, ev.DeadmanFired(step="one", host="web1", exit=0)),
         (7, ev.NoteAdded(text="nothing new")),
     )
@@ -126,7 +126,7 @@ def test_what_the_lead_let_go_against_the_clock_is_a_decision_and_an_override_ea
         (4, ev.StepReleased(step="one", attempt=1, batch=1, override="half is worse", rest=True)),
         (5, ev.StepHeld(step="one", attempt=1, batch=2, reason="before the window's start"), ev.SYSTEM),
         (6, ev.StepReleased(step="one", attempt=1, batch=2, reason="the window has started"), ev.SYSTEM),
-        (7, ev.StepFinished(step="one", attempt=1, outcome="done"), ev.SYSTEM),
+        (7, ev.StepFinished(step="one", attempt=1), ev.SYSTEM),
     ))  # fmt: skip
     assert [(d.what, d.why) for d in report.decisions] == [
         ("overrode the rollback clock: started one", "begin"),
@@ -145,7 +145,7 @@ def test_who_stopped_undid_and_kept_what_is_told_with_the_promise() -> None:
         (3, ev.TaskStarted(step="one", host="web1", attempt=1)),
         (3, ev.DeadmanArmed(step="one", host="web1", attempt=1, seconds=300), ev.SYSTEM),
         (4, ev.TaskFinished(step="one", host="web1", attempt=1, exit=0, seconds=60), ev.SYSTEM),
-        (4, ev.StepFinished(step="one", attempt=1, outcome="done"), ev.SYSTEM),
+        (4, ev.StepFinished(step="one", attempt=1), ev.SYSTEM),
         (5, ev.DeadmanAsked(step="one", hosts=("web1",), what="extend", seconds=600)),
         (6, ev.DeadmanAsked(step="one", hosts=("web1",), what="cancel", reason="p95")),
         (7, ev.DeadmanFired(step="one", host="web1", exit=0, reason="it was asked to"), ev.SYSTEM),
@@ -175,17 +175,17 @@ def test_a_step_is_measured_from_its_first_start_to_its_last_end() -> None:
         (2, ev.StepIntent(step="one", attempt=1, batches=(("web1",),))),
         (3, ev.TaskStarted(step="one", host="web1", attempt=1)),
         (6, ev.TaskFinished(step="one", host="web1", attempt=1, exit=7, seconds=180, last_line="no space")),
-        (6, ev.StepFinished(step="one", attempt=1, outcome="failed", reason="1 of 1 failed")),
+        (6, ev.StepFinished(step="one", attempt=1)),
         (8, ev.StepIntent(step="one", attempt=2, batches=(("web1",),))),
         (8, ev.TaskStarted(step="one", host="web1", attempt=2)),
         (17, ev.TaskFinished(step="one", host="web1", attempt=2, exit=0, seconds=540)),
-        (17, ev.StepFinished(step="one", attempt=2, outcome="done")),
+        (17, ev.StepFinished(step="one", attempt=2)),
     ))  # fmt: skip
     row, task = report.steps[0], report.tasks[0]
     assert (row.state, row.attempts, row.seconds, row.deviation, row.start_deviation) == ("done", 2, 900, 300, 120)
     assert [span.state for span in row.spans] == ["failed", "done"]
     assert (task.sent, task.earlier) == (2, ("exit 7 (no space)",))
-    assert "one ended failed: 1 of 1 failed" in [lesson.text for lesson in report.lessons.badly]
+    assert "one ended failed: 1 of 1 failed, 0 allowed: stopped" in [lesson.text for lesson in report.lessons.badly]
 
 
 def test_a_jump_of_the_wall_clock_is_not_counted_as_time() -> None:
@@ -293,7 +293,7 @@ def test_a_quiet_window_has_nothing_bad_to_tell() -> None:
         (0, ev.StepIntent(step="one", attempt=1, batches=(("web1",),))),
         (0, ev.TaskStarted(step="one", host="web1", attempt=1)),
         (10, ev.TaskFinished(step="one", host="web1", attempt=1, exit=0, seconds=600)),
-        (10, ev.StepFinished(step="one", attempt=1, outcome="done")),
+        (10, ev.StepFinished(step="one", attempt=1)),
         (10, ev.StepIntent(step="two", attempt=1)),
         (15, ev.StepTicked(step="two")),
         (16, ev.WindowClosed(outcome="completed")),

@@ -54,7 +54,7 @@ def evil_report() -> Report:
         (2, ev.StepIntent(step="one", attempt=1, batches=(("web1",),), override=text), text),
         (2, ev.TaskStarted(step="one", host="web1", attempt=1)),
         (3, ev.TaskFinished(step="one", host="web1", attempt=1, exit=1, seconds=5, last_line=text)),
-        (3, ev.StepFinished(step="one", attempt=1, outcome="failed", reason=text)),
+        (3, ev.StepFinished(step="one", attempt=1, reason=text)),
         (4, ev.CanaryVerdict(canary="web", verdict="failing", before="healthy", detail=text)),
         (4, ev.HostFacts(host="web1", kernel=text, boot_id="b", cores=1, memory=1, sampler=text)),
         (4, ev.UnitChanged(host="web1", unit=text, before=text, after=text)),

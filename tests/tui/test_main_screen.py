@@ -243,7 +243,7 @@ async def test_a_note_is_about_the_host_when_hosts_are_looked_at() -> None:
 async def test_go_and_no_go_vote_on_the_evidence_that_was_shown() -> None:
     session, app = running("preflight")
     gate = "go-begin"
-    happens(session, ev.StepFinished(step="space", attempt=1, outcome="done"))
+    happens(session, ev.StepFinished(step="space", attempt=1))
     happens(session, ev.StepSkipped(step="replica", reason="x"))
     for event in open_gate(session.state, gate, session.now()):
         happens(session, event)
@@ -295,7 +295,7 @@ async def test_p_pauses_with_a_reason_and_resumes() -> None:
 
 async def test_closing_the_window_needs_its_id() -> None:
     session, app = running("preflight")
-    happens(session, ev.StepFinished(step="space", attempt=1, outcome="failed"), "mei")
+    happens(session, ev.StepFinished(step="space", attempt=1), "mei")
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("C")
         await pilot.pause()

@@ -84,7 +84,7 @@ def test_the_preview_weighs_its_time_against_the_promise_and_the_window() -> Non
 def test_what_cannot_be_undone_comes_first_with_its_reason() -> None:
     session = recorded("late")
     for event in (
-        ev.StepTicked(step="traffic"), ev.StepFinished(step="soak", attempt=1, outcome="done"),
+        ev.StepTicked(step="traffic"), ev.BakeEnded(step="soak", attempt=1, passed=True),
         ev.StepIntent(step="drop-15", attempt=1, batches=(("db1", "db2"),)),
         ev.TaskStarted(step="drop-15", host="db1", attempt=1),
         ev.TaskFinished(step="drop-15", host="db1", attempt=1, exit=0, seconds=3.0),

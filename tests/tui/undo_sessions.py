@@ -59,7 +59,7 @@ def at_the_gate(login: str = "mei", hosts: int = 12) -> Recording:
 
 def asks_again(session: Recording) -> None:
     """The gate is opened anew: other evidence."""
-    happens(session, ev.StepFinished(step=GATE, attempt=1, outcome="failed", reason="no-go by tom: lag"), after=30.0)
+    happens(session, ev.GateDecided(step=GATE, attempt=1, go=False, reason="no-go by tom: lag"), after=30.0)
     for event in open_gate(session.state, GATE, session.now()):
         happens(session, event, "tom")
 

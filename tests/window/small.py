@@ -279,9 +279,19 @@ class Log:
 
     # -- short ways -----------------------------------------------------------------------------------------------
 
-    def finishes(self, step_id: str, outcome: ev.Outcome = "done") -> Log:
-        """The conductor is through with a step."""
-        return self.happens(ev.StepFinished(step=step_id, attempt=self.step(step_id).attempt, outcome=outcome))
+    def finishes(self, step_id: str, state: str = "done", reason: str = "") -> Log:
+        """The conductor is through with a step, early for a ``reason``; a bake, a gate, then is in that state.
+
+        A command then is in the state that its tasks give: which must be ``state``.
+        """
+        step, good = self.step(step_id), state == "done"
+        if step.kind == "gate":
+            return self.happens(ev.GateDecided(step=step_id, attempt=step.attempt, go=good, reason=reason))
+        if step.kind == "bake":
+            return self.happens(ev.BakeEnded(step=step_id, attempt=step.attempt, passed=good, reason=reason))
+        self.happens(ev.StepFinished(step=step_id, attempt=step.attempt, reason=reason))
+        assert self.step(step_id).state == state
+        return self
 
     def prepared(self) -> Log:
         """``prep`` is done, ``copy`` is next."""

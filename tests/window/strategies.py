@@ -184,8 +184,8 @@ def conduct(draw: Callable[[st.SearchStrategy[Any]], Any], log: Log, step_id: st
     bad = [t for t in step.tasks.values() if t.state in ("failed", "unknown", "unreachable")]
     waiting = [t for t in step.tasks.values() if t.state == "pending"]
     if bad or not waiting or log.state.phase == "aborted":
-        unknown = any(t.state == "unknown" for t in bad)
-        log.finishes(step_id, "unknown" if unknown else "failed" if bad or waiting else "done")
+        early = "stopped" if waiting and not bad else ""
+        log.happens(ev.StepFinished(step=step_id, attempt=step.attempt, reason=early))
     elif draw(st.integers(0, 5)):
         log.batch(step_id, waiting[0].batch)
     else:

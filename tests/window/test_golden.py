@@ -87,7 +87,7 @@ def test_armed_has_six_minutes_left_on_two_hosts() -> None:
     assert {h: (a.state, round((a.until - told.now) / 60, 1)) for h, a in armed.items()} == {
         "lb1": ("armed", 6.0), "lb2": ("armed", 6.0),
     }  # fmt: skip
-    assert (told.state.steps["traffic"].state, clock.read(told.state, told.now).level) == ("done", "good")
+    assert (told.state.steps["traffic"].state, clock.read(told.state, told.now).level) == ("armed", "good")
 
 
 def test_late_is_too_late_to_go_back() -> None:

@@ -138,7 +138,7 @@ def test_what_only_looks_people_gates_and_bakes_are_never_held(step: str, moment
 
 
 def test_a_rollback_is_never_held() -> None:
-    log = _rolling(START, 1).happens(ev.StepFinished(step="roll", attempt=1, outcome="failed", reason="x"))
+    log = _rolling(START, 1).happens(ev.StepFinished(step="roll", attempt=1, reason="x"))
     log.now = END + 60 * MINUTE
     log.asks_back(step="roll").undoes("roll")
     assert log.step("roll").state == "rolled back"
@@ -163,17 +163,23 @@ def test_a_step_that_nobody_can_undo_may_not_eat_the_way_back_of_others() -> Non
     assert "no time to undo" in log.refuses("ana", cmd.Start(step="clean"))
 
 
+def _failed_on_three() -> Log:
+    """roll is through on a, and failed on the others: more than it may."""
+    log = _rolling(START, 1)
+    for number, host in enumerate("bcd", 1):
+        log.batch("roll", number).ends("roll", host, 1)
+    return log.finishes("roll", "failed")
+
+
 def test_a_retry_is_asked_about_with_what_it_takes_itself() -> None:
-    log = _rolling(START, 2).batch("roll", 2).ends("roll", "c", 1).batch("roll", 3).ends("roll", "d")
-    log.finishes("roll", "failed")
+    log = _failed_on_three()
     retry = cmd.Start(step="roll", hosts=("c",))
-    log.now = LAST - (12 + 20 / 3) * MINUTE - 1  # four batches to undo; a batch took 6 m 40 s
+    log.now = LAST - (12 + 10) * MINUTE - 1  # four batches to undo; a batch took 10 m
     assert log.ask("ana", retry) == (
         ev.StepIntent(step="roll", attempt=2, batches=log.step("roll").batches, hosts=("c",)),
     )
-    log = _rolling(START, 2).batch("roll", 2).ends("roll", "c", 1).batch("roll", 3).ends("roll", "d")
-    log.finishes("roll", "failed")
-    log.now = LAST - (12 + 20 / 3) * MINUTE + 1
+    log = _failed_on_three()
+    log.now = LAST - (12 + 10) * MINUTE + 1
     assert "upgrade-tui retry roll --host c --override REASON" in log.refuses("mei", retry)
     log.now = END + 1
     assert "the window ended 1 s ago" in log.refuses("mei", retry)
@@ -311,7 +317,11 @@ def test_rest_takes_the_remaining_batches_and_the_event_says_so() -> None:
 
 
 def test_what_was_let_go_is_asked_about_again_in_another_attempt() -> None:
-    log = _held_at_3().does("mei", cmd.Start(step="roll", override="all of it", rest=True)).finishes("roll", "failed")
+    log = (
+        _held_at_3()
+        .does("mei", cmd.Start(step="roll", override="all of it", rest=True))
+        .finishes("roll", "failed", "stopped")
+    )
     log.now = END + 1
     log.does("mei", cmd.Start(step="roll", override="again"))
     assert _next(log, 3) is not None
@@ -326,5 +336,5 @@ def test_a_step_that_ended_is_not_held() -> None:
     log = _held_at_3()
     held = log.step("roll").held
     assert held is not None
-    assert log.finishes("roll", "failed").step("roll").held is None
+    assert log.finishes("roll", "failed", "stopped").step("roll").held is None
     assert log.happens(held).step("roll").held is None, "told behind its end"

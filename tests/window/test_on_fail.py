@@ -207,7 +207,8 @@ def test_while_a_rollback_is_under_way_what_it_does_not_undo_is_held_and_said() 
     log = begun(window(), "roll")
     log.happens(*canary_answer(log.state, FAILING))
     assert canary_answer(log.state, FAILING) == (), "it is being undone already"
-    log = begun(done(window(), "other"), "roll").ends("roll", "a").finishes("roll", "failed").asks_back(step="other")
+    log = begun(done(window(), "other"), "roll").ends("roll", "a")
+    log.finishes("roll", "failed", "stopped").asks_back(step="other")
     assert "a rollback is under way already" in paused(log)
 
 
@@ -227,7 +228,7 @@ def test_what_runs_on_hosts_is_named_and_waited_for() -> None:
     assert in_the_way(log.state, ("roll", "agent")) == ("roll on a",)
     log.ends("roll", "a")
     assert in_the_way(log.state, ("roll", "agent")) == ("roll",), "its attempt has not ended"
-    log.finishes("roll", "failed")
+    log.finishes("roll", "failed", "stopped")
     assert in_the_way(log.state, ("roll", "agent")) == ()
 
 

@@ -171,7 +171,7 @@ def test_a_rollback_that_ends_over_a_task_under_way_leaves_it_unknown() -> None:
 
 def test_undone_on_some_hosts_only_a_step_is_no_longer_done_but_can_be_tried_there_again() -> None:
     log = Log().copied().asks_back(hosts=("b",)).undoes("copy").back()
-    assert (log.step("copy").state, log.step("copy").reason) == ("failed", "rolled back on some hosts only")
+    assert (log.step("copy").state, log.step("copy").reason) == ("failed", "1 of 4 rolled back, 0 allowed")
     assert _states(log) == "done rolled-back done done"
     log.does("tom", cmd.Start(step="copy", hosts=("b",)))
     assert _states(log) == "done pending done done"
@@ -258,7 +258,7 @@ def test_the_last_one_settled_ends_the_rollback_of_the_step() -> None:
     log.does("mei", cmd.Settle(step="copy", host="d", outcome="done", reason="looked"))
     assert log.step("copy").state == "failed", "c is not back, but nothing is unknown any more"
     log.does("mei", cmd.Settle(step="copy", host="c", outcome="done", reason="by hand"))
-    assert (log.step("copy").state, log.step("copy").reason) == ("rolled back", "settled by hand")
+    assert (log.step("copy").state, log.step("copy").reason) == ("rolled back", "c: by hand; d: looked")
 
 
 def test_settling_does_not_end_a_rollback_over_a_job_that_was_found_again() -> None:

@@ -168,7 +168,7 @@ def _numbers(history: History, rows: tuple[StepRow, ...], hosts: tuple[HostRow, 
     return Numbers(
         steps=len(rows), steps_done=by_state.count("done"), steps_skipped=by_state.count("skipped"),
         steps_failed=by_state.count("failed"), steps_unknown=by_state.count("unknown"),
-        steps_rolled_back=by_state.count("rolled back"),
+        steps_rolled_back=by_state.count("rolled back"), steps_armed=by_state.count("armed"),
         steps_running=by_state.count("running") + by_state.count("rolling back"),
         steps_not_begun=by_state.count("pending") + by_state.count("ready"),
         tasks=len(tasks), tasks_done=tasks.count("done"), tasks_failed=tasks.count("failed"),

@@ -17,7 +17,7 @@ from upgrade_tui.window import events as ev
 from upgrade_tui.window.event_table import moves_the_clock
 from upgrade_tui.window.fold import fold
 from upgrade_tui.window.fold_hosts import alert_key
-from upgrade_tui.window.state import initial
+from upgrade_tui.window.state import WindowState, initial
 
 GOING_ON = ("open", "paused", "aborted")  # phases in which one can still go back, so that slack counts
 
@@ -112,8 +112,9 @@ class History:
         handler = _HANDLERS.get(type(record.event))
         if handler is not None and self.state.phase != "closed":
             handler(self, record, record.event)
-        self.state = fold(self.state, record)
+        before, self.state = self.state, fold(self.state, record)
         self.records.append(record)
+        self._ends(record, before)
         if moves_the_clock(record.event):
             self._read_clock(record, getattr(record.event, "step", ""))
 
@@ -225,13 +226,16 @@ class History:
         run.overrides = max(run.overrides, int(bool(override)))
         run.stopped, run.stopped_as = r, outcome
 
-    def finished(self, r: ev.Record, e: ev.StepFinished) -> None:
-        """The end of an attempt; or, where the attempt had ended already, what somebody settled it as."""
-        earlier = self.runs_of(e.step)
-        if e.step in self._open_runs or not earlier:
-            self._end_run(r, e.step, e.outcome, e.reason)
-        else:
-            earlier[-1].ended, earlier[-1].outcome = r, e.outcome
+    def _ends(self, r: ev.Record, before: WindowState) -> None:
+        """The end of an attempt; or, where it had ended already, what it came to since: settled, undone, confirmed."""
+        for step_id, step in self.state.steps.items():
+            was = before.steps[step_id]
+            if step is was or step.kind == "manual" or step.stage != "ended":
+                continue
+            if was.stage == "under way":
+                self._end_run(r, step_id, step.state, step.reason)
+            elif was.stage == "ended" and was.state != step.state and (earlier := self.runs_of(step_id)):
+                earlier[-1].ended, earlier[-1].outcome = r, step.state
 
     def ticked(self, r: ev.Record, e: ev.StepTicked) -> None:
         self._end_run(r, e.step, "done", "", e.override)
@@ -293,7 +297,6 @@ _HANDLERS: dict[type, Callable[[History, ev.Record, Any], None]] = {
     ev.TaskUnreachable: History.task,
     ev.StepIntent: History.intent,
     ev.StepReleased: History.let_go,
-    ev.StepFinished: History.finished,
     ev.StepTicked: History.ticked,
     ev.StepSkipped: History.skipped,
     ev.StepUnticked: History.unticked,

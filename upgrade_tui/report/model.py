@@ -63,6 +63,7 @@ class Numbers(Struct, frozen=True, kw_only=True):
     steps_failed: int
     steps_unknown: int
     steps_rolled_back: int
+    steps_armed: int
     steps_running: int
     steps_not_begun: int
     tasks: int  # step on host, latest attempt

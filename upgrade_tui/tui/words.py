@@ -30,6 +30,7 @@ STEPS: dict[str, Word] = {
     "pending": Word("○", ".", "pending", "muted"),
     "ready": Word("◇", "o", "ready", "strong"),
     "running": Word("►", ">", "running", "run"),
+    "armed": Word("◈", "@", "armed", "tight"),
     "done": Word("✓", "+", "done", "good"),
     "failed": Word("✗", "x", "failed", "bad"),
     "unknown": Word("?", "?", "unknown", "unknown"),
@@ -79,7 +80,7 @@ PHASES: dict[str, Word] = {
 """The window's own."""
 
 ARMED: dict[str, Word] = {
-    "armed": Word("◈", "@", "armed", "tight"),
+    "armed": STEPS["armed"],
     "confirmed": Word("✓", "+", "confirmed", "good"),
     "fired": Word("◄", "<", "undone by the host", "bad"),
     "gone": Word("⊗", "!", "nothing will undo it", "bad"),

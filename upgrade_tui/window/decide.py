@@ -81,6 +81,8 @@ def _start(state: WindowState, c: cmd.Start, actor: Actor, now: float) -> Decisi
         return Refusal(f'"{c.step}" is already running', f"started by {step.by or 'somebody'}")
     if step.state in OVER:
         return Refusal(f'"{c.step}" is already {step.state}', "nothing to start")
+    if step.state == "armed":
+        return Refusal(f'"{c.step}" is armed: {step.reason}', f"keep it: upgrade-tui confirm {c.step}")
     locked = _locked(state, step) if step.state != "rolled back" or state.rolling_back else None
     stopped = (
         locked
@@ -196,7 +198,9 @@ def _untick(state: WindowState, c: cmd.Untick, actor: Actor, now: float) -> Deci
         return Refusal(f'"{c.step}" is {state.shown(c.step)}', "there is no tick or skip to take back")
     if not c.reason.strip():
         return Refusal("taking back a tick needs a reason", "say why: --reason TEXT")
-    begun = [s for s in state.steps.values() if c.step in state.plan.needs(_spec(state, s.id)) and s.state != "pending"]
+    begun = [
+        s for s in state.steps.values() if c.step in state.plan.needs(_spec(state, s.id)) and s.stage != "not begun"
+    ]
     if begun:
         return Refusal(f'"{begun[0].id}", which needs "{c.step}", is {begun[0].state}', "take that back first")
     return _not_theirs(state, c.step, actor) or (ev.StepUnticked(step=c.step, reason=c.reason.strip()),)
@@ -210,6 +214,9 @@ def _skip(state: WindowState, c: cmd.Skip, actor: Actor, now: float) -> Decision
         return Refusal(f'"{c.step}" is already {step.state}', "nothing to skip")
     if step.state == "running" and _spec(state, c.step).what == "command":
         return Refusal(f'"{c.step}" is running', "wait until its tasks ended")
+    armed = [host for host, a in step.armed.items() if a.state == "armed"]
+    if armed:
+        return Refusal(f'"{c.step}" is armed on {", ".join(armed)}', "confirm it, or have it undone, first")
     if any(t.state == "unknown" for t in step.tasks.values()):
         return Refusal(f'"{c.step}" is unknown on some hosts: it may have run there', "settle those first")
     if _spec(state, c.step).what == "gate" and actor.role != "lead":
@@ -226,7 +233,10 @@ def _given_up(state: WindowState, c: cmd.Skip, actor: Actor) -> Decision:
     if not c.reason.strip():
         return Refusal("giving up a rollback needs a reason", "say why: --reason TEXT")
     reason = f"given up by {actor.login}: {c.reason.strip()}"
-    return (ev.RollbackFinished(step=c.step, outcome="failed", seconds=0.0, reason=reason),)
+    step = state.steps[c.step]
+    hosts = [h for batch in step.undo_batches for h in batch if h in step.tasks]
+    settled = [ev.TaskSettled(step=step.id, host=h, outcome="failed", reason=reason, undo=True) for h in hosts]
+    return (*settled, ev.RollbackFinished(step=c.step, outcome="failed", seconds=0.0, reason=reason))
 
 
 def _claim(state: WindowState, c: cmd.Claim, actor: Actor, now: float) -> Decision:
@@ -273,36 +283,7 @@ def _settle(state: WindowState, c: cmd.Settle, actor: Actor, now: float) -> Deci
         ev.TaskSettled(step=c.step, host=h, outcome=c.outcome, reason=c.reason.strip(), undo=step.tasks[h].undo > 0)
         for h in hosts
     ]
-    return tuple(out) if under_way else (*out, *_ended_by_hand(step, dict.fromkeys(hosts, c.outcome)))
-
-
-def _ended_by_hand(step: StepState, said: dict[str, str]) -> Events:
-    """The step's end, where ``said`` settles the last of its tasks: of its rollback, or of itself."""
-    if any(step.tasks[h].undo for h in said):
-        return _undo_ended_by_hand(step, said)
-    ended = _settled(step, said)
-    if ended is None:
-        return ()
-    return (ev.StepFinished(step=step.id, attempt=step.attempt, outcome=ended, reason="settled by hand"),)
-
-
-def _undo_ended_by_hand(step: StepState, said: dict[str, str]) -> Events:
-    """Of a rollback: done when nothing is left of it, failed when nothing is unknown any more."""
-    tasks = [t for t in step.tasks.values() if t.undo]
-    states = [said.get(t.host, "done" if t.state == "rolled back" else t.state) for t in tasks]
-    if all(s in OVER for s in states):
-        return (ev.RollbackFinished(step=step.id, outcome="done", seconds=0.0, reason="settled by hand"),)
-    if step.state == "unknown" and all(s in (*OVER, "failed", "unreachable") for s in states):
-        return (ev.RollbackFinished(step=step.id, outcome="failed", seconds=0.0, reason="settled by hand"),)
-    return ()
-
-
-def _settled(step: StepState, said: dict[str, str]) -> ev.Outcome | None:
-    """The step's outcome once ``said`` holds: done when nothing is left; failed when nothing is unknown any more."""
-    states = [said.get(t.host, t.state) for t in step.tasks.values()]
-    if all(s in OVER for s in states):
-        return "done"
-    return "failed" if step.state == "unknown" and "unknown" not in states else None
+    return tuple(out)
 
 
 def _vote(state: WindowState, c: cmd.Vote, actor: Actor, now: float) -> Decision:
@@ -314,10 +295,10 @@ def _vote(state: WindowState, c: cmd.Vote, actor: Actor, now: float) -> Decision
     out: list[ev.Event] = [ev.GateVoted(step=c.step, go=c.go, reason=c.reason.strip(), digest=step.gate.digest)]
     if not c.go:
         reason = f"no-go by {actor.login}: {c.reason.strip()}"
-        out.append(ev.StepFinished(step=c.step, attempt=step.attempt, outcome="failed", reason=reason))
+        out.append(ev.GateDecided(step=c.step, attempt=step.attempt, go=False, reason=reason))
     elif len(votes) >= spec.approvals:
         reason = "go by " + ", ".join(sorted(votes))
-        out.append(ev.StepFinished(step=c.step, attempt=step.attempt, outcome="done", reason=reason))
+        out.append(ev.GateDecided(step=c.step, attempt=step.attempt, go=True, reason=reason))
     return tuple(out)
 
 

@@ -9,7 +9,7 @@ from upgrade_tui.units import duration_text
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.commands import Actor, Refusal
-from upgrade_tui.window.state import OVER, WindowState
+from upgrade_tui.window.state import StepState, WindowState
 from upgrade_tui.window.undo import undo_plan
 
 Decision = tuple[ev.Event, ...] | Refusal
@@ -35,15 +35,7 @@ def _exclude(state: WindowState, c: cmd.Exclude, actor: Actor, now: float) -> De
     under_way = [s.id for s in state.steps.values() if c.host in s.tasks and _busy(s.tasks[c.host].state)]
     if under_way:
         return Refusal(f"{', '.join(under_way)} is under way on {c.host}", "wait until it ended")
-    out: list[ev.Event] = [ev.HostExcluded(host=c.host, reason=c.reason.strip())]
-    for step in state.steps.values():
-        others = [t for t in step.tasks.values() if t.host != c.host]
-        out_of_it = c.host in step.tasks and step.tasks[c.host].can_be_left_out
-        through = any(t.state == "done" for t in others) and all(t.state in OVER for t in others)
-        if step.state in ("failed", "unknown") and out_of_it and through:
-            reason = f"without {c.host}, which was excluded"
-            out.append(ev.StepFinished(step=step.id, attempt=step.attempt, outcome="done", reason=reason))
-    return tuple(out)
+    return (ev.HostExcluded(host=c.host, reason=c.reason.strip()),)
 
 
 def _busy(task_state: str) -> bool:
@@ -76,15 +68,21 @@ def _rollback(state: WindowState, c: cmd.Rollback, actor: Actor, now: float) -> 
     if not c.reason.strip():
         return Refusal("a rollback needs a reason", "say why: --reason TEXT")
     why = f"stopped for the rollback of {undo.scope}"
-    stops = [
-        ev.StepFinished(step=step, attempt=state.steps[step].attempt, outcome="failed", reason=why)
-        for step in undo.stops
-    ]
+    stops = [stopped(state.steps[step], why) for step in undo.stops]
     asked = ev.RollbackRequested(
         scope=undo.scope, undo=tuple(u.step for u in undo.steps), hosts=c.hosts, reason=c.reason.strip(),
         estimate=undo.seconds,
     )  # fmt: skip
     return (*stops, asked)
+
+
+def stopped(step: StepState, why: str) -> ev.Event:
+    """The end of an attempt before it is through."""
+    if step.kind == "gate":
+        return ev.GateDecided(step=step.id, attempt=step.attempt, go=False, reason=why)
+    if step.kind == "bake":
+        return ev.BakeEnded(step=step.id, attempt=step.attempt, passed=False, reason=why)
+    return ev.StepFinished(step=step.id, attempt=step.attempt, reason=why)
 
 
 def _wrong_scope(state: WindowState, c: cmd.Rollback) -> Refusal | None:

@@ -52,7 +52,9 @@ def excluded(s: WindowState, r: ev.Record, e: ev.HostExcluded) -> WindowState:
         task = step.tasks.get(e.host)
         if task is not None and task.can_be_left_out:
             why = excluded_reason(e.reason)
-            s = change_task(s, step.id, e.host, state="skipped", reason=why, settled_by=r.actor, following=False)
+            s = change_task(
+                s, step.id, e.host, state="skipped", reason=why, settled_by=r.actor, following=False, excluded=True
+            )
     return s
 
 

@@ -37,7 +37,7 @@ def _outdated(s: WindowState, e: TaskEvent) -> bool:
     task = step.tasks.get(e.host)
     now = 0 if task is None else task.undo
     if e.undo:
-        return e.attempt < step.undo or (step.state != "rolling back" and e.attempt != now)
+        return e.attempt < step.undo or (step.stage != "undoing" and e.attempt != now)
     return e.attempt < step.attempt or (now > 0 and not isinstance(e, ev.TaskStarted))
 
 
@@ -66,11 +66,12 @@ def intent(s: WindowState, r: ev.Record, e: ev.StepIntent) -> WindowState:
     }
     for host in s.excluded.keys() & tasks.keys():
         if tasks[host].state == "pending":
-            tasks[host] = replace(tasks[host], state="skipped", reason=excluded_reason(s.excluded[host]))
+            why = excluded_reason(s.excluded[host])
+            tasks[host] = replace(tasks[host], state="skipped", reason=why, excluded=True)
     s = _open_again(s, e.step)
     return change_step(
-        s, e.step, state="running", attempt=e.attempt, batches=batches, tasks=tasks, batch=-1, only=e.hosts,
-        started=r.ts, finished=None, by=r.actor, reason="", override=e.override, votes={}, gate=None,
+        s, e.step, stage="under way", attempt=e.attempt, batches=batches, tasks=tasks, batch=-1, only=e.hosts,
+        started=r.ts, finished=None, by=r.actor, cause="", void="", override=e.override, votes={}, gate=None,
         **let_go(e, tasks),
     )  # fmt: skip
 
@@ -85,7 +86,7 @@ def _open_again(s: WindowState, step_id: str) -> WindowState:
         if spec.what in ("gate", "bake") and s.steps[spec.id].state == "done":
             reason = f"{step_id} was begun anew"
             s = change_step(
-                s, spec.id, state="pending", started=None, finished=None, by="", reason=reason, votes={}, gate=None
+                s, spec.id, stage="not begun", started=None, finished=None, by="", cause=reason, votes={}, gate=None
             )
     return s
 
@@ -101,7 +102,7 @@ def _again(step: StepState, task: Task) -> Task:
     if before is None or before.state == "rolled back":
         return task
     if before.state in ("done", "skipped"):
-        return replace(before, batch=task.batch)
+        return replace(before, batch=task.batch, undo=0)  # where undoing it was given up nothing is left to do, either
     return replace(task, attempt=before.attempt, touched=before.changed, abandoned=before.abandoned)
 
 
@@ -113,7 +114,7 @@ def batch(s: WindowState, r: ev.Record, e: ev.BatchStarted) -> WindowState:
 
 def started(s: WindowState, r: ev.Record, e: ev.TaskStarted) -> WindowState:
     """Behind the end of its step a start means nothing: whoever wrote it sees that, and sends nothing."""
-    if _outdated(s, e) or (not e.undo and s.steps[e.step].state != "running"):
+    if _outdated(s, e) or (not e.undo and s.steps[e.step].stage != "under way"):
         return s
     numbers = {"undo": 0, **_of_attempt(e)}
     task = s.steps[e.step].tasks.get(e.host)
@@ -213,23 +214,44 @@ def unreachable(s: WindowState, r: ev.Record, e: ev.TaskUnreachable) -> WindowSt
 
 def settled(s: WindowState, r: ev.Record, e: ev.TaskSettled) -> WindowState:
     """Of a rollback, done is rolled back, and skipped is given up: nothing is left to undo there."""
+    step = s.steps.get(e.step)
+    if step is None or e.host not in step.tasks:
+        return s
+    task = step.tasks[e.host]
     changes: dict[str, Any] = {"state": e.outcome, "reason": e.reason, "settled_by": r.actor, "following": False}
-    task = s.steps[e.step].tasks.get(e.host) if e.step in s.steps else None
-    if task is not None and task.following:
+    if task.following:
         changes["abandoned"] = f"undo{task.undo}" if task.undo else str(task.attempt)
-    if e.undo and e.outcome != "failed":
-        changes |= {"touched": False, "state": "rolled back" if e.outcome == "done" else "skipped"}
+    if e.undo:
+        changes |= {"undo": task.undo or max(1, step.undo), "touched": e.outcome == "failed" and task.changed}
+        changes["state"] = {"done": "rolled back"}.get(e.outcome, e.outcome)
     return change_task(s, e.step, e.host, **changes)
 
 
 def finished(s: WindowState, r: ev.Record, e: ev.StepFinished) -> WindowState:
     step = s.steps.get(e.step)
-    if step is None or stale(s, e.step, e.attempt):
+    if step is None or step.stage != "under way" or stale(s, e.step, e.attempt):
         return s
     tasks = {host: _unproven(task, r.ts) for host, task in step.tasks.items()}
     return change_step(
-        s, e.step, state=e.outcome, attempt=e.attempt, tasks=tasks, finished=r.ts, reason=e.reason, held=None
+        s, e.step, stage="ended", attempt=e.attempt, tasks=tasks, finished=r.ts, cause=e.reason, held=None
     )
+
+
+def decided(s: WindowState, r: ev.Record, e: ev.GateDecided) -> WindowState:
+    return _ends(s, r, e, "gate", good=e.go)
+
+
+def baked(s: WindowState, r: ev.Record, e: ev.BakeEnded) -> WindowState:
+    return _ends(s, r, e, "bake", good=e.passed)
+
+
+def _ends(s: WindowState, r: ev.Record, e: ev.GateDecided | ev.BakeEnded, kind: str, *, good: bool) -> WindowState:
+    """The end of the attempt under way of a gate or a bake."""
+    step = s.steps.get(e.step)
+    if step is None or step.kind != kind or step.stage != "under way" or stale(s, e.step, e.attempt):
+        return s
+    result = "done" if good else "failed"
+    return change_step(s, e.step, stage="ended", result=result, finished=r.ts, cause=e.reason)
 
 
 def _unproven(task: Task, ts: float) -> Task:
@@ -241,20 +263,25 @@ def _unproven(task: Task, ts: float) -> Task:
 
 def ticked(s: WindowState, r: ev.Record, e: ev.StepTicked) -> WindowState:
     step = s.steps.get(e.step)
-    if step is None:
+    if step is None or step.kind != "manual":
         return s
     return change_step(
-        s, e.step, state="done", started=r.ts if step.started is None else step.started, finished=r.ts, by=r.actor,
+        s, e.step, stage="ended", result="done", cause="",
+        started=r.ts if step.started is None else step.started, finished=r.ts, by=r.actor,
         override=e.override or step.override, evidence=e.evidence,
     )  # fmt: skip
 
 
 def unticked(s: WindowState, r: ev.Record, e: ev.StepUnticked) -> WindowState:
-    return change_step(s, e.step, state="pending", started=None, finished=None, by="", reason=e.reason)
+    """Open again; a command that was skipped after an attempt stands as that attempt left it."""
+    step = s.steps.get(e.step)
+    if step is not None and step.kind == "command" and step.attempt > 0:
+        return change_step(s, e.step, stage="ended", by="", cause="")
+    return change_step(s, e.step, stage="not begun", started=None, finished=None, by="", cause=e.reason)
 
 
 def skipped(s: WindowState, r: ev.Record, e: ev.StepSkipped) -> WindowState:
-    return change_step(s, e.step, state="skipped", finished=r.ts, by=r.actor, reason=e.reason)
+    return change_step(s, e.step, stage="skipped", finished=r.ts, by=r.actor, cause=e.reason)
 
 
 def opened_gate(s: WindowState, r: ev.Record, e: ev.GateOpened) -> WindowState:

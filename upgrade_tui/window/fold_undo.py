@@ -8,10 +8,8 @@ from msgspec.structs import replace
 
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.changes import change_step, change_task, with_
-from upgrade_tui.window.state import Armed, RollbackState, StepState, Task, Undo, WindowState
+from upgrade_tui.window.state import Armed, RollbackState, Task, Undo, WindowState
 from upgrade_tui.window.undo import batches_to_undo
-
-PARTLY = "rolled back on some hosts only"
 
 
 def requested(s: WindowState, r: ev.Record, e: ev.RollbackRequested) -> WindowState:
@@ -26,25 +24,23 @@ def requested(s: WindowState, r: ev.Record, e: ev.RollbackRequested) -> WindowSt
 
 def started(s: WindowState, r: ev.Record, e: ev.RollbackStarted) -> WindowState:
     return change_step(
-        s, e.step, state="rolling back", reason=e.reason, undo=e.attempt, undo_started=r.ts, undo_batches=e.batches
+        s, e.step, stage="undoing", cause=e.reason, undo=e.attempt, undo_started=r.ts, undo_batches=e.batches
     )
 
 
 def finished(s: WindowState, r: ev.Record, e: ev.RollbackFinished) -> WindowState:
-    """Rolled back is a step nothing of which is left; undone on some of its hosts, it is no longer done."""
+    """What it came to on hosts its tasks tell; of a manual step, the event."""
     step = s.steps.get(e.step)
-    if step is None:
+    if step is None or step.stage != "undoing":
         return s
-    step = replace(step, tasks={host: _unproven(task, r.ts) for host, task in step.tasks.items()})
-    measured, state, reason = step.rollback_seconds, str(e.outcome), e.reason
-    if e.outcome == "done":
-        state = "failed" if _left(step) else "rolled back"
-        reason = reason or (PARTLY if state == "failed" else "")
-        batches = e.batches or max(1, len(step.undo_batches))
-        measured = e.seconds / batches if e.seconds > 0 else measured  # by hand nothing was measured
+    tasks = {host: _unproven(task, r.ts) for host, task in step.tasks.items()}
+    measured = step.rollback_seconds
+    if e.outcome == "done" and e.seconds > 0:  # by hand nothing was measured
+        measured = e.seconds / (e.batches or max(1, len(step.undo_batches)))
     return change_step(
-        s, e.step, state=state, tasks=step.tasks, rollback_seconds=measured, reason=reason, finished=r.ts
-    )
+        s, e.step, stage="ended", result="rolled back" if e.outcome == "done" else "failed", tasks=tasks,
+        rollback_seconds=measured, cause="" if step.kind == "command" else e.reason, finished=r.ts,
+    )  # fmt: skip
 
 
 def _unproven(task: Task, ts: float) -> Task:
@@ -52,11 +48,6 @@ def _unproven(task: Task, ts: float) -> Task:
     if task.state != "rolling back":
         return task
     return replace(task, state="unknown", finished=ts, reason="the rollback ended without its result", touched=True)
-
-
-def _left(step: StepState) -> bool:
-    """Something that the step did, or may have, still stands on a host. What stood there before it is not its own."""
-    return any(t.changed for t in step.tasks.values())
 
 
 def ended(s: WindowState, r: ev.Record, e: ev.RollbackEnded) -> WindowState:
@@ -102,8 +93,7 @@ def gone(s: WindowState, r: ev.Record, e: ev.DeadmanGone) -> WindowState:
     if not e.maybe_fired or step is None or e.host not in step.tasks:
         return s
     why = f"its dead-man rollback is gone ({e.reason}), and whether it had undone the step is not known"
-    s = change_task(s, e.step, e.host, state="unknown", reason=why, touched=True, finished=r.ts, following=False)
-    return _no_longer_done(s, e.step, f"{e.host}: {why}")
+    return change_task(s, e.step, e.host, state="unknown", reason=why, touched=True, finished=r.ts, following=False)
 
 
 def fired(s: WindowState, r: ev.Record, e: ev.DeadmanFired) -> WindowState:
@@ -116,19 +106,8 @@ def fired(s: WindowState, r: ev.Record, e: ev.DeadmanFired) -> WindowState:
         return s
     why = e.reason or "nobody confirmed in time: the host undid it by itself"
     good = e.exit == 0
-    s = change_task(
+    return change_task(
         s, e.step, e.host, state="rolled back" if good else "unknown" if e.exit is None else "failed",
         reason=why if good else f"{why}; the rollback's exit: {'not known' if e.exit is None else e.exit}",
         undo=max(1, step.undo), touched=not good, finished=r.ts, following=False,
     )  # fmt: skip
-    return _no_longer_done(s, e.step, f"{e.host}: {why}")
-
-
-def _no_longer_done(s: WindowState, step_id: str, reason: str) -> WindowState:
-    """The state of a step that had ended when a host undid it: rolled back where nothing of it is left."""
-    step = s.steps[step_id]
-    if step.state not in ("done", "failed", "unknown"):
-        return s
-    unknown = any(t.state == "unknown" for t in step.tasks.values())
-    state = "unknown" if unknown else "failed" if _left(step) else "rolled back"
-    return change_step(s, step_id, state=state, reason=reason)

@@ -6,7 +6,6 @@ Each transition is answered once, by whoever writes it into the log.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Sequence
 
 from upgrade_tui.plan.model import Canary, Step
@@ -48,7 +47,7 @@ def step_answer(state: WindowState, step_id: str) -> tuple[ev.Event, ...]:
     if state.rolling_back and _undone_already(state, [step_id]):
         return ()
     states = [task.state for task in state.steps[step_id].tasks.values()]
-    allowed = math.floor(len(states) * spec.max_fail / 100)
+    allowed = state.steps[step_id].allowed
     failed = states.count("failed")
     others = [s for s in ("unknown", "unreachable", "rolled back") if s in states]
     if failed + sum(states.count(s) for s in others) <= allowed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Literal
@@ -9,86 +10,34 @@ from typing import Literal
 from msgspec import Struct
 
 from upgrade_tui.plan.batches import split
-from upgrade_tui.plan.model import Plan, Role, Step
+from upgrade_tui.plan.model import Plan, Role, Step, StepKind
+from upgrade_tui.window import step_state
 from upgrade_tui.window.events import GateOpened, GateVoted, HostFacts, LimitCrossed, NoteAdded, StepHeld
+from upgrade_tui.window.step_state import OPEN, Stage, StepName
+from upgrade_tui.window.task import UNSETTLED, Armed, Task, TaskName
 from upgrade_tui.window.telemetry import Link, Verdict
 
-StepName = Literal["pending", "ready", "running", "done", "failed", "unknown", "skipped", "rolling back", "rolled back"]
-TaskName = Literal[
-    "pending", "running", "done", "failed", "unknown", "unreachable", "skipped", "rolling back", "rolled back"
-]
+__all__ = [
+    "OVER", "UNSETTLED", "Armed", "CanaryState", "HostState", "Operator", "RollbackState", "StepState", "Task", "Undo",
+    "WindowState", "fresh_step", "fresh_tasks", "initial", "role_of",
+]  # fmt: skip
 
 OVER: frozenset[str] = frozenset({"done", "skipped"})  # states that let the next step go on
-UNSETTLED: frozenset[str] = frozenset({"failed", "unknown", "unreachable"})  # states of a task that need somebody
-
-
-class Task(Struct, frozen=True, kw_only=True):
-    """One step on one host, its latest attempt."""
-
-    host: str
-    batch: int
-    state: TaskName = "pending"
-    attempt: int = 0
-    started: float | None = None
-    finished: float | None = None
-    seconds: float | None = None
-    exit: int | None = None
-    signal: str = ""
-    timed_out: bool = False
-    ended: bool = False  # on request, before it was through
-    check: int | None = None  # exit of the step's check; None: not run or no answer
-    reason: str = ""
-    output: str = ""
-    bytes: int = 0
-    last_line: str = ""
-    withheld: str = ""  # why its output was not kept: a secret in it could not be masked
-    settled_by: str = ""
-    place: str = ""  # where it runs, if that is not the host itself
-    begun: bool = False  # the host acknowledged that its job was made
-    following: bool = False  # unknown, but its job is looked for as soon as the host is back
-    undo: int = 0  # number of the rollback this is about; 0: the step itself
-    abandoned: str = ""  # the attempt ("2", "undo1") that somebody settled while it may have run: ended before another
-    touched: bool = False  # an ended attempt changed something there, or may have
-
-    @property
-    def said(self) -> str:
-        """The last line that it printed; or that, and why, it is withheld."""
-        return f"{self.bytes:,} bytes of output are withheld: {self.withheld}" if self.withheld else self.last_line
-
-    @property
-    def changed(self) -> bool:
-        """Something was done on the host, or may have been: by any attempt so far, or by hand."""
-        under_way = self.state in ("running", "rolling back")
-        return self.touched or under_way or (self.state == "done" and self.settled_by != "")
-
-    @property
-    def can_be_left_out(self) -> bool:
-        """Excluding its host skips it: nothing is under way or done there, and no rollback is left half-way."""
-        return self.undo == 0 and self.state in ("pending", "failed", "unknown", "unreachable")
-
-
-class Armed(Struct, frozen=True, kw_only=True):
-    """A host that undoes a step by itself at ``until`` (epoch seconds) unless it is confirmed."""
-
-    until: float
-    seconds: float
-    attempt: int = 1
-    state: Literal["armed", "confirmed", "fired", "gone"] = "armed"  # gone: nothing will undo it, nobody confirmed it
-    asked: str = ""  # "confirm", "extend", "cancel": decided, not carried out yet
-    asked_seconds: float = 0.0  # extend: from now on
-    last_line: str = ""
-    risk: str = ""  # what could kill it before its deadline
-    reason: str = ""  # why it is gone
 
 
 class StepState(Struct, frozen=True, kw_only=True, dict=True):
-    """A step as the log tells it. ``ready`` is not stored: see ``WindowState.shown``.
+    """A step as the log tells it. Its state is worked out; ``ready`` needs the other steps: ``WindowState.shown``.
 
     What is worked out of it is kept beside it (``dict=True``): a step never changes, a changed one is another.
     """
 
     id: str
-    state: StepName = "pending"
+    kind: StepKind = "manual"
+    stage: Stage = "not begun"
+    result: StepName = "done"  # how a manual step, a gate or a bake ended: of a command its tasks tell
+    cause: str = ""  # what was said at the stage's beginning: why it ended early, is skipped or undone, was a no-go
+    void: str = ""  # a command: why what it ran on is no longer so
+    allowed: int = 0  # hosts that may be bad
     attempt: int = 0
     batches: tuple[tuple[str, ...], ...] = ()
     batch: int = -1  # the batch under way or last started
@@ -98,7 +47,6 @@ class StepState(Struct, frozen=True, kw_only=True, dict=True):
     finished: float | None = None
     by: str = ""  # who started, ticked or skipped it
     claimed_by: str = ""
-    reason: str = ""
     override: str = ""
     held: StepHeld | None = None  # it runs, and waits: kept beside its state
     released: int = -1  # the batch that the lead let go although the clock would have held it
@@ -122,6 +70,30 @@ class StepState(Struct, frozen=True, kw_only=True, dict=True):
         """The host was armed for this attempt, and is: what is armed and not begun would be undone for nothing."""
         armed = self.armed.get(host)
         return armed is not None and armed.state == "armed" and armed.attempt == attempt
+
+    @cached_property
+    def verdict(self) -> step_state.Verdict:
+        """State and reason. Kept: a step that changes is another object."""
+        if self.stage != "ended":
+            return step_state.Verdict(OPEN[self.stage], self.cause)
+        if self.kind != "command":
+            return step_state.Verdict(self.result, self.cause)
+        return step_state.ended(self.tasks, self.armed, self.allowed, self.cause, self.void)
+
+    @property
+    def state(self) -> StepName:
+        """How it stands."""
+        return self.verdict.state
+
+    @property
+    def reason(self) -> str:
+        """Why it stands so, where the state does not say it all."""
+        return self.verdict.reason
+
+    def host_state(self, host: str) -> TaskName:
+        """How a task stands: done, but its host would undo it by itself, is armed."""
+        state, armed = self.tasks[host].state, self.armed.get(host)
+        return "armed" if state == "done" and armed is not None and armed.waits else state
 
     def touched(self) -> int:
         """How many batches something was done in, or may have been: what a rollback would have to undo."""
@@ -287,9 +259,11 @@ def initial(plan: Plan) -> WindowState:
 def fresh_step(plan: Plan, spec: Step) -> StepState:
     """A step nobody has touched. Command steps have a pending task for every host."""
     if spec.what != "command":
-        return StepState(id=spec.id)
+        return StepState(id=spec.id, kind=spec.what)
     batches = split(plan.targets(spec), spec.batches)
-    return StepState(id=spec.id, batches=batches, tasks=fresh_tasks(batches))
+    tasks = fresh_tasks(batches)
+    allowed = math.floor(len(tasks) * spec.max_fail / 100)
+    return StepState(id=spec.id, kind="command", batches=batches, tasks=tasks, allowed=allowed)
 
 
 def fresh_tasks(batches: tuple[tuple[str, ...], ...]) -> dict[str, Task]:

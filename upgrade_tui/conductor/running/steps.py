@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 from functools import partial
 
 from upgrade_tui.conductor.running.begin import begin
@@ -14,8 +13,10 @@ from upgrade_tui.conductor.running.tasks import Tasks, Work
 from upgrade_tui.conductor.running.waits import Stop, bake, gate, going_on, healthy_for
 from upgrade_tui.plan.model import Step
 from upgrade_tui.window import events as ev
+from upgrade_tui.window.decide_undo import stopped
 from upgrade_tui.window.on_fail import step_answer
 from upgrade_tui.window.state import StepState, Task
+from upgrade_tui.window.step_state import bad
 from upgrade_tui.window.undo import unchecked
 
 
@@ -32,21 +33,27 @@ class Steps:
             return
         attempt = self._desk.step(step_id).attempt
         try:
-            if spec.what == "command":
-                outcome, reason = await self._command(spec, resume)
-            else:
-                outcome, reason = await (bake if spec.what == "bake" else gate)(self._desk, spec)
-        except Stop as stop:
-            outcome, reason = stop.outcome, stop.reason
+            ended = await self._to_its_end(spec, attempt, resume)
         except Exception as error:  # noqa: BLE001 - the edge: without a conductor nothing could be rolled back
-            outcome, reason = "unknown", stumbled(error)
-        finished = ev.StepFinished(step=step_id, attempt=attempt, outcome=outcome, reason=reason)
+            ended = stopped(self._desk.step(step_id), stumbled(error))
         # an operator's vote or skip may end the step in the same moment
         await self._desk.transact(
-            lambda state: (finished, *step_answer(state, step_id)) if runs(state, step_id, attempt) else ()
+            lambda state: (ended, *step_answer(state, step_id)) if runs(state, step_id, attempt) else ()
         )
 
-    async def _command(self, spec: Step, resume: bool) -> tuple[ev.Outcome, str]:
+    async def _to_its_end(self, spec: Step, attempt: int, resume: bool) -> ev.Event:
+        if spec.what == "bake":
+            return await bake(self._desk, spec)
+        if spec.what == "gate":
+            return await gate(self._desk, spec)
+        reason = ""
+        try:
+            await self._command(spec, resume)
+        except Stop as stop:
+            reason = stop.reason
+        return ev.StepFinished(step=spec.id, attempt=attempt, reason=reason)
+
+    async def _command(self, spec: Step, resume: bool) -> None:
         step = self._desk.step(spec.id)
         last = step.batch if resume else -1  # an earlier conductor had begun this batch
         if resume:
@@ -68,8 +75,11 @@ class Steps:
                 await self._batch(spec, number, todo)
             began = True
             await self._deadman.batch_ended(spec)
-            self._judge(spec, number)
-        return self._verdict(spec)
+            if self._too_many(spec):
+                return  # its tasks say why
+        step = self._desk.step(spec.id)
+        if any(self._to_do(spec, task, step) for task in step.tasks.values()):
+            await going_on(self._desk, spec, step.attempt)  # what kept the last batch from beginning is told
 
     async def _pick_up(self, spec: Step, number: int) -> None:
         """Find what runs on hosts, also in a window that is paused or was aborted: that starts nothing."""
@@ -106,7 +116,7 @@ class Steps:
         await self._deadman.task_ended(spec, host)
 
     async def _fresh(self, spec: Step, work: Work) -> None:
-        if spec.stop == "now" and len(bad(self._desk.step(spec.id))) > allowed(spec, self._desk.step(spec.id)):
+        if spec.stop == "now" and self._too_many(spec):
             return  # stays pending: nothing more starts
         with contextlib.suppress(Stop):  # aborted, or ended by somebody: it stays pending
             await going_on(self._desk, spec, work.attempt)
@@ -117,54 +127,10 @@ class Steps:
                 await self._tasks.run(work)
                 await self._deadman.task_begun(spec, work.host)
 
-    def _judge(self, spec: Step, number: int) -> None:
-        """Stop at the end of a batch when more hosts failed than the plan allows; unreachable and unknown count."""
+    def _too_many(self, spec: Step) -> bool:
+        """More hosts failed than the plan allows; unreachable and unknown count."""
         step = self._desk.step(spec.id)
-        if len(bad(step)) > allowed(spec, step) and number + 1 < len(step.batches):
-            raise Stop(_outcome(step), arithmetic(spec, step))
-
-    def _verdict(self, spec: Step) -> tuple[ev.Outcome, str]:
-        step = self._desk.step(spec.id)
-        if any(t.state == "pending" for t in step.tasks.values()):
-            return "failed", f"{arithmetic(spec, step)}; {_pending(step)} not begun" if bad(step) else _rest(step)
-        if not bad(step):
-            return "done", ""
-        if len(bad(step)) <= allowed(spec, step) and not any(t.state == "unknown" for t in step.tasks.values()):
-            return "done", arithmetic(spec, step)
-        return _outcome(step), arithmetic(spec, step)
+        return len(bad(list(step.tasks.values()))) > step.allowed
 
     def _task(self, spec: Step, host: str) -> Task:
         return self._desk.step(spec.id).tasks[host]
-
-
-def bad(step: StepState) -> list[str]:
-    """Hosts that count against ``max_fail``. Rolled back: those that undid it by themselves."""
-    return [t.host for t in step.tasks.values() if t.state in ("failed", "unknown", "unreachable", "rolled back")]
-
-
-def allowed(spec: Step, step: StepState) -> int:
-    """How many hosts may fail."""
-    return math.floor(len(step.tasks) * spec.max_fail / 100)
-
-
-def _outcome(step: StepState) -> ev.Outcome:
-    return "unknown" if any(t.state == "unknown" for t in step.tasks.values()) else "failed"
-
-
-def _pending(step: StepState) -> int:
-    return sum(t.state == "pending" for t in step.tasks.values())
-
-
-def _rest(step: StepState) -> str:
-    """Why a step is not done although nothing failed: only some hosts were to run, or it was stopped."""
-    return f"{_pending(step)} of {len(step.tasks)} not begun: start the step to go on"
-
-
-def arithmetic(spec: Step, step: StepState) -> str:
-    """``2 of 8 failed or unreachable, 1 allowed: stopped``: why a step stopped or went on."""
-    names = ("failed", "unreachable", "unknown", "rolled back")
-    found = [name for name in names if any(t.state == name for t in step.tasks.values())]
-    words = " or ".join(found)
-    limit = allowed(spec, step)
-    stopped = "" if len(bad(step)) <= limit else ": stopped"
-    return f"{len(bad(step))} of {len(step.tasks)} {words}, {limit} allowed{stopped}"

@@ -13,18 +13,18 @@ SETTLE_LIMIT = 60.0  # seconds over the bake that degraded canaries get to becom
 
 
 class Stop(Exception):
-    """A step ends before its last batch: the outcome and why."""
+    """A step ends before it is through, and why; empty where its tasks, or whoever ended it, said why."""
 
-    def __init__(self, outcome: ev.Outcome, reason: str) -> None:
+    def __init__(self, reason: str) -> None:
         super().__init__(reason)
-        self.outcome, self.reason = outcome, reason
+        self.reason = reason
 
 
 def not_rolling_back(desk: Desk) -> None:
     """Raises Stop while a rollback is under way: nothing more begins, and what waits for people or canaries ends."""
     asked = desk.state().rollback
     if asked is not None and asked.active:
-        raise Stop("failed", f"stopped for the rollback of {asked.scope}")
+        raise Stop(f"stopped for the rollback of {asked.scope}")
 
 
 async def going_on(desk: Desk, spec: Step, attempt: int) -> None:
@@ -34,9 +34,9 @@ async def going_on(desk: Desk, spec: Step, attempt: int) -> None:
         await desk.changed()
         not_rolling_back(desk)
     if desk.state().phase in ("aborted", "closed"):
-        raise Stop("failed", f"the window was {desk.state().phase}: {desk.state().reason}")
+        raise Stop(f"the window was {desk.state().phase}: {desk.state().reason}")
     if not desk.under_way(spec.id, attempt):
-        raise Stop("failed", "")  # whoever ended it said why
+        raise Stop("")  # whoever ended it said why
 
 
 async def healthy_for(desk: Desk, spec: Step, attempt: int, seconds: float) -> None:
@@ -44,38 +44,51 @@ async def healthy_for(desk: Desk, spec: Step, attempt: int, seconds: float) -> N
     begun = since = desk.mono()
     while desk.under_way(spec.id, attempt):
         if desk.state().phase in ("aborted", "closed"):
-            raise Stop("failed", f"the window was {desk.state().phase}")
+            raise Stop(f"the window was {desk.state().phase}")
         not_rolling_back(desk)
         verdicts = {name: desk.state().canaries[name].verdict for name in spec.canaries}
         failing = [name for name, verdict in verdicts.items() if verdict == "failing"]
         if failing:
             detail = desk.state().canaries[failing[0]].detail
-            raise Stop("failed", f"canary {failing[0]} is failing: {detail}".rstrip(": "))
+            raise Stop(f"canary {failing[0]} is failing: {detail}".rstrip(": "))
         unsure = [f"{name} ({verdict})" for name, verdict in verdicts.items() if verdict != "healthy"]
         if unsure:
             since = desk.mono()
             if since - begun > 2 * seconds + SETTLE_LIMIT:
-                raise Stop("failed", f"inconclusive, never healthy for {duration_text(seconds)}: {', '.join(unsure)}")
+                raise Stop(f"inconclusive, never healthy for {duration_text(seconds)}: {', '.join(unsure)}")
         elif desk.mono() - since >= seconds:
             return
         limit = begun + 2 * seconds + SETTLE_LIMIT + 0.01 if unsure else since + seconds
         await desk.change_within(max(0.05, limit - desk.mono()))
 
 
-async def bake(desk: Desk, spec: Step) -> tuple[ev.Outcome, str]:
+async def bake(desk: Desk, spec: Step) -> ev.BakeEnded:
     """A bake step."""
     attempt = desk.step(spec.id).attempt
-    await healthy_for(desk, spec, attempt, float(spec.bake if spec.bake is not None else spec.estimate))
-    return "done", "canaries stayed healthy" if spec.canaries else ""
+    try:
+        await healthy_for(desk, spec, attempt, float(spec.bake if spec.bake is not None else spec.estimate))
+    except Stop as stop:
+        return ev.BakeEnded(step=spec.id, attempt=attempt, passed=False, reason=stop.reason)
+    reason = "canaries stayed healthy" if spec.canaries else ""
+    return ev.BakeEnded(step=spec.id, attempt=attempt, passed=True, reason=reason)
 
 
-async def gate(desk: Desk, spec: Step) -> tuple[ev.Outcome, str]:
+async def gate(desk: Desk, spec: Step) -> ev.GateDecided:
     """Votes end a gate; here is only its time limit: a gate that times out is a no.
 
     The limit is counted on the monotonic clock from the gate's opening, or from where a new conductor took over: a jump
     of the wall clock takes nothing of the time that people have.
     """
     attempt = desk.step(spec.id).attempt
+    try:
+        reason = await _decided(desk, spec, attempt)
+    except Stop as stop:
+        reason = stop.reason
+    return ev.GateDecided(step=spec.id, attempt=attempt, go=False, reason=reason)
+
+
+async def _decided(desk: Desk, spec: Step, attempt: int) -> str:
+    """Until the time is over, and so says; or until somebody else ended the gate: who runs it sees that."""
     counted, limit = "", math.inf
     while desk.under_way(spec.id, attempt):
         not_rolling_back(desk)
@@ -84,6 +97,6 @@ async def gate(desk: Desk, spec: Step) -> tuple[ev.Outcome, str]:
             counted, limit = opened.digest, desk.mono() + opened.until - desk.now()
         left = limit - desk.mono()
         if left <= 0:
-            return "failed", f"nobody decided in {duration_text(spec.timeout or 0)}: a no"
+            return f"nobody decided in {duration_text(spec.timeout or 0)}: a no"
         await desk.change_within(max(left, 0.01))
-    return "failed", ""  # somebody else ended it; the runner sees that and says nothing
+    return ""

@@ -27,7 +27,7 @@ SLOW_AFTER = 30.0  # at least so many seconds
 
 LETTERS: dict[str, str] = {
     "pending": ".", "running": "r", "done": "d", "failed": "F", "unknown": "?", "unreachable": "N", "skipped": "s",
-    "rolling back": "b", "rolled back": "u",
+    "rolling back": "b", "rolled back": "u", "armed": "a",
 }  # fmt: skip
 """States where there is nothing but ASCII: a letter each, capital where somebody must look."""
 

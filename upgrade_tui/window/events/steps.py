@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import field
 
-from upgrade_tui.window.events.base import Base, Outcome
+from upgrade_tui.window.events.base import Base
 
 
 class StepClaimed(Base, frozen=True, kw_only=True, tag="step.claimed"):
@@ -177,11 +177,31 @@ class TaskSettled(Base, frozen=True, kw_only=True, tag="task.settled"):
 
 
 class StepFinished(Base, frozen=True, kw_only=True, tag="step.finished"):
-    """All batches ran or the step stopped. ``reason`` gives the arithmetic or the cause."""
+    """An attempt of a command step ended, never how: that follows from its tasks (``step_state``).
+
+    ``reason``: why it ended before it was through, where its tasks do not say it (an abort, a failing canary).
+    """
 
     step: str
     attempt: int
-    outcome: Outcome
+    reason: str = ""
+
+
+class GateDecided(Base, frozen=True, kw_only=True, tag="gate.decided"):
+    """A gate was decided: by its last vote, its time limit, or because what it stands on is no longer so."""
+
+    step: str
+    attempt: int
+    go: bool
+    reason: str = ""
+
+
+class BakeEnded(Base, frozen=True, kw_only=True, tag="bake.ended"):
+    """A bake ended: its canaries stayed healthy for as long as the plan asks, or it was stopped."""
+
+    step: str
+    attempt: int
+    passed: bool
     reason: str = ""
 
 
@@ -234,4 +254,5 @@ StepEvent = (
     StepClaimed | StepIntent | StepHeld | StepReleased | BatchStarted | TaskStarted | TaskBegun | TaskFinished
     | OutputKept | TaskChecked | TaskUnknown | TaskFound | TaskUnreachable | TaskSettled | StepFinished | StepTicked
     | StepUnticked | StepSkipped | GateOpened | GateVoted
+    | GateDecided | BakeEnded
 )  # fmt: skip

@@ -105,7 +105,16 @@ def _settled(e: ev.TaskSettled) -> str:
 
 
 def _finished(e: ev.StepFinished) -> str:
-    return f"{e.step} is {e.outcome}{because(e.reason)}"
+    again = f"attempt {e.attempt} of " if e.attempt > 1 else ""
+    return f"{again}{e.step} ended{because(e.reason, ' early: ')}"
+
+
+def _decided(e: ev.GateDecided) -> str:
+    return f"{e.step} is decided: {'GO' if e.go else 'NO-GO'}{because(e.reason, ', ')}"
+
+
+def _baked(e: ev.BakeEnded) -> str:
+    return f"{e.step} {'passed' if e.passed else 'did not pass'}{because(e.reason)}"
 
 
 def _ticked(e: ev.StepTicked) -> str:
@@ -153,13 +162,19 @@ def _how_checked(e: ev.TaskChecked) -> Notice:
 
 
 def _how_it_went(e: ev.StepFinished) -> Notice:
-    if e.outcome == "done":
-        return told("good")
-    return rings(f"Step {e.outcome}", "bad" if e.outcome == "failed" else "unknown")
+    return rings("Step stopped") if e.reason else told()
 
 
 def _how_voted(e: ev.GateVoted) -> Notice:
-    return told("good", decision=True) if e.go else rings("No-go", decision=True)
+    return told("good" if e.go else "bad", decision=True)
+
+
+def _how_decided(e: ev.GateDecided) -> Notice:
+    return told("good") if e.go else rings("No-go")
+
+
+def _how_baked(e: ev.BakeEnded) -> Notice:
+    return told("good") if e.passed else rings("Bake failed")
 
 
 ROWS = (
@@ -183,10 +198,15 @@ ROWS = (
         moves_the_clock=True,
     ),
     Row(event=ev.TaskSettled, say=_settled, fold=fold.settled, notice=told(decision=True), moves_the_clock=True),
-    Row(event=ev.StepFinished, say=_finished, fold=fold.finished, notice=_how_it_went, moves_the_clock=True),
+    Row(
+        event=ev.StepFinished, say=_finished, fold=fold.finished, notice=_how_it_went, moves_the_clock=True, v=2,
+        changed="it says that an attempt of a command ended, never how; gates and bakes end by events of their own",
+    ),
     Row(event=ev.StepTicked, say=_ticked, fold=fold.ticked, notice=told("good"), moves_the_clock=True),
     Row(event=ev.StepUnticked, say=_unticked, fold=fold.unticked, notice=told(decision=True), moves_the_clock=True),
     Row(event=ev.StepSkipped, say=_skipped, fold=fold.skipped, notice=told(decision=True), moves_the_clock=True),
     Row(event=ev.GateOpened, say=_gate_opened, fold=fold.opened_gate, notice=rings("Go or no-go?", "run")),
     Row(event=ev.GateVoted, say=_voted, fold=fold.voted, notice=_how_voted),
+    Row(event=ev.GateDecided, say=_decided, fold=fold.decided, notice=_how_decided, moves_the_clock=True),
+    Row(event=ev.BakeEnded, say=_baked, fold=fold.baked, notice=_how_baked, moves_the_clock=True),
 )  # fmt: skip

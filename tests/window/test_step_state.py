@@ -1,0 +1,129 @@
+"""A step's state is worked out from its tasks: nobody can write another one behind what happened."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.window.small import Log, plan_of
+from tests.window.test_deadman import STEP, _armed, _fires
+from upgrade_tui.window import commands as cmd
+from upgrade_tui.window import events as ev
+from upgrade_tui.window.state import Armed, StepState, Task
+from upgrade_tui.window.step_state import ended
+
+
+def test_what_a_host_undid_while_the_attempt_ended_is_not_done() -> None:
+    before, behind = _armed(finished=False), _armed()
+    _fires(before, "a").finishes("net", "failed")
+    _fires(behind, "a")
+    assert before.step("net").tasks["a"].state == "rolled back"
+    assert before.step("net").state == behind.step("net").state == "failed"
+
+
+def test_a_retry_that_succeeds_leaves_nothing_failed_but_something_to_start() -> None:
+    log = Log().prepared().does("tom", cmd.Start(step="copy")).batch("copy", 0).ends("copy", "a")
+    log.batch("copy", 1).ends("copy", "b").ends("copy", "c", 1).finishes("copy", "failed")
+    log.does("tom", cmd.Start(step="copy", hosts=("c",))).batch("copy", 1).ends("copy", "c")
+    log.finishes("copy", "pending")
+    assert (log.step("copy").state, log.state.shown("copy")) == ("pending", "ready")
+    assert log.step("copy").reason == "1 of 4 not begun: start the step to go on"
+    assert log.state.current == "copy"
+
+
+def test_a_host_that_cannot_undo_it_fails_the_step_whatever_max_fail_says() -> None:
+    tasks = {h: Task(host=h, batch=0, state="done", touched=True) for h in "abc"}
+    tasks["d"] = Task(host="d", batch=0, state="failed", undo=1, touched=True)
+    assert ended(tasks, {}, 4, "", "").state == "failed"
+
+
+def test_a_step_whose_every_host_takes_no_part_any_more_is_not_waved_through() -> None:
+    log = Log(plan_of(STEP)).does("tom", cmd.Start(step="net")).happens(
+        *(ev.TaskUnreachable(step="net", host=h, attempt=1, reason="no route") for h in "ab")
+    ).finishes("net", "failed")  # fmt: skip
+    for host in "ab":
+        log.does("mei", cmd.Exclude(host=host, reason="broken"))
+    assert (log.step("net").state, log.step("net").reason) == ("failed", "no host of it is left: skip the step")
+
+
+# -- properties -------------------------------------------------------------------------------------------------------
+
+TASKS = st.builds(
+    Task, host=st.just(""), batch=st.just(0), undo=st.integers(0, 1), touched=st.booleans(), excluded=st.booleans(),
+    state=st.sampled_from([
+        "pending", "running", "done", "failed", "unknown", "unreachable", "skipped", "rolling back", "rolled back",
+    ]),
+)  # fmt: skip
+GUARDS = st.sampled_from(["armed", "confirmed", "fired", "gone"]).map(lambda s: Armed(until=0.0, seconds=60.0, state=s))
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcdef"), TASKS, min_size=1), st.dictionaries(st.sampled_from("abcdef"), GUARDS),
+    st.integers(0, 6),
+)  # fmt: skip
+def test_nothing_is_done_over_what_is_unknown_unconfirmed_or_more_than_the_plan_allows(
+    tasks: dict[str, Task], armed: dict[str, Armed], allowed: int
+) -> None:
+    state = ended(tasks, armed, allowed, "", "").state
+    other_order = ended(dict(reversed(tasks.items())), dict(reversed(armed.items())), allowed, "", "").state
+    assert state == other_order
+    states = [t.state for t in tasks.values()]
+    if {"unknown", "running", "rolling back"} & {*states}:
+        assert state == "unknown"
+    if state in ("done", "armed"):
+        assert sum(s in ("failed", "unreachable", "rolled back") for s in states) <= allowed
+        assert not {"unknown", "running", "rolling back", "pending"} & {*states}
+        assert {*states} != {"skipped"}
+        waits = any(a.state in ("armed", "gone") for h, a in armed.items() if h in tasks)
+        assert waits == (state == "armed")
+    if state == "rolled back":
+        assert not any(t.changed for t in tasks.values())
+
+
+def _story(host: str) -> st.SearchStrategy[list[ev.Event]]:
+    """What can happen on an armed host, in its order."""
+    step, attempt = "net", 1
+    begun = [
+        ev.DeadmanArmed(step=step, host=host, attempt=attempt, seconds=600),
+        ev.TaskStarted(step=step, host=host, attempt=attempt),
+    ]
+    lost = ev.TaskUnknown(step=step, host=host, attempt=attempt, reason="cut", following=True)
+    ends: list[list[ev.Event]] = [
+        [ev.TaskFinished(step=step, host=host, attempt=attempt, exit=code, seconds=1.0)] for code in (0, 0, 1)
+    ]
+    after: list[list[ev.Event]] = [
+        [], [ev.DeadmanConfirmed(step=step, host=host)], [ev.DeadmanFired(step=step, host=host, exit=0)],
+        [ev.DeadmanFired(step=step, host=host), ev.DeadmanFired(step=step, host=host, exit=1)],
+        [ev.TaskSettled(step=step, host=host, outcome="done", reason="looked")],
+    ]  # fmt: skip
+    return st.builds(
+        lambda cut, end, then: [*begun, *([lost] if cut else []), *end, *then],
+        st.booleans(), st.sampled_from(ends), st.sampled_from(after),
+    )  # fmt: skip
+
+
+@given(st.data())
+def test_equal_tasks_and_armed_hosts_give_equal_states_in_any_order_of_events(data: st.DataObject) -> None:
+    stories = {host: data.draw(_story(host)) for host in "abc"}
+    one, two = (_told(data, {h: list(s) for h, s in stories.items()}) for _ in "12")
+    if one.tasks == two.tasks and one.armed == two.armed:
+        assert (one.state, one.reason) == (two.state, two.reason)
+
+
+def _told(data: st.DataObject, stories: dict[str, list[ev.Event]]) -> StepState:
+    """The hosts' stories woven into each other; the attempt's end comes anywhere after all was begun."""
+    log = Log(plan_of(STEP.replace('["a", "b"]', '["a", "b", "c"]') + 'max_fail = "34%"\n'))
+    log.does("tom", cmd.Start(step="net"))
+    finished, begun = False, 0
+    while any(stories.values()) or not finished:
+        ready = [h for h, story in stories.items() if story]
+        turns = [*ready, *([""] if begun == 6 and not finished else [])]
+        turn = data.draw(st.sampled_from(turns))
+        if turn:
+            event = stories[turn].pop(0)
+            begun += isinstance(event, ev.DeadmanArmed | ev.TaskStarted)
+            log.happens(event)
+        else:
+            log.happens(ev.StepFinished(step="net", attempt=1))
+            finished = True
+    return log.step("net")

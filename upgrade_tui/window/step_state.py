@@ -1,0 +1,119 @@
+"""What a command step's state is, and why: worked out from its tasks, its armed hosts and the stage of its attempt.
+
+Pure, and the only place that says it. No event carries how an attempt ended: whatever happens to a host behind its end
+(it undoes the step by itself, a person settles it, its lost job is found) is then said of the step as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+from upgrade_tui.window.task import Armed, Task
+
+Stage = Literal["not begun", "under way", "undoing", "ended", "skipped"]
+StepName = Literal[
+    "pending", "ready", "running", "armed", "done", "failed", "unknown", "skipped", "rolling back", "rolled back"
+]
+
+OPEN: Mapping[Stage, StepName] = {
+    "not begun": "pending", "under way": "running", "undoing": "rolling back", "skipped": "skipped",
+}  # fmt: skip
+"""States that follow from the stage alone."""
+
+NAMED = 3  # hosts that a reason names
+
+
+class Verdict(Struct, frozen=True):
+    """The state of a step and why it is so; the reason is empty where the state says it all."""
+
+    state: StepName
+    reason: str = ""
+
+
+def ended(tasks: Mapping[str, Task], armed: Mapping[str, Armed], allowed: int, cause: str, void: str) -> Verdict:
+    """The state of a command step whose attempt, or its rollback, has ended.
+
+    ``allowed``: how many hosts may be bad. ``cause``: why the attempt ended before it was through, or empty. ``void``:
+    why what it ran on is no longer so, or empty. Unknown is never borne: nobody knows what it would be.
+    """
+    every = list(tasks.values())
+    wrong = bad(every)
+    waits = [t.host for t in every if t.state == "pending"]
+    many = arithmetic(every, allowed)
+    if any(t.state in ("unknown", "running", "rolling back") for t in every):
+        return Verdict("unknown", _told(cause, many or _at_work(every)))
+    if any(t.undone for t in every) and not any(t.changed for t in every):
+        return Verdict("rolled back", _why_undone(every))
+    if len(wrong) > allowed or any(t.undo and t.state in ("failed", "unreachable") for t in every):
+        begun = f"{len(waits)} not begun" if waits else ""
+        return Verdict("failed", _told(cause, _why_undone(every), many, begun))
+    if waits:
+        rest = f"{len(waits)} of {len(every)} not begun: start the step to go on"
+        return Verdict("failed", _told(cause, many)) if cause else Verdict("pending", _told(many, rest))
+    if void:
+        return Verdict("failed", void)
+    if all(t.state == "skipped" for t in every):
+        nowhere = all(t.excluded for t in every)
+        return Verdict("failed", "no host of it is left: skip the step") if nowhere else Verdict("skipped", cause)
+    unconfirmed = [host for host in tasks if host in armed and armed[host].waits]
+    if unconfirmed:
+        gone = [host for host in unconfirmed if armed[host].state == "gone"]
+        nothing = f"NOTHING will undo it on {names(gone)}" if gone else ""
+        return Verdict("armed", _told(cause, many, f"not confirmed yet on {names(unconfirmed)}", nothing))
+    return Verdict("done", _told(cause, many, _by_hand(every), _without(every)))
+
+
+def bad(tasks: Sequence[Task]) -> list[str]:
+    """Hosts that count against ``max_fail``: also those where it was undone, by themselves or by a rollback."""
+    return [t.host for t in tasks if t.undone or t.state in ("failed", "unknown", "unreachable", "rolled back")]
+
+
+def arithmetic(tasks: Sequence[Task], allowed: int) -> str:
+    """``2 of 8 failed or unreachable, 1 allowed: stopped``: why a step stopped or went on; empty where all is well."""
+    wrong = bad(tasks)
+    if not wrong:
+        return ""
+    found = [name for name in ("failed", "unreachable", "unknown", "rolled back") if _any(tasks, name)]
+    found += ["given up"] if any(t.undone and t.state == "skipped" for t in tasks) else []
+    undone = any(t.undone for t in tasks)
+    stopped = "" if len(wrong) <= allowed or undone else ": stopped"
+    return f"{len(wrong)} of {len(tasks)} {' or '.join(found)}, {allowed} allowed{stopped}"
+
+
+def names(hosts: Sequence[str]) -> str:
+    """All of a few hosts, the number of many."""
+    return ", ".join(hosts) if len(hosts) <= NAMED else f"{len(hosts)} hosts"
+
+
+def _any(tasks: Sequence[Task], state: str) -> bool:
+    return any(t.state == state for t in tasks)
+
+
+def _told(*parts: str) -> str:
+    return "; ".join(dict.fromkeys(part for part in parts if part))
+
+
+def _at_work(tasks: Sequence[Task]) -> str:
+    busy = [t.host for t in tasks if t.state in ("running", "rolling back")]
+    return f"still at work on {names(busy)}" if busy else ""
+
+
+def _why_undone(tasks: Sequence[Task]) -> str:
+    """What is known of the hosts where it was undone, or where undoing it did not work."""
+    back = [t for t in tasks if t.undo and (t.undone or t.state in ("failed", "unreachable"))]
+    told = [f"{t.host}: {t.reason}" for t in back if t.reason]
+    more = f" and {len(told) - NAMED} more" if len(told) > NAMED else ""
+    return "; ".join(told[:NAMED]) + more
+
+
+def _by_hand(tasks: Sequence[Task]) -> str:
+    settled = [t.host for t in tasks if t.settled_by and t.state == "done"]
+    return f"settled by hand on {names(settled)}" if settled else ""
+
+
+def _without(tasks: Sequence[Task]) -> str:
+    left_out = [t.host for t in tasks if t.state == "skipped" and not t.undone]
+    return f"without {names(left_out)}" if left_out else ""
