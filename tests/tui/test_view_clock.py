@@ -12,6 +12,7 @@ from upgrade_tui.tui.view.spans import Line, length
 from upgrade_tui.window import clock
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.fold import fold
+from upgrade_tui.window.state import initial
 from upgrade_tui.window.telemetry import Frame
 
 
@@ -122,3 +123,30 @@ def test_the_sums_add_up_to_what_the_clock_shows() -> None:
     assert any(line.split() == ["=", "rollback", "by", "01:08:00"] for line in lines)
     assert any("undo api (estimate, 2 batches)" in line and "8 m" in line for line in lines)
     assert any(line.split() == ["=", "forecast", "finish", "00:12:05"] for line in lines)
+
+
+@pytest.mark.parametrize("minutes", [-30, 30])
+def test_before_the_first_event_nothing_is_said_that_only_an_open_window_can_know(minutes: int) -> None:
+    at = scene("opened", frame_age=None)
+    start = at.plan.window.start.at
+    assert start is not None
+    at = replace(at, state=initial(at.plan), records=(), now=start.timestamp() + minutes * 60)
+    said = answers(at)
+    assert said["WHERE"].startswith("◌ not open yet")
+    assert said["GO BACK"] == "◌ the window is not open yet"
+    hosts = [host_view.host_row(at, n) for n in at.state.hosts]
+    shown = view.clock_view(at, hosts, [])
+    bar = "\n".join(text(line) for line in view.timeline(at, shown.reading, 100))
+    sums = "\n".join(text(line) for line in view.arithmetic(at, shown.reading))
+    everything = "\n".join([*said.values(), bar, sums, shown.countdown, shown.caption])
+    for false in ("1970", "Jan ", "NO", "too late", "forward only", "AFTER"):
+        assert false not in everything
+    assert shown.caption == ("until the window starts" if minutes < 0 else "not open yet")
+
+
+def test_the_sums_of_a_closed_window_speak_of_no_point_of_no_return_that_was_never_there() -> None:
+    at = scene("closed")
+    state = replace(at.state, steps=initial(at.plan).steps)
+    at = replace(at, state=state)
+    sums = "\n".join(text(line) for line in view.arithmetic(at, clock.read(state, at.now)))
+    assert "forward only" not in sums

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
-from tests.window.small import MINUTE, Log, plan_of
-from upgrade_tui.plan.model import Plan
+from tests.window.small import MINUTE, Log, plan_of, small_plan
+from upgrade_tui.plan.model import Plan, Risk
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev
+from upgrade_tui.window.card import card, card_lines
 from upgrade_tui.window.gates import open_gate
 
 
@@ -205,3 +207,27 @@ def test_a_jump_of_the_wall_clock_is_not_taken_from_an_armed_host() -> None:
     log.happens(ev.ClockJumped(seconds=3600.0))
     assert log.step("copy").armed["a"].until == log.now + 300
     assert log.step("copy").armed["b"].until == before
+
+
+def test_a_risk_says_which_canaries_watch_it_and_whether_they_say_anything() -> None:
+    plan = _gate("")
+    risks = (
+        Risk(title="slow", likelihood="low", impact="high", watch=("health", "port")),
+        Risk(title="late", likelihood="low", impact="low"),
+        Risk(title="owned", likelihood="low", impact="low", owner="tom", watch=("port",)),
+    )
+    canaries = small_plan().canaries
+    log = Log(replace(plan, risks=risks, canaries=canaries))
+    log.happens(ev.CanaryVerdict(canary="port", verdict="healthy", before="no data")).opens("go")
+    shown = card(log.state, "go", log.now)
+    assert shown is not None
+    lines = [line.strip() for line in card_lines(shown, log.now) if "risk:" in line]
+    assert lines == [
+        "risk: slow (low likelihood, high impact), watched by canary health, canary port; not known, no data: health",
+        "risk: late (low likelihood, low impact), watched by nobody",
+        "risk: owned (low likelihood, low impact), watched by tom, canary port",
+    ]
+    log.happens(ev.CanaryVerdict(canary="health", verdict="failing", before="no data"))
+    shown = card(log.state, "go", log.now)
+    assert shown is not None
+    assert "; SHOWS NOW: health" in "\n".join(card_lines(shown, log.now))

@@ -72,7 +72,7 @@ def as_data(directory: Path, state: Any, frame: Any, now: float, running: bool) 
         "current": state.current,
         "rollback": _rollback(state),
         "steps": [_step(state, s.id) for s in state.plan.steps],
-        "hosts": [_host(host, frame.hosts.get(name) if frame else None) for name, host in state.hosts.items()],
+        "hosts": [_host(state, name, frame) for name in state.hosts],
         "canaries": [
             {**_fields(c), "last": _fields(frame.canaries[name]) if frame and name in frame.canaries else None}
             for name, c in state.canaries.items()
@@ -104,7 +104,11 @@ def _rollback(state: Any) -> dict[str, Any] | None:
     return None if asked is None else {**_fields(asked), "active": asked.active, "waits_for": waits_for(state)}
 
 
-def _host(host: Any, frame: Any) -> dict[str, Any]:
+def _host(state: Any, name: str, telemetry: Any) -> dict[str, Any]:
+    from upgrade_tui.window.health import units_of
+
+    host, frame = state.hosts[name], telemetry.hosts.get(name) if telemetry else None
+    detail = telemetry.details.get(name) if telemetry else None
     sample = frame.sample if frame else None
     return {
         "name": host.name, "link": frame.link if frame else host.link, "detail": frame.detail if frame else host.detail,
@@ -112,7 +116,7 @@ def _host(host: Any, frame: Any) -> dict[str, Any]:
         "alerts": [_fields(a) for a in host.alerts.values()],
         "cpu": sample.cpu if sample else None, "memory": sample.memory if sample else None,
         "disk": sample.disk if sample else None, "load1": sample.load1 if sample else None,
-        "tcp": sample.tcp if sample else None,
+        "tcp": sample.tcp if sample else None, "units": units_of(state, name, detail),
     }  # fmt: skip
 
 
@@ -132,12 +136,17 @@ def as_lines(state: Any, frame: Any, now: float, running: bool) -> list[str]:
     where = state.current
     doing = f"{where} is {state.shown(where)}" if where else "nothing is left"
     lines.append(f"where     {over} of {len(state.steps)} steps over; {doing}")
-    lines.append(f"healthy   {_health(state, frame)}")
-    if reading.by is None:
+    lines.append(f"healthy   {_health(state, frame, running)}")
+    if state.rolling_back and state.closed is None:
+        lines.append(f"go back   going back now: {state.rollback.scope}")
+    elif reading.by is None:
         lines.append(f"go back   {reading.words}")
     else:
         lines.append(f"go back   by {at(reading.by)}, slack {duration_text(reading.slack or 0)}; {reading.words}")
-    lines.append(f"finish    forecast {at(reading.forecast)}, window ends {at(reading.end)}")
+    if state.closed is None:
+        lines.append(f"finish    forecast {at(reading.forecast)}, window ends {at(reading.end)}")
+    else:
+        lines.append(f"finish    closed at {at(state.closed)}, the window's end is {at(reading.end)}")
     lines += _undoing(state)
     lines += [f"trouble   {text}" for text in (frame.trouble if frame else ())]
     lines.append("")
@@ -161,12 +170,22 @@ def _undoing(state: Any) -> list[str]:
     return [line, *([f"          it waits until this has ended: {waits}"] if waits else [])]
 
 
-def _health(state: Any, frame: Any) -> str:
-    """What needs a look, in words."""
-    bad = [f"canary {c.name} {c.verdict}" for c in state.canaries.values() if c.verdict in ("failing", "degraded")]
-    for name, host in state.hosts.items():
-        link = frame.hosts[name].link if frame and name in frame.hosts else host.link
-        if link != "up":
-            bad.append(f"{name} {link}")
-        bad += [f"{name} {key} over its limit" for key in host.alerts]
-    return "; ".join(bad) if bad else f"{len(state.hosts)} hosts up, {len(state.canaries)} canaries healthy or quiet"
+def _health(state: Any, frame: Any, running: bool) -> str:
+    """What needs a look, in words; what nobody measures is not called healthy."""
+    from upgrade_tui.window.health import troubles
+
+    bad = "; ".join(troubles(state, frame))
+    if state.closed is not None:
+        return f"when it was closed: {bad or _all_well(state)}"
+    if not running:
+        return f"not known: no conductor is running; when one last was: {bad or _all_well(state)}"
+    return bad or _all_well(state)
+
+
+def _all_well(state: Any) -> str:
+    def counted(number: int, one: str, many: str) -> str:
+        return f"{number or 'no'} {one if number == 1 else many}"
+
+    canaries = counted(len(state.canaries), "canary", "canaries")
+    hosts = counted(len(state.hosts) - len(state.excluded), "host", "hosts")
+    return f"{hosts} up, {canaries}{' healthy' if state.canaries else ''}"

@@ -44,7 +44,20 @@ class Watched(Struct, frozen=True, kw_only=True):
     level: str  # "medium likelihood, high impact"
     owner: str
     response: str
-    showing: tuple[str, ...]  # canaries of it that are not healthy now
+    watch: tuple[str, ...]  # canaries that would show it
+    showing: tuple[str, ...]  # those of them that are degraded or failing now
+    silent: tuple[str, ...]  # those of them that say nothing: whether it shows is not known
+
+    @property
+    def watchers(self) -> str:
+        """People and canaries that watch it: ``tom, canary replication lag``; empty where there are none."""
+        return ", ".join([*([self.owner] if self.owner else []), *(f"canary {name}" for name in self.watch)])
+
+    @property
+    def signs(self) -> str:
+        """What its canaries say of it, where that is anything but good: the worst first."""
+        silent = f"not known, no data: {', '.join(self.silent)}" if self.silent else ""
+        return f"SHOWS NOW: {', '.join(self.showing)}" if self.showing else silent
 
 
 class Card(Struct, frozen=True, kw_only=True):
@@ -64,6 +77,7 @@ class Card(Struct, frozen=True, kw_only=True):
     links: tuple[str, ...]  # hosts that are not up
     risks: tuple[Watched, ...]
     slack: float | None
+    words: str  # the clock's own
     cost: float
     forecast: float
     end: float
@@ -87,7 +101,8 @@ def card(state: WindowState, gate: str, now: float) -> Card | None:
         ),
         alerts=tuple(alert_words(h.name, a) for h in state.hosts.values() for a in h.alerts.values()),
         links=_links(state),
-        risks=_risks(state), slack=reading.slack, cost=reading.cost, forecast=reading.forecast, end=state.end,
+        risks=_risks(state), slack=reading.slack, words=reading.words, cost=reading.cost,
+        forecast=reading.forecast, end=state.end,
     )  # fmt: skip
 
 
@@ -111,9 +126,13 @@ def _next(state: WindowState, spec: Step, now: float) -> NextStep:
 def _risks(state: WindowState) -> tuple[Watched, ...]:
     out = []
     for risk in state.plan.risks:
-        showing = tuple(n for n in risk.watch if n in state.canaries and state.canaries[n].verdict != "healthy")
-        level = f"{risk.likelihood} likelihood, {risk.impact} impact"
-        out.append(Watched(title=risk.title, level=level, owner=risk.owner, response=risk.response, showing=showing))
+        said = {name: state.canaries[name].verdict for name in risk.watch if name in state.canaries}
+        out.append(Watched(
+            title=risk.title, level=f"{risk.likelihood} likelihood, {risk.impact} impact", owner=risk.owner,
+            response=risk.response, watch=tuple(said),
+            showing=tuple(name for name, verdict in said.items() if verdict in ("degraded", "failing")),
+            silent=tuple(name for name, verdict in said.items() if verdict == "no data"),
+        ))  # fmt: skip
     return tuple(out)
 
 
@@ -138,7 +157,7 @@ def card_lines(c: Card, now: float) -> list[str]:
             "past the point of no return" if step.slack_after is None else f"slack {duration_text(step.slack_after)}"
         )
         lines.append(f"    after it: {after}")
-    slack = "past the point of no return" if c.slack is None else f"slack {duration_text(c.slack)}"
+    slack = c.words if c.slack is None else f"slack {duration_text(c.slack)}"
     lines.append(f"  clock: {slack}, rollback cost {duration_text(c.cost)}")
     for h in c.canaries:
         changed = "" if h.before == h.now else f" (was {h.before})"
@@ -146,7 +165,7 @@ def card_lines(c: Card, now: float) -> list[str]:
     lines += [f"  over its limit: {text}" for text in c.alerts]
     lines += [f"  not up: {text}" for text in c.links]
     for risk in c.risks:
-        shows = f"; shows now: {', '.join(risk.showing)}" if risk.showing else ""
-        lines.append(f"  risk: {risk.title} ({risk.level}), watched by {risk.owner or 'nobody'}{shows}")
+        signs = f"; {risk.signs}" if risk.signs else ""
+        lines.append(f"  risk: {risk.title} ({risk.level}), watched by {risk.watchers or 'nobody'}{signs}")
     lines.append(f"  evidence {c.digest}")
     return lines

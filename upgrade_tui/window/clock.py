@@ -15,7 +15,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from upgrade_tui.plan.estimate import remaining_seconds, step_seconds
+from upgrade_tui.plan.estimate import remaining_seconds, step_seconds, window_end, window_start
 from upgrade_tui.plan.model import Step
 from upgrade_tui.units import duration_text
 from upgrade_tui.window.events import ClockCrossed, Crossing
@@ -35,7 +35,9 @@ _LIMITS: tuple[tuple[float, Level], ...] = (
 
 
 class Reading(Struct, frozen=True, kw_only=True):
-    """What the clock shows at ``now``. ``by`` and ``slack`` are None past the point of no return."""
+    """What the clock shows at ``now``. ``by`` and ``slack`` are None past the point of no return, and of a window that
+    is not open yet or closed.
+    """
 
     now: float
     start: float
@@ -61,6 +63,8 @@ def read(state: WindowState, now: float) -> Reading:
     """The clock at ``now``."""
     if state.closed is not None:
         return _after_the_end(state, state.closed)
+    if state.opened is None:
+        return _before_it_is_open(state, now)
     cost, left = rollback_cost(state), remaining(state, now)
     no_return = state.no_return
     margin = float(state.plan.window.margin)
@@ -76,13 +80,21 @@ def read(state: WindowState, now: float) -> Reading:
 
 
 def _after_the_end(state: WindowState, closed: float) -> Reading:
-    """The clock of a closed window stands still at its end: nothing is left, nothing is urgent."""
-    cost, no_return = rollback_cost(state), state.no_return
-    by = None if no_return else state.end - float(state.plan.window.margin) - cost
+    """The clock of a closed window stands still at its end: nothing is left, nothing is urgent, no way leads back."""
     return Reading(
-        now=closed, start=state.start, end=state.end, margin=float(state.plan.window.margin), cost=cost, by=by,
-        slack=None if by is None else by - closed, left=0.0, forecast=closed, no_return=no_return,
+        now=closed, start=state.start, end=state.end, margin=float(state.plan.window.margin), cost=rollback_cost(state),
+        by=None, slack=None, left=0.0, forecast=closed, no_return=state.no_return,
         slack_level="good", forecast_level="good", words=f"the window is closed: {state.outcome}",
+    )  # fmt: skip
+
+
+def _before_it_is_open(state: WindowState, now: float) -> Reading:
+    """The clock before the first event: what the plan says, and nothing to go back from."""
+    start, left = window_start(state.plan, now), remaining(state, now)
+    return Reading(
+        now=now, start=start, end=window_end(state.plan, now), margin=float(state.plan.window.margin), cost=0.0,
+        by=None, slack=None, left=left, forecast=max(now, start) + left, no_return="",
+        slack_level="good", forecast_level="good", words="the window is not open yet",
     )  # fmt: skip
 
 

@@ -88,7 +88,7 @@ def votes(scene: Scene, card: Card, refused: str | None) -> Line:
 
 def _clock(scene: Scene, card: Card) -> Line:
     if card.slack is None:
-        now: Span = ("▲ the point of no return is passed: forward only", "watch")
+        now: Span = (f"▲ {card.words}", "watch")
     else:
         now = (f"slack now {_minutes(card.slack)}", slack_tone(card.slack))
     late = card.forecast > card.end
@@ -238,13 +238,13 @@ def _canary(scene: Scene, health: Health, card: Card, width: int) -> Line:
 def _risks(card: Card, width: int) -> list[Line]:
     lines: list[Line] = []
     for risk in card.risks:
-        tone: Tone = "tight" if risk.showing else "plain"
-        mark = "▲" if risk.showing else "·"
+        tone: Tone = "tight" if risk.showing else "watch" if risk.silent else "plain"
+        mark = "▲" if risk.showing else "?" if risk.silent else "·"
         lines += wrapped(((f"{mark} {risk.title}", tone),), width)
-        shows = f"SHOWS NOW: {', '.join(risk.showing)}; " if risk.showing else ""
-        who = f"watched by {risk.owner}" if risk.owner else "watched by NOBODY"
-        text = f"{shows}{who}; {risk.level}{f'; {risk.response}' if risk.response else ''}"
-        lines += [(("  ", "muted"), *line) for line in wrapped(((text, tone if shows else "muted"),), width - 2)]
+        signs = f"{risk.signs}; " if risk.signs else ""
+        who = f"watched by {risk.watchers or 'NOBODY'}"
+        text = f"{signs}{who}; {risk.level}{f'; {risk.response}' if risk.response else ''}"
+        lines += [(("  ", "muted"), *line) for line in wrapped(((text, tone if signs else "muted"),), width - 2)]
     return lines
 
 

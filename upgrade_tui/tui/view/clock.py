@@ -70,6 +70,8 @@ def where(scene: Scene) -> tuple[Line | Span | None, ...]:
         at = f" at {scene.time(state.closed)}" if state.closed else ""
         return (("■ window closed", "strong"), (f"{state.outcome}{at}", "strong"), (state.reason, "plain"))
     lead: list[Line | Span | None] = []
+    if state.phase == "new":
+        lead.append((phase_word("new").text, phase_word("new").tone))
     if state.phase in ("paused", "aborted"):
         by = f" by {state.paused_by}" if state.paused_by else ""
         lead.append((f"{phase_word(state.phase).text.upper()}{by}", phase_word(state.phase).tone))
@@ -171,6 +173,9 @@ def _countdown(scene: Scene, reading: clock.Reading) -> tuple[str, str, Tone]:
     if scene.state.phase == "closed":
         took = (scene.state.closed or scene.now) - (scene.state.opened or scene.state.start)
         return clock_text(took), "the window took", "muted"
+    if scene.state.phase == "new":
+        left = reading.start - scene.now
+        return clock_text(max(0.0, left)), "until the window starts" if left > 0 else "not open yet", "muted"
     p = undo.progress(scene)
     if scene.state.rolling_back and p is not None:
         if p.promised is None:
@@ -188,6 +193,8 @@ def _countdown(scene: Scene, reading: clock.Reading) -> tuple[str, str, Tone]:
 def _back(scene: Scene, reading: clock.Reading) -> tuple[Line | Span | None, ...]:
     if scene.state.phase == "closed":
         return (("–  the window is over", "muted"),)
+    if scene.state.phase == "new":
+        return (("◌ the window is not open yet", "muted"),)
     if reading.no_return:
         return ((f"▲ NO: point of no return passed at {reading.no_return}, forward only", "watch"),)
     p = undo.progress(scene)
@@ -356,8 +363,10 @@ def arithmetic(scene: Scene, reading: clock.Reading) -> list[Line]:
         rows.append(("− now", scene.time(scene.now), "plain"))
         assert reading.slack is not None
         rows.append((f"= slack: {level_word(reading.slack_level).word}", clock_text(reading.slack), tone))
-    else:
+    elif reading.no_return:
         rows.append((f"forward only: {reading.no_return} cannot be undone", "–", "watch"))
+    else:
+        rows.append((reading.words, "–", "muted"))
     out += [((f"  {fit(name, 44)}", tone if name.startswith("=") else "plain"), (value, tone))
             for name, value, tone in rows]  # fmt: skip
     out += [(), (("FORECAST  =  now + the longest chain of what is left", "title"),)]
