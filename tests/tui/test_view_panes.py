@@ -8,6 +8,7 @@ from tests.golden import golden
 from tests.tui.test_view_clock import scene, text
 from upgrade_tui.tui.view import alerts, bigtext, card, keys, layout
 from upgrade_tui.tui.view import canaries as canary_view
+from upgrade_tui.tui.view import clock as clock_view
 from upgrade_tui.tui.view import hosts as host_view
 from upgrade_tui.tui.view import log as log_view
 from upgrade_tui.tui.view import steps as step_view
@@ -128,6 +129,37 @@ def test_a_failed_unit_needs_a_look() -> None:
     hosts["db1"] = replace(hosts["db1"], units={"postgresql@16-main": "failed"})
     row = host(replace(at, state=replace(at.state, hosts=hosts)), "db1")
     assert (row.rank, row.brief) == (1, "postgresql@16-main failed")
+
+
+@pytest.mark.parametrize(
+    ("units", "rank", "brief"),
+    [
+        ({"postgresql@16-main": "not found"}, 1, "postgresql@16-main not found"),
+        ({"postgresql@16-main": "unknown"}, 3, "postgresql@16-main: unknown"),
+        ({}, 3, "postgresql@16-main: no answer"),
+        ({"postgresql@16-main": "active"}, 9, ""),
+    ],
+)
+def test_a_unit_counts_as_healthy_only_where_systemd_says_so(units: dict[str, str], rank: int, brief: str) -> None:
+    at = scene("preflight")
+    at = replace(at, details={**at.details, "db1": replace(at.details["db1"], units=units)})
+    row = host(at, "db1")
+    assert (row.rank, row.brief) == (rank, brief)
+    said = "\n".join(text(line) for line in card.host_card(at, "db1", 60))
+    assert "postgresql@16-main" in said
+    assert (units or {"": "no answer"}).popitem()[1] in said
+
+
+def test_a_canary_that_was_not_asked_lately_is_not_counted_as_healthy() -> None:
+    at = scene("preflight")
+    assert at.frame is not None
+    old = {name: replace(seen, age=7200.0) for name, seen in at.frame.canaries.items() if name == "certificate"}
+    at = replace(at, frame=replace(at.frame, canaries={**at.frame.canaries, **old}))
+    rows = [canary_view.canary_row(at, name) for name in at.state.canaries]
+    assert any(row.stale for row in rows)
+    said = text(clock_view.health(at, [], rows)[0])
+    assert "certificate not probed lately" in said
+    assert "canaries healthy" not in said
 
 
 def test_hosts_come_worst_first_and_else_as_in_the_plan() -> None:

@@ -117,6 +117,7 @@ def _host(state: Any, name: str, telemetry: Any) -> dict[str, Any]:
         "cpu": sample.cpu if sample else None, "memory": sample.memory if sample else None,
         "disk": sample.disk if sample else None, "load1": sample.load1 if sample else None,
         "tcp": sample.tcp if sample else None, "units": units_of(state, name, detail),
+        "unit_restarts": detail.restarts if detail else {},
     }  # fmt: skip
 
 

@@ -106,8 +106,8 @@ class Meter:
             self._ts += now.born - before.born
             skew = None if skew is None else skew + now.born - before.born
         units = self.detail.units
-        if units and self._clock.mono() - self._units_at > SLOW_KEPT:
-            units = dict.fromkeys(units, "unknown")
+        if self._host.units and self._clock.mono() - self._units_at > SLOW_KEPT:
+            units = dict.fromkeys(self._host.units, "unknown")  # also where systemd never answered, or is not there
         busy = parse.busy_shares(before, now) if before else self.detail.cores_busy
         self._tell(cores_busy=busy, skew=skew, units=units)
 

@@ -17,6 +17,7 @@ from upgrade_tui.report.steps import span
 from upgrade_tui.report.times import elapsed
 from upgrade_tui.units import duration_text
 from upgrade_tui.window import events as ev
+from upgrade_tui.window.health import unit_is_good
 from upgrade_tui.window.sentences import sentence
 from upgrade_tui.window.state import OVER
 
@@ -286,7 +287,7 @@ def _left_open(plan: Plan, history: History) -> Iterator[Fact]:
         if isinstance(record.event, ev.UnitChanged):
             units[record.event.host, record.event.unit] = (record.event.after, record.seq)
     for (host, unit), (after, seq) in units.items():
-        if after in ("failed", "restarting", "inactive"):
+        if not unit_is_good(after):
             yield f"Still open: {host}, unit {unit} is {after}", (seq,)
 
 

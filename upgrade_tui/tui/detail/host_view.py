@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from upgrade_tui.conductor.protocol import Process
 from upgrade_tui.tui.detail.charts import Chart, meter, percent, plain, rate, table_cell
 from upgrade_tui.tui.detail.events_view import section
-from upgrade_tui.tui.view.hosts import BAD_UNITS, alert_texts, host_row
+from upgrade_tui.tui.view.hosts import alert_texts, host_row, host_units, unit_tone
 from upgrade_tui.tui.view.scene import STALE, Scene
 from upgrade_tui.tui.view.spans import Line, Span, block, cut, fit, joined, wrapped
 from upgrade_tui.tui.view.steps import short
@@ -149,13 +149,11 @@ def of_text(used: float, total: float) -> str:
 
 
 def _units(out: list[Line], scene: Scene, name: str, width: int) -> None:
-    detail, state = scene.details.get(name), scene.state.hosts[name]
-    units = {**(detail.units if detail is not None else {}), **state.units}
     lines: list[Line] = []
-    for unit, value in units.items():
-        bad = value in BAD_UNITS
-        mark: Span = ("✗ ", "bad") if bad else ("● ", "good")
-        lines.append(cut((mark, (f"{unit} ", "strong"), (value, "bad" if bad else "plain")), width))
+    for unit, value in host_units(scene, name).items():
+        tone = unit_tone(value)
+        mark: Span = ({"good": "● ", "bad": "✗ "}.get(tone, "? "), tone)
+        lines.append(cut((mark, (f"{unit} ", "strong"), (value, "plain" if tone == "good" else tone)), width))
     section(out, "Units", lines)
 
 

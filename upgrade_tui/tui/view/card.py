@@ -149,11 +149,11 @@ def host_card(scene: Scene, name: str, width: int) -> list[Line]:
             full, empty = bar(disk.percent / 100, 12)
             size = f" {disk.percent:3.0f} % of {bytes_text(disk.total)}" if not disk.missing else " not mounted"
             out.append(cut(((fit(disk.mount, 22) + " ", tone), (full, "run"), (empty, "muted"), (size, tone)), width))
-    units = (detail.units if detail is not None else {}) | dict(state.units)
+    units = host_view.host_units(scene, name)
     if units:
         out += [BLANK, (("UNITS", "title"),)]
         for unit, word in units.items():
-            out.append(cut(((fit(unit, 28) + " ", "plain"), (word, "good" if word == "active" else "bad")), width))
+            out.append(cut(((fit(unit, 28) + " ", "plain"), (word, host_view.unit_tone(word))), width))
     return [*out, *_ran(scene, name, width), *_notes(scene, "host", name, width)]
 
 

@@ -156,12 +156,14 @@ def _host_health(rows: list[host_view.HostRow], brevity: int, *, known: bool = T
 def _canary_health(rows: list[canary_view.CanaryRow], brevity: int) -> Span | None:
     if not rows:
         return None
-    bad = [r for r in canary_view.worst_order(rows) if r.verdict != "healthy"]
+    bad = [r for r in canary_view.worst_order(rows) if r.verdict != "healthy" or r.stale]
     if not bad:
         return (f"● {len(rows)} {'canary' if len(rows) == 1 else 'canaries'} healthy", "good")
     first = bad[0]
     more = (f", {len(bad) - 1} more not healthy" if brevity < 2 else f" +{len(bad) - 1}") if len(bad) > 1 else ""
     detail = f": {first.detail}" if first.detail and brevity == 0 else ""
+    if first.verdict == "healthy":
+        return (f"{first.word.glyph} {first.name} not probed lately{more}", "watch")
     return (f"{first.word.glyph} {first.name} {first.word.word}{more}{detail}", first.word.tone)
 
 

@@ -12,15 +12,16 @@ from upgrade_tui.tui.view.scene import STALE, Scene
 from upgrade_tui.tui.view.spans import Line, Span, clip, cut, fit, fitting, spark
 from upgrade_tui.tui.words import Tone, Word, link_word
 from upgrade_tui.units import duration_text
+from upgrade_tui.window.health import unit_is_good, unit_is_unknown, unit_text, units_of
 from upgrade_tui.window.state import HostState
 from upgrade_tui.window.telemetry import HostFrame, Link, Sample
 
-BAD_UNITS = frozenset({"failed", "restarting", "inactive", "deactivating"})
 _DOWN = frozenset({"lost", "refused", "unresolved", "host key unknown", "host key changed", "auth failed"})
 
 _STALE_WORD = Word("◌", ".", "stale", "watch")
 _LIMIT_WORD = Word("▲", "!", "over limit", "tight")
 _UNIT_WORD = Word("▲", "!", "unit", "bad")
+_UNIT_UNKNOWN = Word("◌", ".", "unit unknown", "unknown")
 _WAS_UP = Word("◌", ".", "was up", "muted")
 _WAITING_WORD = Word("◌", ".", "no sample", "watch")
 
@@ -46,10 +47,26 @@ def host_row(scene: Scene, name: str) -> HostRow:
     sample = seen.sample if seen is not None else None
     age = None if seen is None or seen.age is None else seen.age + (scene.frame_age or 0.0)
     hot = frozenset(alert.metric for alert in host.alerts.values())
-    if link == "up" and not hot and not BAD_UNITS.intersection(host.units.values()) and age is not None and age < STALE:
+    well = all(unit_is_good(word) for word in host_units(scene, name).values())
+    if link == "up" and not hot and well and age is not None and age < STALE:
         return HostRow(name, link_word("up"), 9, (), "", sample, age, hot)
     word, rank, reasons, brief = _trouble(scene, host, seen, link, age)
     return HostRow(name, word, rank, reasons, brief, sample, age, hot)
+
+
+def host_units(scene: Scene, name: str) -> dict[str, str]:
+    """The host's units with their states; of one that is measured now, also those that gave no answer."""
+    seen = scene.host(name)
+    up = seen is not None and seen.link == "up" and not scene.stale
+    detail = scene.details.get(name)
+    if detail is not None and not up:
+        return {**detail.units, **scene.state.hosts[name].units}
+    return units_of(scene.state, name, detail)
+
+
+def unit_tone(word: str) -> Tone:
+    """Of a unit's state."""
+    return "good" if unit_is_good(word) else "unknown" if unit_is_unknown(word) else "bad"
 
 
 def _trouble(
@@ -62,8 +79,11 @@ def _trouble(
         since = max(0.0, scene.now - host.since) if host.since is not None and host.link == link else age
         ago = f" {duration_text(since)}" if since is not None else ""
         found.append((0, link_word(link), f"{link}{ago}{': ' + detail if detail else ''}", f"{link}{ago}"))
-    bad = [f"{unit} {state}" for unit, state in host.units.items() if state in BAD_UNITS]
-    found += [(1, _UNIT_WORD, text, text) for text in bad]
+    for unit, state in host_units(scene, host.name).items():
+        if not unit_is_good(state):
+            text, unknown = unit_text(unit, state), unit_is_unknown(state)
+            word = _UNIT_UNKNOWN if unknown else _UNIT_WORD._replace(word=f"unit {state}")
+            found.append((3 if unknown else 1, word, text, text))
     found += [(2, _LIMIT_WORD, text, text.split(" (")[0]) for text in alert_texts(host, seen)]
     if link in ("connecting", "no sampler"):
         found.append((3, link_word(link), f"{link}{': ' + detail if detail else ''}", link))
@@ -215,8 +235,8 @@ def second_line(row: HostRow, scene: Scene, width: int) -> Line:
         (f"{old}load {s.load1:.1f} of {s.cores}", "muted"),
         *((f"{d.mount} {d.percent:.0f} %" if not d.missing else f"{d.mount} not mounted", "muted") for d in s.disks),
     ]
-    units = scene.details[row.name].units if row.name in scene.details else {}
-    parts += [(f"{unit} {word}", "muted" if word not in BAD_UNITS else "bad") for unit, word in units.items()]
+    for unit, word in host_units(scene, row.name).items():
+        parts.append((unit_text(unit, word), "muted" if unit_is_good(word) else unit_tone(word)))
     parts.append((f"in {rate(s.received)} out {rate(s.sent)}", "muted"))
     return (indent, *fitting(parts, width - 4))
 
@@ -229,7 +249,7 @@ def _state(row: HostRow) -> str:
     """A short word: what is over its limit by name, else the link."""
     if row.rank == 2:
         return " ".join(sorted(row.hot)) if len(row.hot) <= 1 else f"{len(row.hot)} limits"
-    return row.word.word if row.rank != 1 else "unit failed"
+    return row.word.word
 
 
 def rate(value: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from upgrade_tui.units import bytes_text
 from upgrade_tui.window import events as ev
 from upgrade_tui.window import fold_hosts as fold
+from upgrade_tui.window.health import unit_is_good, unit_is_unknown
 from upgrade_tui.window.rows.phrases import because, counted, millis
 from upgrade_tui.window.rows.row import Notice, Row, quiet, rings, told, warns
 
@@ -68,7 +69,11 @@ def _how_linked(e: ev.HostLink) -> Notice:
 
 
 def _how_the_unit_is(e: ev.UnitChanged) -> Notice:
-    return rings(f"Unit {e.after}") if e.after in ("failed", "restarting") else told()
+    if e.after in ("failed", "restarting"):
+        return rings(f"Unit {e.after}")
+    if unit_is_good(e.after):
+        return told()
+    return warns("unknown" if unit_is_unknown(e.after) else "tight")
 
 
 def _how_healthy(e: ev.CanaryVerdict) -> Notice:
