@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from upgrade_tui.plan.model import LOCAL
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.changes import change_host, change_task, excluded_reason, with_, without
 from upgrade_tui.window.state import WindowState
@@ -19,7 +20,8 @@ def facts(s: WindowState, r: ev.Record, e: ev.HostFacts) -> WindowState:
 
 def jobs(s: WindowState, r: ev.Record, e: ev.HostJobs) -> WindowState:
     """The first one counts."""
-    return s if e.host in s.places else replace(s, places=with_(s.places, e.host, e.place))
+    known = e.host in s.hosts or e.host == LOCAL
+    return s if e.host in s.places or not known else replace(s, places=with_(s.places, e.host, e.place))
 
 
 def rebooted(s: WindowState, r: ev.Record, e: ev.HostRebooted) -> WindowState:
