@@ -32,7 +32,7 @@ def test_the_numbers_on_the_clock_agree_with_each_other(log: Log, minutes: float
     assert reading.cost >= 0
     assert reading.forecast >= reading.now
     assert reading.level in (reading.slack_level, reading.forecast_level)
-    assert (reading.by is None) == (reading.slack is None) == bool(reading.no_return)
+    assert (reading.by is None) == (reading.slack is None) == bool(reading.no_return or log.state.closed)
     if reading.by is not None and reading.slack is not None:
         assert abs(reading.by - (reading.end - reading.margin - reading.cost)) < 1e-6
         assert abs(reading.slack - (reading.by - reading.now)) < 1e-6
