@@ -15,7 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from upgrade_tui.conductor import protocol as p
-from upgrade_tui.conductor.paths import SOCKET
+from upgrade_tui.conductor.paths import sockets
 from upgrade_tui.conductor.wire import address, listener_pid
 from upgrade_tui.window.commands import AnyCommand, Refusal
 
@@ -57,6 +57,19 @@ def _terminal() -> str:
     return ""
 
 
+async def _reach(directory: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection to the conductor, wherever it listens. Raises the OSError of the window's own directory."""
+    first: OSError | None = None
+    for path in sockets(directory):
+        try:
+            with address(path) as name:
+                return await asyncio.open_unix_connection(name, limit=p.MAX_LINE)
+        except OSError as error:
+            first = first or error
+    assert first is not None, "there is always the window's own directory"
+    raise first
+
+
 class Client:
     """A connection to a conductor. ``welcome`` says who we are; ``stream()`` gives what happens, once, in order."""
 
@@ -78,8 +91,7 @@ class Client:
         conductor refuses us (the message says why), PermissionError where the window is another user's.
         """
         try:
-            with address(directory / SOCKET) as name:
-                reader, writer = await asyncio.open_unix_connection(name, limit=p.MAX_LINE)
+            reader, writer = await _reach(directory)
         except PermissionError as error:
             raise PermissionError(error.errno, error.strerror, str(directory)) from error  # asyncio names no file
         except OSError as error:

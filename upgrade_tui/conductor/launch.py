@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import subprocess
@@ -10,9 +11,11 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
-from upgrade_tui.conductor.paths import CONDUCTOR_LOG, PLAN, make_private, windows_directory
+from upgrade_tui.conductor.paths import CONDUCTOR_LOG, PLAN, make_private, runtime_directory, windows_directory
 from upgrade_tui.conductor.windows import WindowInfo, all_windows
+from upgrade_tui.journal.files import private_directory, sync_directory
 from upgrade_tui.plan.model import Plan
 
 START_LIMIT = 30.0  # seconds; opening a log of 100,000 events takes about one
@@ -31,7 +34,12 @@ def launching() -> Iterator[None]:
     """Held while a window is looked for and started, so that two ``run`` at once do not open two. Raises OSError."""
     root = windows_directory()
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
-    fd = os.open(root / ".launch", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fd = os.open(root / ".launch", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        if error.errno not in (errno.EROFS, errno.ENOSPC):
+            raise
+        fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
         yield
@@ -55,8 +63,13 @@ def freeze(plan: Plan, text: str) -> Path:
         directory = windows_directory() / f"{name}-{number}"
     make_private(directory)
     path = directory / PLAN
-    path.write_text(text, encoding="utf-8")
-    path.chmod(0o600)
+    with path.open("x", encoding="utf-8") as file:
+        path.chmod(0o600)
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())  # a log without its plan is worth nothing
+    sync_directory(directory)
+    sync_directory(directory.parent)
     return directory
 
 
@@ -73,7 +86,8 @@ def start_conductor(directory: Path, origin: Path | None = None, accept: str = "
         command += ["--origin", str(origin)]
     if accept:
         command += ["--accept-plan", accept]
-    with (directory / CONDUCTOR_LOG).open("ab") as errors:
+    log, errors = _log_of(directory)
+    with errors:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, start_new_session=True,
             pass_fds=[writing], cwd="/",
@@ -87,9 +101,21 @@ def start_conductor(directory: Path, origin: Path | None = None, accept: str = "
         return process.pid
     if not said:
         code = process.poll()
-        said = f"the conductor did not come up; see {directory / CONDUCTOR_LOG}"
+        said = f"the conductor did not come up; see {log}"
         raise CannotStart(said, code or 70)
     raise CannotStart(said, process.wait(timeout=5))
+
+
+def _log_of(directory: Path) -> tuple[Path, BinaryIO]:
+    """Where the conductor's stderr goes: the window's directory, or the runtime directory where that is unwritable."""
+    path = directory / CONDUCTOR_LOG
+    try:
+        return path, path.open("ab")
+    except OSError:
+        elsewhere = runtime_directory(directory)
+        private_directory(elsewhere)
+        path = elsewhere / CONDUCTOR_LOG
+        return path, path.open("ab")
 
 
 def _wait(fd: int) -> str:

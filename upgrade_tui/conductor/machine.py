@@ -6,6 +6,7 @@ virtual time, with everything else just as it is.
 
 from __future__ import annotations
 
+import contextlib
 import random
 import secrets
 import time
@@ -16,7 +17,7 @@ from upgrade_tui.canary.probes import Prober
 from upgrade_tui.canary.run_probe import Execute
 from upgrade_tui.conductor.facts import Facts
 from upgrade_tui.conductor.output import OutputFile
-from upgrade_tui.conductor.paths import OUTPUT, PLAN, TELEMETRY
+from upgrade_tui.conductor.paths import OUTPUT, PLAN, TELEMETRY, kept_directory
 from upgrade_tui.conductor.server import Desk, Server
 from upgrade_tui.conductor.telemetry_store import TelemetryStore
 from upgrade_tui.fleet.fleet import Fleet
@@ -53,8 +54,9 @@ class Machine:
         return text, parse_plan(text, PLAN)
 
     def make_room(self, directory: Path) -> None:
-        """Make what is needed beside the log. Raises OSError."""
-        (directory / OUTPUT).mkdir(mode=0o700, exist_ok=True)
+        """Make what is needed beside the log."""
+        with contextlib.suppress(OSError):  # then output is not kept, and says so; the log has its own say
+            (directory / OUTPUT).mkdir(mode=0o700, exist_ok=True)
 
     def is_there(self, directory: Path) -> bool:
         """Whether the window's directory is still there; called in a thread."""
@@ -62,7 +64,7 @@ class Machine:
 
     def store(self, directory: Path) -> OpenStore:
         """Where the window's events are kept."""
-        return file_store(directory)
+        return file_store(directory, kept=kept_directory(directory))
 
     def output_file(self, path: Path) -> OutputFile:
         """Where a task's output goes; called in a thread. Raises OSError."""

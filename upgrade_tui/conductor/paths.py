@@ -1,15 +1,19 @@
 """Where windows live: ``$XDG_STATE_HOME/upgrade-tui/windows/<window>/``.
 
 A window's directory holds ``plan.toml`` (frozen), the log, ``telemetry.sqlite``, ``output/``, ``report/``, ``socket``
-while a conductor runs, and ``conductor.log`` with what it wrote to stderr.
+while a conductor runs, and ``conductor.log`` with what it wrote to stderr. Where it cannot be written, what is needed
+for a rollback is in the runtime directory.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
 import re
+import tempfile
 from pathlib import Path
-from stat import S_ISREG
+from stat import S_ISDIR, S_ISREG
 
 PLAN, SOCKET, OUTPUT, REPORT, TELEMETRY, CONDUCTOR_LOG = (
     "plan.toml", "socket", "output", "report", "telemetry.sqlite", "conductor.log",
@@ -29,6 +33,37 @@ def state_directory() -> Path:
 def windows_directory() -> Path:
     """Where the windows are."""
     return state_directory() / "windows"
+
+
+def runtime_directory(window: Path) -> Path:
+    """Where a window's socket, its conductor's stderr and what the log cannot take go while ``window`` is unwritable.
+
+    Under the runtime directory of the window's owner: ``$XDG_RUNTIME_DIR``, ``/run/user/UID``, else one in ``/tmp``.
+    It is not made here; an earlier one that is there counts before a better place.
+    """
+    owner = window.stat().st_uid
+    given = os.environ.get("XDG_RUNTIME_DIR", "") if owner == os.getuid() else ""
+    bases = [Path(given), Path("/run/user") / str(owner)] if Path(given).is_absolute() else [Path(f"/run/user/{owner}")]
+    name = f"{window.name}-{hashlib.sha256(os.fsencode(window.resolve())).hexdigest()[:8]}"
+    places = [base / "upgrade-tui" / name for base in bases if base.is_dir()]
+    places.append(Path(tempfile.gettempdir()) / f"upgrade-tui-{owner}" / name)
+    return next((place for place in places if place.is_dir()), places[0])
+
+
+def kept_directory(window: Path) -> Path:
+    """Where events are kept while the log cannot be written."""
+    return runtime_directory(window) / "kept"
+
+
+def sockets(window: Path) -> list[Path]:
+    """Where a window's conductor may listen: in its directory, or, where that is unwritable, in the runtime one."""
+    found = [window / SOCKET]
+    with contextlib.suppress(OSError):
+        elsewhere = runtime_directory(window)
+        here = elsewhere.lstat()
+        if S_ISDIR(here.st_mode) and here.st_uid == window.stat().st_uid and not here.st_mode & 0o077:
+            found.append(elsewhere / SOCKET)
+    return found
 
 
 def window_directories() -> list[Path]:

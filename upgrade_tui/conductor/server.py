@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
@@ -13,9 +12,10 @@ import msgspec
 from msgspec import Struct
 
 from upgrade_tui.conductor import protocol as p
-from upgrade_tui.conductor.paths import SOCKET
+from upgrade_tui.conductor.paths import SOCKET, runtime_directory
 from upgrade_tui.conductor.wire import NobodyThere, Peer, address, peer
 from upgrade_tui.foreign import one_line
+from upgrade_tui.journal.files import private_directory
 from upgrade_tui.window import events as ev
 
 MOST_WAITING = 8 * 1024 * 1024  # bytes that may wait for one client
@@ -80,11 +80,7 @@ class Server:
     async def run(self, first_client: int) -> None:
         """Serve until cancelled. Raises OSError where there can be no socket. Clients count from ``first_client``."""
         self._count = first_client
-        await asyncio.to_thread(self._path.unlink, missing_ok=True)
-        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        with address(self._path) as name:
-            listening.bind(name)
-        await asyncio.to_thread(os.chmod, self._path, 0o600)
+        listening = await asyncio.to_thread(self._listening)
         server = await asyncio.start_server(self._accepted, sock=listening, limit=p.MAX_LINE)
         self.listening.set()
         try:
@@ -92,6 +88,16 @@ class Server:
         finally:
             server.close()
             self._path.unlink(missing_ok=True)
+
+    def _listening(self) -> socket.socket:
+        """In the window's directory; in the runtime directory where that one cannot be written."""
+        try:
+            return _bound(self._path)
+        except OSError:
+            elsewhere = runtime_directory(self._path.parent)
+            private_directory(elsewhere)
+            self._path = elsewhere / SOCKET
+            return _bound(self._path)
 
     @property
     def any_frames(self) -> bool:
@@ -256,6 +262,19 @@ def _let_go(writer: asyncio.StreamWriter, why: str) -> None:
 async def _last(writer: asyncio.StreamWriter, error: str) -> None:
     writer.write(p.encode(p.Failed(error=error)) + b"\n")
     await writer.drain()
+
+
+def _bound(path: Path) -> socket.socket:
+    path.unlink(missing_ok=True)
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        with address(path) as name:
+            listening.bind(name)
+        path.chmod(0o600)
+    except BaseException:
+        listening.close()
+        raise
+    return listening
 
 
 class _GoneAway(Exception):

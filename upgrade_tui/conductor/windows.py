@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from upgrade_tui.conductor.paths import PLAN, SOCKET, window_directories
+from upgrade_tui.conductor.paths import PLAN, sockets, window_directories
 from upgrade_tui.conductor.wire import address
 from upgrade_tui.journal import JournalError, read
 from upgrade_tui.plan.reader import PlanError, parse_plan
@@ -41,10 +41,14 @@ class WindowInfo(Struct, frozen=True):
 
 def is_running(directory: Path) -> bool:
     """Whether a conductor listens on the window's socket; it may be stopped, or hang."""
+    return any(_listens(path) for path in sockets(directory))
+
+
+def _listens(path: Path) -> bool:
     probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     probe.setblocking(False)  # with a stopped one's queue full, connecting would wait for ever
     try:
-        with address(directory / SOCKET) as name:
+        with address(path) as name:
             probe.connect(name)
     except BlockingIOError:
         return True

@@ -179,8 +179,11 @@ class Nowhere:
 
 
 def private_directory(directory: Path) -> None:
-    """Make ``directory`` and its parent for this user alone, or make sure that they are. Raises OSError."""
-    for each in (directory.parent, directory):
+    """Make ``directory``, its parent and the one above, for this user alone, or make sure that they are so.
+
+    Raises OSError.
+    """
+    for each in (directory.parent.parent, directory.parent, directory):
         with suppress(FileExistsError):
             each.mkdir(mode=0o700)
         found = os.lstat(each)
