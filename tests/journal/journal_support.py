@@ -42,9 +42,11 @@ def some_events(count: int) -> list[Event]:
     ]
 
 
-def lines_of(events: Iterable[Event], *, seq: int = 1, prev: str = GENESIS) -> list[bytes]:
+def lines_of(
+    events: Iterable[Event], *, seq: int = 1, prev: str = GENESIS, clock: SetClock | None = None
+) -> list[bytes]:
     """The lines of ``events``, chained, the first with ``seq`` and ``prev``."""
-    clock = SetClock()
+    clock = clock or SetClock()
     lines = []
     for event in events:
         line = encode(seq, clock.wall(), clock.mono(), clock.boot_id(), "mei", event, prev)

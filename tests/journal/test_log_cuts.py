@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.journal.journal_support import lines_of, note
 from tests.support import require
 from upgrade_tui.journal import Journal, read, verify
+from upgrade_tui.window.events import Record
 
 EXT4_SHUTDOWN = 0x8004587D
 NO_LOG_FLUSH = struct.pack("I", 2)  # as if the power went: what is not on the disk is lost
@@ -80,6 +82,25 @@ async def test_after_a_power_cut_everything_acknowledged_is_there(ext4: Path) ->
         async with await Journal.open(ext4 / "w") as journal:
             assert journal.seq >= last
         assert verify(ext4 / "w").intact
+
+
+async def test_what_a_takeover_read_survives_a_power_cut_though_its_writer_never_synced_it(ext4: Path) -> None:
+    async with await Journal.open(ext4 / "w") as journal:
+        await journal.append("mei", note("durable"))
+        head = journal.head
+    with (ext4 / "w" / "log.jsonl").open("ab") as log:  # the last process ended between its write and its sync
+        log.write(lines_of([note("in the page cache only")], seq=2, prev=head)[0])
+    replayed: list[Record] = []
+    journal = await Journal.open(ext4 / "w", replay=replayed.append)
+    assert len(replayed) == 2, "from here on it may be acted upon"
+    disk = os.open(ext4, os.O_RDONLY)
+    fcntl.ioctl(disk, EXT4_SHUTDOWN, NO_LOG_FLUSH)
+    os.close(disk)
+    await journal.close()
+    subprocess.run(["umount", "-l", str(ext4)], check=True)
+    image = shutil.copy(ext4.parent / "image", ext4.parent / "image-after")
+    subprocess.run(["mount", "-o", "loop", str(image), str(ext4)], check=True)
+    assert list(read(ext4 / "w")) == replayed
 
 
 def test_a_file_system_that_turns_read_only_fences(ext4: Path) -> None:
