@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.faults import until
+from tests.e2e.faults import alive, until
 from tests.e2e.program import Program, step
 from tests.support import require
 
@@ -61,6 +62,12 @@ class Disk:
     def unmount(self) -> None:
         subprocess.run(["umount", "-l", self.place], check=False)
 
+    def replace(self) -> bool:
+        """As after a reboot: a copy of what is on the disk, since somebody may still hold the old mount."""
+        self.unmount()
+        self.image = Path(shutil.copy(self.image, self.image.with_name("image after")))
+        return self.mount()
+
 
 @pytest.fixture
 def lead(tmp_path: Path) -> Program:
@@ -88,6 +95,11 @@ def conductor(state: Path) -> int:
     """The pid that the lock names."""
     label = json.loads(next(state.glob("upgrade-tui/windows/*/log.lock")).read_text())
     return int(label["pid"])
+
+
+def end(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: not alive(pid))
 
 
 def begun(lead: Program, directory: Path) -> Path:
@@ -128,9 +140,8 @@ def test_on_a_file_system_that_failed_a_rollback_goes_on_and_the_next_conductor_
     assert version.read_text() == "old\n"
     assert "a rollback goes on, and nothing else" in lead.run("start", "more", code=78).stderr
     assert step(lead.status(), "roll")["state"] == "rolled back"
-    os.kill(conductor(disk.place), signal.SIGKILL)
-    disk.unmount()
-    assert disk.mount(), "as after a reboot, but for the runtime directory"
+    end(conductor(disk.place))
+    assert disk.replace()
     lead.run("run", window(disk).name, "--detach")
     kinds = joined(lead, disk)
     assert kinds[:2] == ["log.fenced", "window.paused"]
@@ -143,7 +154,7 @@ def test_a_conductor_starts_on_a_read_only_state_directory_to_roll_back_and_join
     lead: Program, disk: Disk, tmp_path: Path
 ) -> None:
     version = begun(lead, tmp_path)
-    os.kill(conductor(disk.place), signal.SIGKILL)
+    end(conductor(disk.place))
     until(lambda: not subprocess.run(["mount", "-o", "remount,ro", disk.place], check=False).returncode)
     lead.run("run", window(disk).name, "--detach")
     refused = lead.run("start", "more", code=78).stderr
