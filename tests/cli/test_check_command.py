@@ -146,6 +146,13 @@ def test_the_preview_shows_rollback_cost_and_deadline_after_each_step() -> None:
     assert re.findall(r"\d\d:\d\d(?: \+1)?|\d+ m", line) == ["22:53", "23:38", "45 m", "11 m", "02:29 +1"]
 
 
+def test_why_a_plan_may_have_no_way_back_is_in_its_preview() -> None:
+    accepted = ROOT / "tests/plan/wrong/way-back-accepted.toml"
+    line = next(line for line in drawn(accepted, 120).splitlines() if "no way back" in line)
+    assert "after second no rollback fits, accepted: the vendor is only here tonight" in line
+    assert "no way back" not in drawn(PG, 160)
+
+
 def test_markup_and_escapes_in_a_plan_are_only_text() -> None:
     plan = parse_plan(
         '[window]\nid="w"\ntitle="[/b][red]x"\nstart="now"\nduration="1h"\ngoal="a\\u001b[31mb"\n'

@@ -109,7 +109,7 @@ def _plan(rng: Random, seconds: float, hosts: list[str], canaries: list[str]) ->
     people = "" if alone else "".join(f'[people.{n}]\nrole = "{r}"\n' for n, r in PEOPLE.items())
     out = [
         f'[window]\nid = "w1"\ntitle = "A night"\nstart = "now"\nduration = "{seconds:.0f}s"',
-        f'margin = "{rng.choice([0, 60, 300, 600])}s"\n', people,
+        f'margin = "{rng.choice([0, 60, 300, 600])}s"\naccept_no_way_back = "drawn"\n', people,
     ]  # fmt: skip
     for n, host in enumerate(hosts):
         groups = '"odd"' if n % 2 else '"even"'

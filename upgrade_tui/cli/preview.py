@@ -15,6 +15,7 @@ from upgrade_tui.cli.timeline import Timeline
 from upgrade_tui.foreign import one_line
 from upgrade_tui.plan.estimate import Slot, batches_of, schedule, step_seconds, window_end, window_start
 from upgrade_tui.plan.model import LOCAL, Canary, Plan, Step
+from upgrade_tui.plan.rules.timing import first_without_a_way_back
 from upgrade_tui.plan.undone import undone_by_itself
 from upgrade_tui.plan.words import describe
 from upgrade_tui.units import duration_text
@@ -97,6 +98,7 @@ def _head(plan: Plan, moments: Moments, slots: tuple[Slot, ...]) -> RenderableTy
         ("steps take", f"{duration_text(last - moments.start)}; {duration_text(spare)} to spare before the margin"),
         ("margin", f"{duration_text(window.margin)} kept free before the end"),
         ("rto", f"back within {duration_text(window.rto)}, promised and met by the rollbacks" if window.rto else ""),
+        ("no way back", _no_way_back(plan)),
         ("secrets", _secrets(plan)),
     ]
     for name, value in rows:
@@ -104,6 +106,12 @@ def _head(plan: Plan, moments: Moments, slots: tuple[Slot, ...]) -> RenderableTy
             facts.add_row(name, Text(one_line(value)))
     title = Text.assemble((one_line(window.title), "bold"), ("  " + window.id, "dim"))
     return Group(title, Text(), facts)
+
+
+def _no_way_back(plan: Plan) -> str:
+    """From where on a rollback would not fit into the window, and why that was accepted."""
+    found = first_without_a_way_back(plan)
+    return f"after {found[1].step} no rollback fits, accepted: {plan.window.accept_no_way_back}" if found else ""
 
 
 def _table(*columns: str | tuple[str, str]) -> Table:

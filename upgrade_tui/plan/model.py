@@ -76,6 +76,7 @@ class Window(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     rto: Duration | None = None
     goal: str = ""
     services: tuple[str, ...] = ()
+    accept_no_way_back: str = ""  # why the plan may have a time without a way back before its point of no return
 
 
 class Person(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

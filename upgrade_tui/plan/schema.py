@@ -129,6 +129,7 @@ KEYS: dict[str, dict[str, str]] = {
         "rto": "Promised recovery time: no rollback may ever take longer.",
         "goal": "What is true when it worked.",
         "services": "The services that are touched.",
+        "accept_no_way_back": "Why there may be steps after which no time is left to go back; else that is refused.",
     },
     "Person": {
         "role": "lead (may override), engineer (may act), observer (may look).",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from upgrade_tui.plan.diagnostics import Path
-from upgrade_tui.plan.estimate import batches_of, rollback_seconds, schedule, window_end, window_start
+from upgrade_tui.plan.estimate import Slot, batches_of, rollback_seconds, schedule, window_end, window_start
 from upgrade_tui.plan.model import Plan
 from upgrade_tui.plan.rules.context import LONGEST, Context
 from upgrade_tui.plan.shape import shown
@@ -96,19 +96,42 @@ def _fits(context: Context) -> bool:
 
 
 def _way_back(context: Context) -> None:
-    """Warns at the first step after which there is no time left to undo what was done."""
-    slots = schedule(context.plan, window_start(context.plan, 0.0))
+    """Refuses a plan at the first step after which there is no time left to undo what was done, unless it says why.
+
+    An acceptance is asked for its reason, and told where there is nothing to accept any more.
+    """
+    accepts, where = "accept_no_way_back" in context.written("window"), ("window", "accept_no_way_back")
+    why = context.plan.window.accept_no_way_back
+    if accepts and not why.strip() and not context.broken(where):
+        context.error(where, "`accept_no_way_back` is empty", "say why: it is shown before the night, or drop it")
+        return
+    found = first_without_a_way_back(context.plan)
+    if found is None:
+        if accepts:
+            message = "there is always time to go back: nothing has to be accepted"
+            context.warn(where, message, "drop `accept_no_way_back`", at_key=True)
+        return
+    if not accepts:
+        i, slot = found
+        context.error(
+            ("steps", i),
+            f"after {shown(slot.step)} there is no time left to go back: rolling back takes "
+            f"{duration_text(slot.rollback)}, and had to begin {duration_text(-slot.slack)} before it is over",
+            'a longer window, a faster rollback, or accept it in [window]: accept_no_way_back = "why"',
+        )
+
+
+def first_without_a_way_back(plan: Plan) -> tuple[int, Slot] | None:
+    """The first step, by its end, after which a rollback would not fit any more, with its number; behind the point of
+    no return nobody asks.
+    """
+    slots = schedule(plan, window_start(plan, 0.0))
     for i, slot in sorted(enumerate(slots), key=lambda entry: entry[1].end):
         if slot.irreversible:
-            return
+            return None
         if slot.slack < 0:
-            context.warn(
-                ("steps", i),
-                f"after {shown(slot.step)} there is no time left to go back: rolling back takes "
-                f"{duration_text(slot.rollback)}, and had to begin {duration_text(-slot.slack)} before it is over",
-                "a longer window, or a faster rollback; this step will ask for the lead's override",
-            )
-            return
+            return i, slot
+    return None
 
 
 def _promise(context: Context) -> None:
