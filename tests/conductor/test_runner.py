@@ -75,6 +75,13 @@ async def test_a_check_without_an_answer_is_unknown(rig: Rig) -> None:
     assert states(rig)["a"] == "unknown"
 
 
+async def test_a_check_whose_time_was_up_is_unknown(rig: Rig) -> None:
+    rig.hosts.script["a", "is-new"] = Ended(exit=143, timed_out=True)
+    await rig.start("roll")
+    assert rig.book.state.steps["roll"].tasks["a"].reason == "no answer to the check: the check took over 60 s"
+    assert states(rig)["a"] == "unknown"
+
+
 async def test_an_unreachable_host_counts_and_would_not_have_to_be_rolled_back(rig: Rig) -> None:
     rig.hosts.script["a", "upgrade"] = Ended(exit=None, proven=False, sent=False, reason="refused")
     await rig.start("roll")

@@ -149,8 +149,9 @@ class Watcher:
 
     def _checked(self, before: WindowState, after: WindowState, record: ev.Record, event: ev.TaskChecked) -> None:
         what = f"{'isnt' if event.undo else 'is'} {event.step}"
-        if event.exit == 0 and not self.truth.checked[what, event.host]:
-            self.broken("done is proven", f"no check of {event.step} on {event.host} ever passed")
+        if event.exit is not None and not self.truth.checked[what, event.host, event.exit == 0]:
+            said = "passed" if event.exit == 0 else "said no"
+            self.broken("what is said of a check is proven", f"no check of {event.step} on {event.host} ever {said}")
 
     def _settled(self, before: WindowState, after: WindowState, record: ev.Record, event: ev.TaskSettled) -> None:
         spec = self.plan.step(event.step)

@@ -29,7 +29,7 @@ class Truth:
         self.applied: set[Where] = set()  # the step's work is there
         self.dirty: set[Where] = set()  # something was begun there and not undone
         self.at_work: dict[Where, list[SimJob]] = {}
-        self.checked: Counter[tuple[str, str]] = Counter()  # (command, host) -> how often a check said yes
+        self.checked: Counter[tuple[str, str, bool]] = Counter()  # (command, host, what it said) -> how often
 
     # -- what commands do ---------------------------------------------------------------------------------------------
 
@@ -56,9 +56,9 @@ class Truth:
 
     def _check(self, rng: Random, word: str, where: Where) -> Order:
         good = (where in self.applied) == (word == "is")
-        if good:
-            self.checked[f"{word} {where[0]}", where[1]] += 1
         hangs = rng.random() < 0.01
+        if not hangs:
+            self.checked[f"{word} {where[0]}", where[1], good] += 1
         return Order(seconds=100.0 if hangs else rng.uniform(0.1, 3.0), exit=0 if good else 1, output=b"looked\n")
 
     # -- what is seen of it -------------------------------------------------------------------------------------------

@@ -302,8 +302,8 @@ class Tasks:
             return
         ended, last = await self._checked(work, *await known_secrets(work.spec))
         code = ended.exit if ended.proven and not ended.timed_out else None
-        if ended.proven and code is None:
-            code = 124 if ended.timed_out else 128  # as timeout(1) and shells give them
+        if ended.proven and code is None and not ended.timed_out:  # one whose time was up has said nothing
+            code = 128  # as shells give a command that a signal ended
         last = last or (f"the check took over {CHECK_LIMIT:.0f} s" if ended.timed_out else one_line(ended.reason, 200))
         await self._desk.record(
             ev.TaskChecked(
