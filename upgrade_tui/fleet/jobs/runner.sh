@@ -133,8 +133,8 @@ launch() { # the command, in a session of its own, its output into our standard 
 runner() { read -r m _ <begun || read -r m _ <sleeper; } # the pid of main, into `m`
 
 watchdog() { # tell main when the time is up; whoever ends this ends the sleep as well
-    trap 'kill $!; exit' USR2
-    [ "$armed" = 0 ] || trap 'kill $!; exit' TERM
+    trap 'kill $!; exit 0' USR2
+    [ "$armed" = 0 ] || trap 'kill $!; exit 0' TERM
     exec 3>&-
     [ -n "$timeout" ] || return
     sleep "$timeout" &
@@ -191,7 +191,13 @@ who_asked() { # us to end it: somebody by us, the shutdown of the host, or someb
     why=ended
     [ ! -e asked ] || return
     why=signal
-    case $(timeout 2 systemctl is-system-running) in stopping) why=shutdown ;; esac
+    for n in 1 2 3; do # the end of a session may end whom we ask as well
+        case $(timeout 2 systemctl is-system-running) in
+        stopping) why=shutdown ;;
+        '') sleep 0.1 && continue ;;
+        esac
+        return
+    done
 }
 
 result() { # wait for the command, end it if we are told to; its exit code into `code`
