@@ -92,6 +92,7 @@ def _step(state: Any, step_id: str) -> dict[str, Any]:
         "state": state.shown(step_id), "waits_for": list(state.missing(step_id)), "attempt": step.attempt,
         "started": step.started, "finished": step.finished, "by": step.by, "claimed_by": step.claimed_by,
         "reason": step.reason, "batch": step.batch, "batches": step.batches,
+        "held": _fields(step.held) if step.held else None,
         "tasks": [_fields(t) for t in step.tasks.values()],
     }  # fmt: skip
 
@@ -135,7 +136,7 @@ def as_lines(state: Any, frame: Any, now: float, running: bool) -> list[str]:
     phase = state.phase if running or state.phase == "closed" else f"{state.phase}, but no conductor is running"
     lines = [f"{state.plan.window.title} [{phase}]" + (f": {state.reason or state.outcome}" if state.reason else "")]
     where = state.current
-    doing = f"{where} is {state.shown(where)}" if where else "nothing is left"
+    doing = f"{where} is {_shown(state, where)}" if where else "nothing is left"
     lines.append(f"where     {over} of {len(state.steps)} steps over; {doing}")
     lines.append(f"healthy   {_health(state, frame, running)}")
     if state.rolling_back and state.closed is None:
@@ -148,6 +149,7 @@ def as_lines(state: Any, frame: Any, now: float, running: bool) -> list[str]:
         lines.append(f"finish    forecast {at(reading.forecast)}, window ends {at(reading.end)}")
     else:
         lines.append(f"finish    closed at {at(state.closed)}, the window's end is {at(reading.end)}")
+    lines += _held(state)
     lines += _undoing(state)
     lines += [f"trouble   {text}" for text in (frame.trouble if frame else ())]
     lines.append("")
@@ -155,9 +157,25 @@ def as_lines(state: Any, frame: Any, now: float, running: bool) -> list[str]:
     for spec in state.plan.steps:
         reason = state.steps[spec.id].reason
         lines.append(
-            f"  {state.shown(spec.id):<12} {spec.id:<{width}}  {spec.title}" + (f" ({reason})" if reason else "")
+            f"  {_shown(state, spec.id):<12} {spec.id:<{width}}  {spec.title}" + (f" ({reason})" if reason else "")
         )
     return [one_line(line) for line in lines]
+
+
+def _shown(state: Any, step_id: str) -> str:
+    """A step's state, or that it is held: it runs, and waits."""
+    return "held" if state.steps[step_id].held is not None else str(state.shown(step_id))
+
+
+def _held(state: Any) -> list[str]:
+    """What the clock holds, why, and what the lead types to let it go."""
+    from upgrade_tui.window import hold
+
+    return [
+        f"held      {s.id} is {hold.where(s.held, len(s.batches))}; the lead lets it go: {hold.what_to_type(s.held)}"
+        for s in state.steps.values()
+        if s.held is not None
+    ]
 
 
 def _undoing(state: Any) -> list[str]:

@@ -39,7 +39,7 @@ async def _dangerous(
     app: App[Any], session: Session, command: cmd.Start | cmd.Tick, answer: Refusal
 ) -> cmd.Start | cmd.Tick | None:
     """The command again with what ``decide`` asked for, or None."""
-    from upgrade_tui.tui.dialogs import ask_text, ask_typed
+    from upgrade_tui.tui.dialogs import ask_choice, ask_text, ask_typed
 
     if "--confirm" in answer.hint and not command.confirm:
         body = f"{answer.reason}.\nThere is no rollback behind this point."
@@ -47,7 +47,11 @@ async def _dangerous(
             return replace(command, confirm=command.step)
     elif "--override" in answer.hint and not command.override:
         prompt = f"{answer.reason}. As the lead, why do it all the same?"
-        reason = await ask_text(app, "No time to undo", prompt)
+        reason = await ask_text(app, "Held by the clock", prompt)
+        if reason and isinstance(command, cmd.Start) and "--rest" in answer.hint:
+            how_much = [("batch", "This batch, and no other"), ("rest", "All batches of the step that are left")]
+            chosen = await ask_choice(app, "How much of it?", f"The log will say: {reason}", how_much)
+            return replace(command, override=reason, rest=chosen == "rest") if chosen else None
         if reason:
             return replace(command, override=reason)
     return None

@@ -159,7 +159,8 @@ async def start(app: App[Any], session: Session, step: str) -> None:
     """Preview, then start."""
     from upgrade_tui.tui.preview import confirm_start
 
-    if await confirm_start(app, session, step):
+    held = session.state.steps[step].held is not None  # what it runs was shown as it began
+    if held or await confirm_start(app, session, step):
         await send(app, session, cmd.Start(step=step))
 
 

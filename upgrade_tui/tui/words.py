@@ -87,6 +87,9 @@ ARMED: dict[str, Word] = {
 }
 """A host that undoes a step by itself unless somebody confirms (dead-man rollback)."""
 
+HELD = Word("‖", "=", "held", "tight")
+"""A step that runs and waits, because the clock holds its next batch."""
+
 EXCLUDED = Word("⊖", "-", "excluded", "muted")
 """A host that takes no part any more."""
 

@@ -100,6 +100,11 @@ def place(held: StepHeld, batches: int) -> str:
     return f"batch {held.batch + 1} of {batches}" if batches else f"batch {held.batch + 1}"
 
 
+def where(held: StepHeld, batches: int) -> str:
+    """``held before batch 4 of 4: no time to undo it (slack after it: -8 m)``."""
+    return f"held before {place(held, batches)}: {words(held)}"
+
+
 def what_to_type(held: StepHeld) -> str:
     """How the lead lets go of it."""
     return f"upgrade-tui start {held.step} --override REASON"

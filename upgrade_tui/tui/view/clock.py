@@ -12,9 +12,9 @@ from upgrade_tui.tui.view import steps as step_view
 from upgrade_tui.tui.view import undo
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import Line, Span, cut, fit, fitting, joined, length, wrapped
-from upgrade_tui.tui.words import Tone, armed_word, level_word, phase_word, step_word, worst_first
+from upgrade_tui.tui.words import HELD, Tone, armed_word, level_word, phase_word, worst_first
 from upgrade_tui.units import clock_text, duration_text
-from upgrade_tui.window import clock
+from upgrade_tui.window import clock, hold
 from upgrade_tui.window.state import OVER
 
 
@@ -88,16 +88,18 @@ def where(scene: Scene) -> tuple[Line | Span | None, ...]:
         return (*lead, (done, "good"))
     row = step_view.step_row(scene, spec)
     number = [s.id for s in scene.plan.steps].index(spec.id) + 1
-    word = step_word(row.state)
     verb = {"ready": "next", "pending": "waiting"}.get(row.state, row.word.word)
     progress = step_view.progress(state.steps[spec.id]) if row.state in ("running", "failed", "unknown") else ""
+    step = state.steps[spec.id]
+    held = f"before {hold.place(step.held, len(step.batches))}: {hold.words(step.held)}" if step.held else ""
     more = [s for s in state.steps.values() if s.state == "running" and s.id != spec.id]
     return (
         *lead,
         (row.phase, "title"),
         (f"step {number} of {len(scene.plan.steps)}", "plain"),
-        (f"{word.glyph} {row.id} {verb}", word.tone),
-        (progress, "plain") if progress else None,
+        (f"{row.word.glyph} {row.id} {verb}", row.word.tone),
+        (held, row.word.tone) if held else None,
+        (progress, "plain") if progress and not held else None,
         (f"{len(more)} more running", "run") if more else None,
         (row.who, "plain") if row.who else None,
         (f"{state.phase}: {state.reason or 'no reason given'}", "tight")
@@ -198,7 +200,7 @@ def _back(scene: Scene, reading: clock.Reading) -> tuple[Line | Span | None, ...
     if scene.state.phase == "new":
         return (("◌ the window is not open yet", "muted"),)
     if reading.no_return:
-        return ((f"▲ NO: point of no return passed at {reading.no_return}, forward only", "watch"),)
+        return ((f"▲ NO: point of no return passed at {reading.no_return}, forward only", "watch"), *_held(scene))
     p = undo.progress(scene)
     if scene.state.rolling_back and p is not None:
         promised = f", {duration_text(p.promised)} promised" if p.promised is not None else ""
@@ -210,15 +212,24 @@ def _back(scene: Scene, reading: clock.Reading) -> tuple[Line | Span | None, ...
     cost = f"undo takes {duration_text(reading.cost)}" if reading.cost else "nothing to undo yet"
     ahead = _no_return_ahead(scene)
     if reading.slack <= 0:
-        return ((f"✗ NO: too late since {scene.time(reading.by)}", "bad"), (cost + ", past the window", "bad"))
+        late: Span = (f"✗ NO: too late since {scene.time(reading.by)}", "bad")
+        return (late, *_held(scene), (cost + ", past the window", "bad"))
     yes = {"good": "yes", "watch": "yes, watch it", "tight": "yes, but tight", "critical": "decide NOW"}
     return (
         (f"{word.glyph} {yes[reading.slack_level]}, until {scene.time(reading.by)}", word.tone),
         (f"{clock_text(reading.slack)} slack", word.tone),
+        *_held(scene),
         *_armed(scene),
         (cost, "plain"),
         (f"no return: {ahead}", "muted") if ahead else None,
     )
+
+
+def _held(scene: Scene) -> list[Span]:
+    """What the clock holds."""
+    steps = [s for s in scene.state.steps.values() if s.held is not None]
+    more = f" and {len(steps) - 1} more" if len(steps) > 1 else ""
+    return [(f"{HELD.glyph} {HELD.word}: {steps[0].id}{more}", HELD.tone)] if steps else []
 
 
 def _armed(scene: Scene) -> list[Span]:

@@ -47,7 +47,7 @@ def verbs_now(scene: Scene, pane: str, step: str) -> list[str]:
     }[spec.what]
     if spec.what == "gate" and state.state != "running":
         out = ["start"]  # the vote is on the evidence as it is when the gate is opened
-    if state.state == "running":
+    if state.state == "running" and state.held is None:  # the lead lets go of what is held as it is started
         out = [verb for verb in out if verb != "start"]
     if state.state in OVER:
         out = ["untick"] if spec.what == "manual" or state.state == "skipped" else []
@@ -78,6 +78,9 @@ def guide(scene: Scene) -> Line:
     if step.state in ("failed", "unknown"):
         said = "enter shows what happened; s tries again; X says what is so"
         return (lead, (f"{spec.id} is {step.state}. ", "strong"), (said, "plain"))
+    if step.held is not None:
+        said = "s lets it go, as the lead and with a reason; R rolls back"
+        return (lead, (f"{spec.id} is held by the clock. ", "strong"), (said, "plain"))
     if step.state == "running" and spec.what in ("command", "bake"):
         said = "enter shows its output; 3 hosts, 4 canaries; ? for all keys"
         return (lead, (f"{spec.id} runs. ", "strong"), (said, "plain"))

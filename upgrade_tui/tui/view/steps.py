@@ -10,8 +10,9 @@ from upgrade_tui.plan.estimate import step_seconds
 from upgrade_tui.plan.model import Step
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import Line, Span, bar, clip, cut, fit, wrapped
-from upgrade_tui.tui.words import Tone, Word, step_word, worst_first
+from upgrade_tui.tui.words import HELD, Tone, Word, step_word, worst_first
 from upgrade_tui.units import duration_text
+from upgrade_tui.window import hold
 from upgrade_tui.window.events import SYSTEM
 from upgrade_tui.window.state import OVER, StepState
 
@@ -52,10 +53,12 @@ def step_row(scene: Scene, spec: Step) -> StepRow:
         ended = step.finished if step.state in ("done", "failed", "unknown", "skipped", "rolled back") else None
         elapsed = max(0.0, (ended if ended is not None else scene.now) - step.started)
     return StepRow(
-        id=spec.id, title=spec.title, kind=spec.what, phase=spec.phase or "Steps", state=state, word=step_word(state),
+        id=spec.id, title=spec.title, kind=spec.what, phase=spec.phase or "Steps", state=state,
+        word=HELD if step.held is not None else step_word(state),
         who=step.claimed_by or (step.by if step.state != "pending" and step.by != SYSTEM else "") or spec.owner,
         planned=planned,
-        elapsed=elapsed, share=_share(step, spec, elapsed, planned), remark=_remark(scene, spec, step, state),
+        elapsed=elapsed, share=None if step.held is not None else _share(step, spec, elapsed, planned),
+        remark=_remark(scene, spec, step, state),
         more=_more(scene, spec, step, state),
         irreversible=spec.irreversible, notes=step.notes,
     )  # fmt: skip
@@ -91,6 +94,13 @@ def trouble_text(step: StepState) -> str:
     return ", ".join(where) + (": " if any(why) else "") + "; ".join(w for w in why if w)
 
 
+def held_text(step: StepState) -> str:
+    """``held before batch 4 of 4: no time to undo it (slack after it: -8 m)``, and what to do about it."""
+    if step.held is None:
+        return ""
+    return f"{hold.where(step.held, len(step.batches))}; s lets it go, as the lead"
+
+
 def _share(step: StepState, spec: Step, elapsed: float | None, planned: float) -> float | None:
     if step.state != "running":
         return None
@@ -110,7 +120,7 @@ def _remark(scene: Scene, spec: Step, step: StepState, state: str) -> str:
             return f"{duration_text(left)} more of quiet"
         if spec.what == "manual":
             return f"under way; space ticks it{f': {spec.instructions}' if spec.instructions else ''}"
-        return " · ".join(p for p in (progress(step), trouble, _resting(scene, spec, step)) if p)
+        return " · ".join(p for p in (progress(step), trouble, held_text(step) or _resting(scene, spec, step)) if p)
     if state in ("failed", "unknown"):
         return trouble or step.reason or "no reason given"
     if state == "skipped":
