@@ -13,12 +13,14 @@ import pytest
 from tests.conductor.support import Rig, rig
 from tests.support import require
 from upgrade_tui.canary.result import Result
+from upgrade_tui.conductor import book
 from upgrade_tui.conductor.output import OutputFile
 from upgrade_tui.conductor.telemetry_store import TelemetryStore
-from upgrade_tui.journal import verify
+from upgrade_tui.journal import FencedError, Journal, file_store, read, verify
 from upgrade_tui.journal.files import BALLAST
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.commands import Actor, Refusal, Rollback
+from upgrade_tui.window.fold import fold_all
 
 LEAD = Actor("mei", "lead")
 LONG = ev.NoteAdded(text="x" * 40_000)
@@ -78,6 +80,48 @@ async def test_telemetry_does_not_eat_what_was_put_by_for_logging_a_rollback(dis
     assert any("kept for the log" in line for line in told)
     await telemetry.close()
     assert verify(disk).intact
+
+
+async def test_a_rollback_goes_on_elsewhere_where_the_ballast_is_used_up_too_and_joins_when_there_is_room(
+    disk: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(book, "RETRY", 0.01)
+    kept = tmp_path_factory.mktemp("run") / "w" / "kept"
+    window = await rig(disk, store=file_store(disk, kept=kept))
+    keeping = asyncio.create_task(window.book.keep_writable())
+    await window.start("roll")
+    fill(disk / "rest")
+    await window.book.write([LONG])
+    fill(disk / "more")  # somebody else was quicker than the log
+    async with asyncio.timeout(30):
+        while not window.book.fenced:
+            window.book.post([LONG])
+            await window.book.changed()
+        assert not isinstance(await window.book.command(Rollback(confirm="w1", reason="errors"), LEAD), Refusal)
+        assert window.book.kept == f"kept in {next(kept.iterdir())}, not yet in the log"
+        await window.rollbacks.run()
+        assert window.book.state.steps["roll"].state == "rolled back"
+        for path in ("rest", "more"):
+            (disk / path).unlink()
+        while window.book.unwritable or kept.exists():
+            await asyncio.sleep(0.01)
+    await window.book.write([ev.NoteAdded(text="there is room again")])
+    keeping.cancel()
+    await window.book.close()
+    assert verify(disk).intact
+    assert fold_all(window.plan, read(disk)) == window.book.state
+
+
+async def test_what_was_given_back_on_a_full_disk_is_put_by_again_when_there_is_room(disk: Path) -> None:
+    async with await Journal.open(disk / "w") as journal:
+        fill(disk / "rest")
+        with pytest.raises(FencedError):
+            await journal.append("mei", LONG)
+        await journal.reopen()
+        assert not journal.has_ballast
+        (disk / "rest").unlink()
+        await journal.append("mei", LONG)
+        assert journal.has_ballast
 
 
 async def test_measurements_and_output_stop_while_there_is_still_room_and_go_on_when_there_is_more(disk: Path) -> None:

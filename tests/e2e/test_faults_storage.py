@@ -141,6 +141,7 @@ def test_on_a_file_system_that_failed_a_rollback_goes_on_and_the_next_conductor_
     assert "a rollback goes on, and nothing else" in lead.run("start", "more", code=78).stderr
     assert step(lead.status(), "roll")["state"] == "rolled back"
     end(conductor(disk.place))
+    assert "rolled back" in lead.run("status").stdout, "who only looks sees it, too"
     assert disk.replace()
     lead.run("run", window(disk).name, "--detach")
     kinds = joined(lead, disk)

@@ -14,6 +14,7 @@ import pytest
 from tests.journal.journal_support import SetClock, hash_of, lines_of, log_at, note, some_events
 from tests.support import require
 from upgrade_tui.journal import FencedError, Journal, read, recovery, segments, verify
+from upgrade_tui.journal.kept import read_both
 from upgrade_tui.window.events import ConductorStarted, LogFenced, LogJoined, NoteAdded, Record
 
 LINES = lines_of(some_events(6))
@@ -43,6 +44,14 @@ async def test_kept_lines_take_over_from_what_was_never_acknowledged(tmp_path: P
     assert not kept.exists()
     assert verify(log).intact
     assert list(read(log)) == found == await replayed(log, kept)
+
+
+def test_who_only_looks_sees_what_is_kept_behind_the_log(tmp_path: Path) -> None:
+    log, kept = put(tmp_path, LINES)
+    seen = [r.seq for r in read_both(log, kept)]
+    assert seen == [1, 2, 3, 4, 5, 6, 7]
+    assert isinstance(list(read_both(log, kept))[5].event, LogFenced)
+    assert [r.seq for r in read_both(log, tmp_path / "nothing")] == [1, 2, 3, 4, 5, 6]
 
 
 async def test_a_kept_line_that_was_torn_is_left_out(tmp_path: Path) -> None:

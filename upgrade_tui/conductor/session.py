@@ -39,6 +39,7 @@ class Session:
         self.frame_at: float | None = None  # monotonic seconds when the frame came
         self.details: dict[str, HostDetail] = {}
         self.live = False  # the backlog is in; what comes now is new
+        self.kept = ""  # where the events of the last command are, if not in the log
         self.trouble: str | None = None  # why there is no connection
         self.listener: Callable[[], None] = lambda: None
         self.on_record: Callable[[Record], None] = lambda record: None  # each new record once live
@@ -142,7 +143,7 @@ class Session:
                 self.on_record(record)
 
     async def do(self, command: AnyCommand) -> Refusal | None:
-        """Carry out a command: None, or why not. Its events arrive like all others."""
+        """Carry out a command: None, or why not. Its events arrive like all others; ``kept`` says if not in the log."""
         if self._client is None:
             if self.state.phase == "closed":
                 return Refusal(f"the window is closed ({self.state.outcome})", "its report: upgrade-tui report")
@@ -153,7 +154,10 @@ class Session:
             answer = await self._client.do(command)
         except Lost as lost:
             return Refusal(str(lost), "the window goes on; its log says whether this was carried out")
-        return answer if isinstance(answer, Refusal) else None
+        if isinstance(answer, Refusal):
+            return answer
+        self.kept = answer.kept
+        return None
 
     async def ask(self, request: Any, answer: type[A]) -> A | str:
         """An answer of the type asked for, or one line why there is none."""

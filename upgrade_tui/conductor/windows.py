@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterable
 from pathlib import Path
 
 from msgspec import Struct
 
-from upgrade_tui.conductor.paths import PLAN, sockets, window_directories
+from upgrade_tui.conductor.paths import PLAN, kept_directory, sockets, window_directories
 from upgrade_tui.conductor.wire import address
 from upgrade_tui.journal import JournalError, read
 from upgrade_tui.plan.reader import PlanError, parse_plan
+from upgrade_tui.window.events import Record
 from upgrade_tui.window.fold import fold
 from upgrade_tui.window.state import WindowState, initial
 
@@ -68,11 +70,21 @@ def look(directory: Path) -> WindowInfo:
         return WindowInfo(directory, running, None, f"the plan cannot be read: {error}")
     state = initial(plan)
     try:
-        for record in read(directory):
+        for record in _records(directory):
             state = fold(state, record)
     except (JournalError, OSError) as error:
         return WindowInfo(directory, running, state if state.seq else None, str(error))
     return WindowInfo(directory, running, state)
+
+
+def _records(directory: Path) -> Iterable[Record]:
+    """The log, and behind it what is kept elsewhere since the log could not be written. Raises as ``read``."""
+    kept = kept_directory(directory)
+    if not kept.is_dir():
+        return read(directory)
+    from upgrade_tui.journal.kept import read_both  # what writes is not needed to look at a window
+
+    return read_both(directory, kept)
 
 
 def all_windows() -> list[WindowInfo]:

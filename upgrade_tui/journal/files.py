@@ -209,14 +209,18 @@ class Ballast:
 
     def __init__(self, directory: Path, size: int = BALLAST) -> None:
         """``size`` in bytes; 0: there is none."""
-        self._path = directory / BALLAST_FILE
+        self._path, self._size = directory / BALLAST_FILE, size
         self.held = False
-        if not size:
+        self.take()
+
+    def take(self) -> None:
+        """Take it (again). Raises OSError where more than room is missing."""
+        if not self._size:
             return
         try:
             fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
             try:
-                _allocate(fd, size)
+                _allocate(fd, self._size)
                 self.held = True
             finally:
                 os.close(fd)

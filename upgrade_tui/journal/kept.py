@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from upgrade_tui.journal.chain import Walk, find_segments
 from upgrade_tui.journal.errors import DamagedError, JournalError, MissingLogError
 from upgrade_tui.journal.files import SegmentFile, new_segment, sync_directory
 from upgrade_tui.journal.format import Encoded, FormatError, decode
+from upgrade_tui.journal.reader import read
 from upgrade_tui.journal.recovery import next_path
 from upgrade_tui.window.events import ConductorStarted, LogJoined, Record
 
@@ -155,3 +157,12 @@ def read_unwritable(log: Path, kept: Path) -> Unwritable:
         raise JournalError(f"{kept}: what is kept there does not continue the log in {log}")
     last = lines[-1] if lines else None
     return Unwritable(records, lines, last.record.seq if last else seq, last.h if last else h, walk.last.path, size)
+
+
+def read_both(log: Path, kept: Path) -> Iterable[Record]:
+    """The records of ``log``, and those kept in ``kept`` behind them. Raises as ``read``."""
+    try:
+        found = read_unwritable(log, kept)
+    except JournalError:  # it has nothing to do with this log, or the log is damaged, and says so
+        return read(log)
+    return chain(found.records, (line.record for line in found.kept))

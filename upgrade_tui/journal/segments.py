@@ -13,6 +13,7 @@ from upgrade_tui.journal.format import Encoded
 from upgrade_tui.journal.kept import append_segment
 from upgrade_tui.journal.opening import Opening, release
 from upgrade_tui.journal.recovery import Opened, next_segment, own_line, persist
+from upgrade_tui.journal.room import shortage
 from upgrade_tui.window.events import LogFenced, LogJoined
 
 LOG, ELSEWHERE, MEMORY = "", "elsewhere", "memory"  # where a new segment is
@@ -55,6 +56,9 @@ class Segments:
         self._opened.seq, self._opened.h = lines[-1].record.seq, lines[-1].h
         if self.kept:
             self.kept += lines
+        elif not self._ballast.held and not shortage(self._directory):
+            with suppress(OSError):  # there is room again: it is put by for the next time
+                self._ballast.take()
         return True
 
     def go_on(self, place: str) -> GoesOn | None:

@@ -24,7 +24,15 @@ async def send(app: App[Any], session: Session, command: AnyCommand) -> bool:
     """Sends a command. A refusal that asks for a confirmation or an override is turned into that question."""
     answer = await session.do(command)
     if answer is None:
+        if session.kept:
+            app.notify(session.kept, title="Carried out", severity="warning", timeout=8, markup=False)
         return True
+    if isinstance(command, cmd.Rollback) and "--not-recorded" in answer.hint and not command.unrecorded:
+        from upgrade_tui.tui.dialogs import ask_text
+
+        prompt = f"{answer.reason}. As the lead, why roll back without any record?"
+        reason = await ask_text(app, "NOT RECORDED", prompt)
+        return bool(reason) and await send(app, session, replace(command, unrecorded=str(reason)))
     if isinstance(command, cmd.Start | cmd.Tick):
         more = await _dangerous(app, session, command, answer)
         if more is not None:
