@@ -145,6 +145,15 @@ def test_timeouts_and_signals_are_failures_with_their_reason() -> None:
     assert [(tasks[h].state, tasks[h].reason) for h in "bc"] == [("failed", "signal TERM"), ("failed", "timed out")]
 
 
+def test_what_ended_early_is_never_done_and_says_what_it_took() -> None:
+    log = _copying().batch("copy", 0).ends("copy", "a").batch("copy", 1)
+    early = "the host was shut down while it ran; it was asked to end and did"
+    for host, code in (("b", 143), ("c", 0)):  # a command may take a TERM for its cue to end well
+        log.happens(ev.TaskFinished(step="copy", host=host, attempt=1, exit=code, seconds=9, early=early))
+    tasks = log.step("copy").tasks
+    assert [(tasks[h].state, tasks[h].reason, tasks[h].ended) for h in "bc"] == [("failed", early, False)] * 2
+
+
 def test_where_we_are_is_what_runs_then_what_is_in_trouble_then_what_is_next() -> None:
     log = Log()
     assert log.state.current == "prep"

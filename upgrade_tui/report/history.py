@@ -196,9 +196,15 @@ class History:
         match e:
             case ev.TaskStarted():
                 self.sent[where] = self.sent.get(where, 0) + 1
-            case ev.TaskFinished(exit=code, timed_out=late, signal=signal, last_line=last):
-                if code != 0 or late:
-                    end = "timed out" if late else f"signal {signal or '?'}" if code is None else f"exit {code}"
+            case ev.TaskFinished(exit=code, timed_out=late, early=early, signal=signal, last_line=last):
+                if code != 0 or late or early:
+                    end = (
+                        early or ("timed out"
+                        if late
+                        else f"signal {signal or '?'}"
+                        if code is None
+                        else f"exit {code}")
+                    )
                     self.bad_ends.setdefault(where, []).append(f"{end} ({last})" if last else end)
             case ev.TaskUnknown(reason=reason):
                 self.bad_ends.setdefault(where, []).append(f"unknown ({reason})" if reason else "unknown")

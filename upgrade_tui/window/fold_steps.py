@@ -122,8 +122,8 @@ def started(s: WindowState, r: ev.Record, e: ev.TaskStarted) -> WindowState:
         numbers["touched"] = task.changed  # by hand, too: it is still to be undone if nothing can be sent after all
     return change_task(
         s, e.step, e.host, state="rolling back" if e.undo else "running", started=r.ts, finished=None, seconds=None,
-        exit=None, signal="", timed_out=False, ended=False, check=None, reason="", output="", bytes=0, last_line="",
-        withheld="",
+        exit=None, signal="", timed_out=False, ended=False, early="", check=None, reason="", output="", bytes=0,
+        last_line="", withheld="",
         settled_by="", abandoned="", place=e.place, begun=False, following=False, **numbers,
     )  # fmt: skip
 
@@ -135,21 +135,22 @@ def begun(s: WindowState, r: ev.Record, e: ev.TaskBegun) -> WindowState:
 def finished_task(s: WindowState, r: ev.Record, e: ev.TaskFinished) -> WindowState:
     if _outdated(s, e):
         return s
-    good = e.exit == 0 and not e.timed_out and not e.ended
+    good = e.exit == 0 and not e.timed_out and not e.ended and not e.early
     how = (
-        "timed out"
+        e.early or ("timed out"
         if e.timed_out
         else "ended on request"
         if e.ended
         else f"signal {e.signal}"
         if e.exit is None
-        else f"exit {e.exit}"
+        else f"exit {e.exit}")
     )
     reason = "" if good else f"rollback: {how}" if e.undo else how
     return change_task(
         s, e.step, e.host, state=_good(e.undo) if good else "failed", finished=r.ts, seconds=e.seconds, exit=e.exit,
-        signal=e.signal, timed_out=e.timed_out, ended=e.ended, reason=reason, output=e.output, bytes=e.bytes,
-        last_line=e.last_line, touched=not (good and e.undo), following=False, withheld=e.withheld, **_of_attempt(e),
+        signal=e.signal, timed_out=e.timed_out, ended=e.ended, early=e.early, reason=reason, output=e.output,
+        bytes=e.bytes, last_line=e.last_line, touched=not (good and e.undo), following=False, withheld=e.withheld,
+        **_of_attempt(e),
     )  # fmt: skip
 
 

@@ -27,6 +27,7 @@ class Task(Struct, frozen=True, kw_only=True):
     signal: str = ""
     timed_out: bool = False
     ended: bool = False  # on request, before it was through
+    early: str = ""  # why it did not come to its own end, and what that took
     check: int | None = None  # exit of the step's check; None: not run or no answer
     reason: str = ""
     output: str = ""

@@ -120,7 +120,7 @@ async def test_a_job_is_ended_on_request_and_says_so(place: Place) -> None:
         assert (ended.exit, ended.timed_out, ended.reason) == (
             143,
             False,
-            "it was ended on request: it was asked to end and did",
+            "it was ended on request; it was asked to end and did",
         )
     assert await place.ask("end", spec.name) == ["over"]
     assert await place.ask("end", "w.s.never") == ["gone"]

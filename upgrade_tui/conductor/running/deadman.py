@@ -145,7 +145,13 @@ class Deadman:
         if not spec.failure_changes_nothing or not self._is_armed(spec, host):
             return
         task = self._desk.step(spec.id).tasks[host]
-        by_itself = task.exit not in (None, 0) and not task.timed_out and not task.ended and not task.settled_by
+        by_itself = (
+            task.exit not in (None, 0)
+            and not task.timed_out
+            and not task.ended
+            and not task.early
+            and not task.settled_by
+        )
         if task.state == "failed" and by_itself:
             await self._ask(spec, (host,), "the change failed and left nothing to undo")
 

@@ -281,7 +281,7 @@ class Tasks:
             await self._desk.record(
                 ev.TaskFinished(
                     step=work.spec.id, host=work.host, attempt=work.attempt, exit=ended.exit, signal=ended.signal,
-                    seconds=round(ended.seconds, 3), timed_out=ended.timed_out, ended=ended.ended,
+                    seconds=round(ended.seconds, 3), timed_out=ended.timed_out, ended=ended.ended, early=ended.early,
                     output=name if file.kept_at_all else "",
                     bytes=file.size,
                     sha256=digest, last_line=file.error or file.last_line, undo=work.undo, withheld=withheld,

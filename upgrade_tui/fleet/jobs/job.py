@@ -197,4 +197,4 @@ class Job:
         if not why or result.how == "left":
             return why
         how = "it did not end when asked to and was killed" if result.how == "KILL" else "it was asked to end and did"
-        return f"{why}: {how}"
+        return f"{why}; {how}"

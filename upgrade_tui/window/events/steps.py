@@ -102,6 +102,7 @@ class TaskFinished(Base, frozen=True, kw_only=True, tag="task.finished"):
     sha256: str = ""  # of the file
     last_line: str = ""
     undo: bool = False
+    early: str = ""  # why it did not come to its own end, and what that took: a timeout, a request, a shutdown
     withheld: str = ""  # why nothing of the output was kept: it may hold a secret that no conductor knew any more
 
 

@@ -55,6 +55,8 @@ def _task_started(e: ev.TaskStarted) -> str:
 def _task_finished(e: ev.TaskFinished) -> str:
     took = f"after {duration_text(e.seconds)}"
     last = because(f"{e.bytes:,} bytes of output are withheld: {e.withheld}" if e.withheld else e.last_line)
+    if e.early:
+        return f"{_task(e)} ended early {took}: {e.early}{last}"
     if e.timed_out:
         return f"{_task(e)} timed out {took}{last}"
     if e.exit is None:
@@ -154,7 +156,7 @@ def _how_released(e: ev.StepReleased) -> Notice:
 
 
 def _how_it_ended(e: ev.TaskFinished) -> Notice:
-    return rings("Task failed") if e.exit != 0 or e.timed_out else quiet("plain")
+    return rings("Task failed") if e.exit != 0 or e.timed_out or e.early else quiet("plain")
 
 
 def _how_checked(e: ev.TaskChecked) -> Notice:
