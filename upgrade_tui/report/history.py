@@ -198,12 +198,8 @@ class History:
                 self.sent[where] = self.sent.get(where, 0) + 1
             case ev.TaskFinished(exit=code, timed_out=late, early=early, signal=signal, last_line=last):
                 if code != 0 or late or early:
-                    end = (
-                        early or ("timed out"
-                        if late
-                        else f"signal {signal or '?'}"
-                        if code is None
-                        else f"exit {code}")
+                    end = early or (
+                        "timed out" if late else f"signal {signal or '?'}" if code is None else f"exit {code}"
                     )
                     self.bad_ends.setdefault(where, []).append(f"{end} ({last})" if last else end)
             case ev.TaskUnknown(reason=reason):

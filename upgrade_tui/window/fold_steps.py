@@ -136,14 +136,14 @@ def finished_task(s: WindowState, r: ev.Record, e: ev.TaskFinished) -> WindowSta
     if _outdated(s, e):
         return s
     good = e.exit == 0 and not e.timed_out and not e.ended and not e.early
-    how = (
-        e.early or ("timed out"
+    how = e.early or (
+        "timed out"
         if e.timed_out
         else "ended on request"
         if e.ended
         else f"signal {e.signal}"
         if e.exit is None
-        else f"exit {e.exit}")
+        else f"exit {e.exit}"
     )
     reason = "" if good else f"rollback: {how}" if e.undo else how
     return change_task(

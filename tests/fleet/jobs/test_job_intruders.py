@@ -10,6 +10,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -36,13 +37,13 @@ def them() -> Iterator[str]:
 
 
 @pytest.fixture
-def shared(place: Place, tmp_path: Path) -> Place:
+def shared(place: Place) -> Iterator[Place]:
     """Jobs are wanted in a directory that everybody can write, without a sticky bit."""
-    for parent in [tmp_path, *tmp_path.parents][:4]:
-        parent.chmod(parent.stat().st_mode | 0o055)
-    place.base.mkdir()
-    place.base.chmod(0o777)
-    return place
+    with TemporaryDirectory(prefix="upgrade-tui-shared-") as directory:  # pytest's own are closed to others
+        Path(directory).chmod(0o777)
+        place.base = Path(directory)
+        yield place
+        place.end_all()
 
 
 def as_them(script: str) -> str:
