@@ -224,6 +224,7 @@ class _Follower:
     def __init__(self, job: SimJob, reply: Reply, say: Callable[[str], None], at: int, *, heeds: bool) -> None:
         self._job, self._reply, self._say, self._at, self._heeds = job, reply, say, at, heeds
         self._boot = job.host.boot
+        self._seen = False  # known to run
         self._since = job.host.world.mono()
         job.followers.append(self._look)
         if not heeds:
@@ -267,9 +268,12 @@ class _Follower:
             self._leave("N it was confirmed before")
         elif not job.begun:
             if job.host.world.mono() - self._since >= UNDECIDED - 0.01 and not job.armed:
-                job.never("it was never started: the link broke as it was sent")
+                job.never("it was never started: the link broke, or the conductor ended, as it was sent")
         elif not job.lives:
             self._leave("U what ran it on the host was killed: it may still go on there")
+        elif not self._seen:
+            self._seen = True
+            self._say("K")
 
     def _emit(self) -> None:
         data = bytes(self._job.output[self._at :])

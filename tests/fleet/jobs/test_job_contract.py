@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from tests.fleet.jobs.conftest import SHELLS, with_shell
-from tests.fleet.jobs.contract import LONG, Bench, Does, Real, Simulated, arms, asked, follow, under_way
+from tests.fleet.jobs.contract import HOST, LONG, Bench, Does, Real, Simulated, arms, asked, follow, under_way
 from tests.fleet.jobs.ran import Heard, Place
 from tests.support import require
+from upgrade_tui.fleet.jobs.job import Job
 
 
 @pytest.fixture(params=("simulated", *SHELLS))
@@ -62,6 +63,25 @@ def test_a_job_that_runs_is_found_and_read_to_its_end(bench: Bench) -> None:
         heard = Heard()
         ended = await follow(bench, spec, heard, resume=True)
         assert (ended.exit, bytes(heard.output), bench.begun("a")) == (5, b"here\n", 1)
+
+    bench.play(case)
+
+
+def test_only_a_job_that_still_runs_is_told_as_found(bench: Bench) -> None:
+    """One that ended meanwhile has a result, and that is what is told."""
+
+    async def case(bench: Bench) -> None:
+        runs, over = bench.spec("a", Does(seconds=1.5)), bench.spec("b", Does())
+        async with under_way(bench, runs):
+            pass
+        await follow(bench, over)
+        for spec, found in ((runs, 1), (over, 0)):
+            heard = Heard()
+            tale = heard.tale()
+            tale.lost("no conductor ran")
+            job = Job(bench.door, HOST, spec, tale, proc_root=bench.proc, systemd="/nowhere")
+            ended = await job.run(resume=True, begun=True)
+            assert (ended.exit, heard.found) == (0, found)
 
     bench.play(case)
 

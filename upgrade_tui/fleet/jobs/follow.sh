@@ -191,9 +191,14 @@ look() { # does it still run?
         undecided
     elif [ "$runner" = never ]; then
         leave "N ${detail:-it was never started}"
-    elif ! lives && ! coded; then
-        nap 0.1
-        coded || leave "U what ran it on the host was killed (process $runner): it may still go on there"
+    elif ! lives; then
+        coded || {
+            nap 0.1
+            coded || leave "U what ran it on the host was killed (process $runner): it may still go on there"
+        }
+    elif [ -z "$seen" ]; then
+        seen=1
+        say K # only now it is known to run; what is over tells its end and nothing else
     fi
 }
 
@@ -203,12 +208,12 @@ undecided() { # made, not begun: whoever made it is at it right now, or was ende
         [ ! -e confirmed ] || leave 'N it was confirmed before'
     fi
     waited=$((${waited:-0} + 1))
-    [ $waited -lt 4 ] || [ -e fired ] || decide 'never it was never started: the link broke as it was sent'
+    [ $waited -lt 4 ] || [ -e fired ] || decide 'never it was never started: the link broke, or the conductor ended, as it was sent'
 }
 
 # -- the beginning ----------------------------------------------------------------------------------------------------
 
-opened= greeted= risk= home=$PWD
+opened= greeted= risk= seen= home=$PWD
 if ! take; then
     [ -z "$mark" ] || { hello there - && leave 'D what was to be done did not arrive whole'; }
     exit 0

@@ -6,7 +6,7 @@
                                      before this line comes whatever login scripts print
     O n                          n bytes of output follow
     G a b                        output from byte a to b was not kept
-    K                            still there
+    K                            it runs: said once that is known, and now and then
     A what                       a dead-man is armed; what could kill it, if anything could
     X code why how began ended total     it ended; seconds since boot; bytes of output in all
     L pid user name              what a timeout could not end; more than one; comes before X
@@ -116,7 +116,8 @@ class Frames:
         born, _, self.directory = rest.partition(" ")
         self.pid, self.born = int(pid) if pid.isdigit() else 0, int(born) if born.isdigit() else 0
         self.found, self.made = True, how == "new"
-        self._on_found()
+        if self.made:
+            self._on_found()
         if self.directory != "-":
             self.begun = True
             self._on_begun()
@@ -145,7 +146,7 @@ class Frames:
                 case "A":
                     self.armed, self.risk = True, one_line(rest, 300)
                 case "K":
-                    pass
+                    self._on_found()
                 case _:
                     _garbled(line.encode())
         except ValueError:

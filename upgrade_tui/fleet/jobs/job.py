@@ -98,7 +98,8 @@ class Job:
                     return Ended(proven=False, sent=False, reason=why)
                 cut = why
             if not await self._open():
-                self._tale.lost(cut or "the link broke")
+                waits = resume and not self._sent
+                self._tale.lost(cut or ("the host is not reached yet" if waits else "the link broke"))
                 await self._door.opened()
             first = not self._sent and not self._known and not resume
             run = await self._once("attach" if self._known else "resume" if resume else "start")
