@@ -191,6 +191,7 @@ def test_a_window_survives_a_real_night(net: Net, tmp_path: Path) -> None:
                  "gate.opened", "gate.voted", "operator.attached", "clock.crossed", "window.closed"):  # fmt: skip
         assert kind in kinds, f"{kind} in {sorted(set(kinds))}"
     assert "intact" in lead.run("verify", name).stdout
+    assert (lead.home / "state/upgrade-tui/windows" / name / "report/report.html").exists(), "written at the close"
     lead.run("report", name)
     assert (lead.home / "state/upgrade-tui/windows" / name / "report/report.md").exists()
 

@@ -55,11 +55,24 @@ def show(
             lambda: Session.attach(directory), ascii=ascii_only, guide=guide, exporter=export_report, silent=demo,
             linger=linger,
         )  # fmt: skip
+        _report_at_the_end(directory, silent=demo)
         sys.exit(code)
     except NotAnswering as silent:
         not_answering(directory, silent)
     except (NotRunning, Lost) as error:
         fail(str(error), Exit.UNAVAILABLE)
+
+
+def _report_at_the_end(directory: Path, *, silent: bool) -> None:
+    """Whoever leaves a window that was closed has its report; the demo writes its own."""
+    from upgrade_tui.conductor.paths import REPORT
+    from upgrade_tui.conductor.windows import look
+
+    if silent or (directory / REPORT).exists():
+        return
+    state = look(directory).state
+    if state is not None and state.phase == "closed":
+        click.echo(export_report(directory), err=True)
 
 
 def export_report(directory: Path) -> str:

@@ -11,13 +11,19 @@ from upgrade_tui.cli.exits import Exit
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window.commands import Refusal
 
+ENDS_WITHIN = 10.0  # seconds that a conductor gets to end, once its window is closed
+
 rest_option = click.option("--rest", is_flag=True, help="With --override: for all batches that are left.")
 reason_option = click.option("--reason", "-r", default="", metavar="TEXT", help="Why; goes into the log.")
 
 
 def send(window: str | None, command: Any, said: str) -> None:
     """Carry out ``command``; print ``said``, or why not (exit 78)."""
-    answer = talk(find_window(window), lambda client: client.do(command))
+    tell(talk(find_window(window), lambda client: client.do(command)), said)
+
+
+def tell(answer: Any, said: str) -> None:
+    """Print ``said``, or why the command was refused (exit 78)."""
     if isinstance(answer, Refusal):
         fail(answer.reason, Exit.REFUSED, answer.hint)
     click.echo(f"{said} ({answer.kept})" if answer.kept else said)
@@ -203,5 +209,26 @@ def resume(reason: str, window: str | None) -> None:
 @reason_option
 @window_option
 def close(confirm: str, outcome: str, reason: str, window: str | None) -> None:
-    """End the window, for everybody. Lead only."""
-    send(window, cmd.Close(confirm=confirm, outcome=outcome, reason=reason), f"closed: {outcome}")  # type: ignore[arg-type]
+    """End the window, for everybody, and write its report. Lead only."""
+    from upgrade_tui.cli.attach import export_report
+
+    directory = find_window(window)
+    command = cmd.Close(confirm=confirm, outcome=outcome, reason=reason)  # type: ignore[arg-type]
+    tell(talk(directory, lambda client: _close(client, command)), f"closed: {outcome}")
+    click.echo(export_report(directory))
+
+
+async def _close(client: Any, command: cmd.Close) -> Any:
+    """The answer, once the conductor has ended (within ``ENDS_WITHIN``): all that it measured is on the disk then."""
+    import asyncio
+    import contextlib
+
+    from upgrade_tui.conductor.client import Lost
+
+    answer = await client.do(command)
+    if not isinstance(answer, Refusal):
+        with contextlib.suppress(Lost, TimeoutError):
+            async with asyncio.timeout(ENDS_WITHIN):
+                async for _ in client.stream():
+                    pass
+    return answer
