@@ -278,3 +278,32 @@ async def test_an_unknown_host_pauses_the_window(tmp_path: Path) -> None:
     assert rig.book.state.rollback is None
     assert "1 more unknown: that is not failed, so nothing is undone by itself" in rig.book.state.reason
     await rig.book.close()
+
+
+async def test_a_takeover_ends_what_the_lead_had_stopped(tmp_path: Path) -> None:
+    """The conductor died between the abort and the end of what was being undone."""
+    first = await running(tmp_path)
+    await first.start("roll")
+    first.hosts.hold["d"] = asyncio.Event()
+    await write_facts(first.book, [FAILING])
+    await runs(first, "d", "downgrade")
+    await first.book.write([ev.WindowAborted(reason="not now")], "mei")
+    for task in first.background:
+        task.cancel()
+    await asyncio.gather(*first.background, return_exceptions=True)
+    await first.book.close()
+    second = await support.rig(tmp_path, PLAN, hosts=first.hosts, opened=False)
+    second.hosts.ended.clear()
+    second.hosts.jobs["d", "w1.roll.undo1"] = Ended(exit=143, ended=True)
+    second.hosts.lose["d"] = asyncio.Event()
+    undoing = asyncio.create_task(second.rollbacks.run())
+    while not second.hosts.ended:
+        await asyncio.sleep(0)
+    second.hosts.lose["d"].set()
+    await undoing
+    assert ("d", "w1.roll.undo1") in second.hosts.ended
+    assert second.book.state.steps["roll"].state == "failed"
+    assert second.book.state.rollback is not None
+    assert second.book.state.rollback.outcome == "failed"
+    assert ("a", "downgrade") not in second.hosts.ran
+    await second.book.close()

@@ -87,6 +87,8 @@ class Watcher:
             self.broken("starts once", f"{event.step} attempt {event.attempt} on {event.host} was started twice")
         self._started.add(key)
         step = before.steps.get(event.step)
+        if event.undo and step is not None:
+            self._not_beside(before, event, step)
         if event.undo or step is None or event.attempt < step.attempt or step.state != "running":
             return  # a start behind the end of its attempt means nothing, and nothing is sent
         what = f"{event.step} was started on {event.host}"
@@ -97,6 +99,37 @@ class Watcher:
         self._clock(before, record, spec, event.batch)
         if event.host in before.excluded:
             self.broken("nothing starts while stopped", f"{what}, which is excluded")
+
+    def _not_beside(self, before: WindowState, event: ev.TaskStarted, step: StepState) -> None:
+        """What is undone runs no more, on none of the hosts that are undone, and nothing of it begins meanwhile."""
+        undone = {host for batch in step.undo_batches for host in batch}
+        beside = [t.host for t in step.tasks.values() if t.host in undone and t.state == "running"]
+        if beside:
+            self.broken("nothing is undone beside what runs", f"{step.id} is undone while it runs on {beside[0]}")
+
+    def _rollback_asked(
+        self, before: WindowState, after: WindowState, record: ev.Record, event: ev.RollbackRequested
+    ) -> None:  # fmt: skip
+        """What nobody asked for is what the plan says, once, and not where the conductor may be the one cut off."""
+        if not event.canary and not event.failed:
+            return
+        said = self.records[-2].event if len(self.records) > 1 else None
+        if event.canary:
+            turned = isinstance(said, ev.CanaryVerdict) and said.canary == event.canary and said.verdict == "failing"
+        else:
+            turned = isinstance(said, ev.StepFinished) and said.step == event.failed
+        lost = [h.name for h in before.hosts.values() if h.link not in ("up", "connecting", "no sampler")]
+        lost = [name for name in lost if name not in before.excluded]
+        for wrong, text in (
+            (not turned, f"{event.reason}, and nothing had turned"),
+            (record.actor != ev.SYSTEM, f"asked for by {record.actor}"),
+            (before.phase not in ("open", "paused"), f"the window was {before.phase}"),
+            (before.rolling_back, "a rollback was under way"),
+            (any(s.irreversible for s in self.plan.steps if s.id in event.undo), "it takes an irreversible step"),
+            (2 * len(lost) > len(before.hosts) - len(before.excluded), f"{len(lost)} hosts were lost"),
+        ):
+            if wrong:
+                self.broken("undone by itself as the plan says", f"{event.scope}: {text}")
 
     def _batch(self, before: WindowState, after: WindowState, record: ev.Record, event: ev.BatchStarted) -> None:
         step, spec = before.steps[event.step], self.plan.step(event.step)
@@ -244,6 +277,7 @@ _LOOKS: dict[type, Callable[..., None]] = {
     ev.TaskChecked: Watcher._checked,
     ev.TaskUnreachable: Watcher._unreachable,
     ev.TaskSettled: Watcher._settled,
+    ev.RollbackRequested: Watcher._rollback_asked,
     ev.GateOpened: Watcher._gate_opened,
     ev.GateVoted: Watcher._voted,
 }

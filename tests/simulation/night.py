@@ -94,7 +94,7 @@ def _drawn(rng: Random, seed: str) -> Night:
     seconds = 60.0 * 30 * 8 ** (rng.random() ** 1.7)  # 30 to 240 minutes, rather short ones
     hosts = [f"h{n}" for n in range(1, rng.choice([4, 4, 5, 6, 6, 8, 8, 10, 12, 16, 20]) + 1)]
     canaries = [f"c{n}" for n in range(1, rng.randint(1, 3) + 1)]
-    text = _plan(rng, seconds, hosts, canaries)
+    text = _by_itself(Random(f"by itself {seed}"), _plan(rng, seconds, hosts, canaries))
     plan = parse_plan(text, "plan.toml")
     faults = _faults(rng, seconds, hosts, canaries)
     moments = _moments(rng, seconds)
@@ -124,6 +124,18 @@ def _plan(rng: Random, seconds: float, hosts: list[str], canaries: list[str]) ->
     out += [_step(rng, number, count, seconds, hosts, canaries, alone) for number in range(1, count + 1)]
     if not any("rollback = { run" in part for part in out):  # a canary may ask for one
         out.append(_command(rng, f"s{count + 1}", 60.0, hosts, canaries, undo=True))
+    return "\n".join(out)
+
+
+def _by_itself(rng: Random, text: str) -> str:
+    """The plan, and in it more that is undone without anybody asking. Drawn apart, so that the rest stays as it was."""
+    out = []
+    for line in text.split("\n"):
+        out.append(line)
+        if line == 'on_fail = "rollback"' and rng.random() < 0.5:
+            out.append(f'undo = "{rng.choice(["phase", "all"])}"')
+        elif line.startswith("rollback = { run") and rng.random() < 0.3:
+            out.append('on_fail = "rollback"')
     return "\n".join(out)
 
 

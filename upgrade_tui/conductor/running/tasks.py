@@ -26,7 +26,7 @@ from upgrade_tui.fleet.preflight import command_of
 from upgrade_tui.foreign import one_line
 from upgrade_tui.plan.model import Step
 from upgrade_tui.window import events as ev
-from upgrade_tui.window.state import Task
+from upgrade_tui.window.state import Task, WindowState
 from upgrade_tui.window.telemetry import TaskFrame
 
 Output = OutputFile | CountedOutput
@@ -243,11 +243,9 @@ class Tasks:
     async def _end_if_aborted(self, work: Work) -> None:
         """An abort ends the job on its host, also one that is only just being sent or whose host is lost until then.
 
-        A rollback may be begun in a window that was aborted: it is not meant.
+        A rollback may be begun in a window that was aborted: only one that was under way then is meant.
         """
-        if work.undo and self._desk.state().phase == "aborted":
-            return
-        while self._desk.state().phase != "aborted":
+        while not _aborted(self._desk.state(), work):
             await self._desk.changed()
         name, place = work.job_name(self._desk.state().jobs), self._desk.place_of(work.place)
         while not await self._desk.hosts.end_job(work.place, name, place=place):  # noqa: ASYNC110 - ask again
@@ -328,3 +326,9 @@ class Tasks:
 
     def _task(self, work: Work) -> Task:
         return self._desk.step(work.spec.id).tasks[work.host]
+
+
+def _aborted(state: WindowState, work: Work) -> bool:
+    if work.undo:
+        return state.rollback is not None and state.rollback.aborted != ""
+    return state.phase == "aborted"
