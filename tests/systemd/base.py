@@ -16,7 +16,7 @@ _PACKAGES = (
 
 
 def base_system() -> Path:
-    """Where it is; made now (a minute, about 400 MB fetched from Debian's mirror) if it is not there.
+    """Where it is; made now (a few minutes, 270 MB on the disk, from Debian's mirror) if it is not there.
 
     Logins: ``root``, ``ops`` (sudo without a password), ``app`` (no sudo). Raises CalledProcessError.
     """

@@ -187,3 +187,9 @@ async def test_a_systemd_that_hangs_does_not_hold_up_a_job(hung: SystemdHost, ho
         ended, said = await job(fleet, spec_of("echo again >>/root/ran; cat /root/ran"))
         assert (ended.exit, said) == (0, "again\n"), "the first was started late"
         assert hung.shell("rm /root/ran; systemctl list-units --failed --plain --no-legend") == ""
+
+
+async def test_a_job_outlasts_the_patience_for_its_start(host: SystemdHost, hosts: SystemdHosts) -> None:
+    async with fleet_of(hosts, "root") as fleet:
+        ended, said = await job(fleet, spec_of("sleep 12; systemctl list-units --no-legend 'upgrade-tui*' | wc -l"))
+    assert (ended.exit, said.strip()) == (0, "1"), "a unit still"

@@ -50,6 +50,7 @@ orders() { # for the runner: where the command runs, then what was asked for
 }
 
 detach() { # start the runner in a session of its own; 3: news for us
+    exec 2>/dev/null # the channel ends when nobody has its stderr any more
     orders | setsid sh -c "$runner_text" upgrade-tui-job 4<&0 3>&1 </dev/null >/dev/null 2>&1
 }
 
@@ -64,6 +65,7 @@ usable_systemd() { # for root, or for a user whose manager stays when he logs ou
 in_unit() { # start the runner as a unit of its own, so that the end of this session does not end it
     # Everybody can read a unit's properties: all of it goes through pipes, this session's environment included.
     # systemd-run would wait for its end: it is needed for the start only, and a manager that hangs is not waited for.
+    exec 2>/dev/null
     {
         printf '%s\n' "$d"
         orders

@@ -21,7 +21,10 @@ doomed() { # of one that is no unit: is it certain that logind ends it with this
         org.freedesktop.login1.Manager KillExcludeUsers KillOnlyUsers KillUserProcesses 2>/dev/null)
     excepted=${said%%"$nl"*} said=${said#*"$nl"}
     only=${said%%"$nl"*} all=${said#*"$nl"}
-    case $excepted in *\""$who"\"*) return 1 ;; esac
+    case $excepted in
+    'as 0') [ "$who" != root ] || return 1 ;; # where nobody is named, root is
+    *\""$who"\"*) return 1 ;;
+    esac
     case $only in
     'as 0' | '') [ "$all" = 'b true' ] || return 1 ;;
     *\""$who"\"*) ;;
