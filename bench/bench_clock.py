@@ -12,6 +12,7 @@ from upgrade_tui.plan.model import Plan
 from upgrade_tui.plan.reader import parse_plan
 from upgrade_tui.window import clock
 from upgrade_tui.window.state import WindowState, initial
+from upgrade_tui.window.step_state import Stage
 
 Row = tuple[str, str, str, str]  # what, measured, goal, "met" or "missed"
 
@@ -89,6 +90,8 @@ def _half_done(plan: Plan) -> WindowState:
                 tasks[host], state="done", attempt=1, started=NOW - 100, finished=NOW - 99, seconds=1.0,
                 touched=True
             )  # fmt: skip
-        name = "done" if done == HOSTS else "running" if done else "pending"
-        steps[step_id] = replace(step, state=name, attempt=min(done, 1), batch=done - 1, tasks=tasks, started=NOW - 100)
+        stage: Stage = "ended" if done == HOSTS else "under way" if done else "not begun"
+        steps[step_id] = replace(
+            step, stage=stage, attempt=min(done, 1), batch=done - 1, tasks=tasks, started=NOW - 100
+        )
     return replace(state, steps=steps)

@@ -40,6 +40,8 @@ def ended(tasks: Mapping[str, Task], armed: Mapping[str, Armed], allowed: int, c
     why what it ran on is no longer so, or empty. Unknown is never borne: nobody knows what it would be.
     """
     every = list(tasks.values())
+    if every and not (armed or void) and all(t.state == "done" and not (t.undone or t.settled_by) for t in every):
+        return Verdict("done", cause)  # how most end, in one look: the clock asks of hundreds of hosts
     wrong = bad(every)
     waits = [t.host for t in every if t.state == "pending"]
     many = arithmetic(every, allowed)
