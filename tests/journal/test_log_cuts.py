@@ -15,7 +15,7 @@ import pytest
 
 from tests.journal.journal_support import lines_of, note
 from tests.support import require
-from upgrade_tui.journal import Journal, read, verify
+from upgrade_tui.journal import Journal, LockedError, read, verify
 from upgrade_tui.window.events import Record
 
 EXT4_SHUTDOWN = 0x8004587D
@@ -101,6 +101,25 @@ async def test_what_a_takeover_read_survives_a_power_cut_though_its_writer_never
     image = shutil.copy(ext4.parent / "image", ext4.parent / "image-after")
     subprocess.run(["mount", "-o", "loop", str(image), str(ext4)], check=True)
     assert list(read(ext4 / "w")) == replayed
+
+
+async def test_a_read_only_log_has_one_writer_too_and_shows_what_is_in_it(ext4: Path, tmp_path: Path) -> None:
+    async with await Journal.open(ext4 / "w") as journal:
+        await journal.append_many("mei", [note("one"), note("two")])
+    subprocess.run(["mount", "-o", "remount,ro", str(ext4)], check=True)
+    kept, replayed = tmp_path / "run" / "kept", list[Record]()
+    async with await Journal.open(ext4 / "w", kept=kept, replay=replayed.append) as journal:
+        assert len(replayed) == 2
+        assert journal.fenced == "log.jsonl: Read-only file system"
+        with pytest.raises(LockedError):
+            await Journal.open(ext4 / "w", kept=tmp_path / "elsewhere" / "kept")
+        subprocess.run(["mount", "-o", "remount,rw", str(ext4)], check=True)
+        with pytest.raises(LockedError):
+            await Journal.open(ext4 / "w", kept=kept)
+        assert (await journal.reopen()).seq == 3
+    subprocess.run(["mount", "-o", "remount,ro", str(ext4)], check=True)
+    with pytest.raises(OSError, match="Read-only"):
+        await Journal.open(ext4 / "w")
 
 
 def test_a_file_system_that_turns_read_only_fences(ext4: Path) -> None:

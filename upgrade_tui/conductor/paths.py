@@ -47,7 +47,16 @@ def runtime_directory(window: Path) -> Path:
     name = f"{window.name}-{hashlib.sha256(os.fsencode(window.resolve())).hexdigest()[:8]}"
     places = [base / "upgrade-tui" / name for base in bases if base.is_dir()]
     places.append(Path(tempfile.gettempdir()) / f"upgrade-tui-{owner}" / name)
-    return next((place for place in places if place.is_dir()), places[0])
+    return next((place for place in places if _private(place, owner)), places[0])
+
+
+def _private(directory: Path, owner: int) -> bool:
+    """Whether it is there, and its owner's alone: another user may have made one of that name in ``/tmp``."""
+    try:
+        found = directory.lstat()
+    except OSError:
+        return False
+    return S_ISDIR(found.st_mode) and found.st_uid == owner and not found.st_mode & 0o077
 
 
 def kept_directory(window: Path) -> Path:
@@ -58,10 +67,9 @@ def kept_directory(window: Path) -> Path:
 def sockets(window: Path) -> list[Path]:
     """Where a window's conductor may listen: in its directory, or, where that is unwritable, in the runtime one."""
     found = [window / SOCKET]
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):  # there is no such window: its own directory says so
         elsewhere = runtime_directory(window)
-        here = elsewhere.lstat()
-        if S_ISDIR(here.st_mode) and here.st_uid == window.stat().st_uid and not here.st_mode & 0o077:
+        if _private(elsewhere, window.stat().st_uid):
             found.append(elsewhere / SOCKET)
     return found
 
