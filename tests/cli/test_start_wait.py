@@ -29,7 +29,7 @@ class Answers:
 
     def do(self, command: cmd.AnyCommand) -> p.Done:
         self.sent.append(command)
-        return p.Done(id=1)
+        return p.Done(id=1, seqs=(1,))
 
 
 def _held() -> Log:
