@@ -242,6 +242,28 @@ def test_canary_time_by_verdict_and_the_risk_it_watches() -> None:
     assert (risk.outcome, risk.fired, risk.evidence) == ("showed", ("web",), (3, 4))
 
 
+def test_what_never_answered_is_neither_healthy_nor_quiet() -> None:
+    report = build(small_plan(), told((0, opened()), (60, ev.NoteAdded(text="nothing was heard"))))
+    (risk,) = report.risks
+    assert risk.outcome == "not known"
+    assert [lesson.text for lesson in report.lessons.actions] == [
+        "Still open: host web1 never answered", 'Still open: canary "web" never answered',
+    ]  # fmt: skip
+    assert all(lesson.evidence for lesson in report.lessons.actions)
+    report = build(small_plan(), told(
+        (0, opened()),
+        (1, ev.HostLink(host="web1", link="up")),
+        (1, ev.CanaryVerdict(canary="web", verdict="healthy", before="no data")),
+        (2, ev.UnitChanged(host="web1", unit="nginx", before="active", after="unknown")),
+        (9, ev.CanaryVerdict(canary="web", verdict="no data", before="healthy")),
+    ))  # fmt: skip
+    (risk,) = report.risks
+    assert risk.outcome == "not known", "silence at the end says nothing of the risk"
+    assert report.hosts[0].units == ("nginx: unknown",)
+    texts = [lesson.text for lesson in report.lessons.actions]
+    assert texts == ["Still open: web1, unit nginx is unknown", 'Still open: canary "web" is no data']
+
+
 def test_one_hand_settling_many_hosts_is_one_decision() -> None:
     window = golden("trouble")
     hosts = ("api1", "api3", "api4")
@@ -290,6 +312,8 @@ def test_marked_notes_stand_first_in_their_list_with_their_author() -> None:
 def test_a_quiet_window_has_nothing_bad_to_tell() -> None:
     report = build(small_plan(), told(
         (0, opened()),
+        (0, ev.HostLink(host="web1", link="up")),
+        (0, ev.CanaryVerdict(canary="web", verdict="healthy", before="no data")),
         (0, ev.StepIntent(step="one", attempt=1, batches=(("web1",),))),
         (0, ev.TaskStarted(step="one", host="web1", attempt=1)),
         (10, ev.TaskFinished(step="one", host="web1", attempt=1, exit=0, seconds=600)),

@@ -79,6 +79,7 @@ class History:
         self.kernels: dict[str, list[str]] = {name: [] for name in plan.hosts}
         self.sent: dict[tuple[str, str], int] = {}  # (step, host) -> times the command was sent
         self.bad_ends: dict[tuple[str, str], list[str]] = {}  # (step, host) -> how tries ended that did not succeed
+        self.answered: set[str] = set()  # hosts that were up at all
         self._up: set[str] = set()
         self._open_runs: dict[str, Run] = {}
         self._open_alerts: dict[tuple[str, str], Stretch] = {}
@@ -157,6 +158,7 @@ class History:
             if lost and lost[-1].ended is None:
                 lost[-1].ended = r
             self._up.add(e.host)
+            self.answered.add(e.host)
         elif e.link != "connecting" and e.host in self._up:
             self._up.discard(e.host)
             lost.append(Stretch(state=e.link, began=r))

@@ -275,6 +275,7 @@ def _left_open(plan: Plan, history: History) -> Iterator[Fact]:
     for host, stretch in history.alerts:
         if stretch.ended is None:
             yield f"Still open: {host}, {stretch.state} is over its limit", (stretch.began.seq,)
+    yield from _never_answered(history)
     for name, stretches in history.verdicts.items():
         if stretches and stretches[-1].state != "healthy":
             yield f'Still open: canary "{name}" is {stretches[-1].state}', (stretches[-1].began.seq,)
@@ -289,6 +290,17 @@ def _left_open(plan: Plan, history: History) -> Iterator[Fact]:
     for (host, unit), (after, seq) in units.items():
         if not unit_is_good(after):
             yield f"Still open: {host}, unit {unit} is {after}", (seq,)
+
+
+def _never_answered(history: History) -> Iterator[Fact]:
+    """Hosts and canaries that nothing was ever heard of since the window was opened."""
+    opened = tuple(r.seq for r in history.records[:1])
+    for name in history.state.hosts:
+        if name not in history.answered and name not in history.state.excluded:
+            yield f"Still open: host {name} never answered", opened
+    for name, stretches in history.verdicts.items():
+        if not stretches:
+            yield f'Still open: canary "{name}" never answered', opened
 
 
 def _unfinished(plan: Plan, history: History) -> Iterator[Fact]:

@@ -261,7 +261,7 @@ class RiskRow(Struct, frozen=True, kw_only=True):
     watch: tuple[str, ...]
     fired: tuple[str, ...]  # canaries of ``watch`` that were failing
     degraded: tuple[str, ...]  # only degraded
-    outcome: Literal["showed", "showed signs", "did not show", "not watched"]
+    outcome: Literal["showed", "showed signs", "did not show", "not known", "not watched"]
     evidence: tuple[int, ...]
 
 

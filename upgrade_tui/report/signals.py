@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import tzinfo
+from typing import Literal
 
 from upgrade_tui.plan.model import Canary, Plan, Risk
 from upgrade_tui.report.history import History, Stretch
@@ -10,8 +11,7 @@ from upgrade_tui.report.model import Alert, CanaryRow, HostRow, RiskRow, Span
 from upgrade_tui.report.telemetry import CanaryTelemetry, HostTelemetry, Telemetry
 from upgrade_tui.report.times import moment
 from upgrade_tui.window import events as ev
-
-_GOOD_UNITS = ("active", "reloading", "activating")
+from upgrade_tui.window.health import unit_is_good, unit_text
 
 
 def alerts(history: History, zone: tzinfo) -> tuple[Alert, ...]:
@@ -50,7 +50,7 @@ def _host(plan: Plan, history: History, name: str, told: HostTelemetry | None) -
         times_lost=len(lost), lost_seconds=sum(lengths), longest_lost=max(lengths, default=0.0), reboots=len(reboots),
         kernel_before=kernels[0] if kernels else "", kernel_after=kernels[-1] if kernels else "",
         alerts=sum(1 for host, _ in history.alerts if host == name), open_alerts=tuple(state.alerts),
-        units=tuple(f"{unit} {said}" for unit, said in state.units.items() if said not in _GOOD_UNITS),
+        units=tuple(unit_text(unit, said) for unit, said in state.units.items() if not unit_is_good(said)),
         tasks_failed=sum(1 for task in tasks if task.state == "failed"),
         cpu_mean=told.cpu_mean, cpu_max=told.cpu_max, memory_mean=told.memory_mean, memory_max=told.memory_max,
         disk_max=told.disk_max,
@@ -96,6 +96,18 @@ def _risk(history: History, risk: Risk) -> RiskRow:
     return RiskRow(
         title=risk.title, likelihood=risk.likelihood, impact=risk.impact, response=risk.response, owner=risk.owner,
         watch=risk.watch, fired=fired, degraded=degraded,
-        outcome="showed" if fired else "showed signs" if degraded else "did not show" if risk.watch else "not watched",
+        outcome=_shown(history, risk, fired=bool(fired), degraded=bool(degraded)),
         evidence=tuple(sorted({s.began.seq for stretches in bad.values() for s in stretches})),
     )  # fmt: skip
+
+
+def _shown(
+    history: History, risk: Risk, *, fired: bool, degraded: bool
+) -> Literal["showed", "showed signs", "did not show", "not known", "not watched"]:
+    """What the canaries of a risk say of it. One that never answered, or was silent at the end, proves nothing."""
+    if fired or degraded:
+        return "showed" if fired else "showed signs"
+    if not risk.watch:
+        return "not watched"
+    silent = any(not (s := history.verdicts.get(name)) or s[-1].state == "no data" for name in risk.watch)
+    return "not known" if silent else "did not show"

@@ -13,7 +13,7 @@ GLYPHS = {
     "armed": "◈", "rolling back": "↶", "rolled back": "↺", "unreachable": "⌀",
     "completed": "✓", "abandoned": "✗", "aborted": "✗", "paused": "‖", "not opened": "·",
     "healthy": "✓", "degraded": "!", "failing": "✗", "no data": "?",
-    "showed": "✗", "showed signs": "!", "did not show": "✓", "not watched": "·",
+    "showed": "✗", "showed signs": "!", "did not show": "✓", "not known": "?", "not watched": "·",
     "good": "✓", "warning": "!", "bad": "✗", "decision": "◆", "normal": "·", "routine": "·",
 }  # fmt: skip
 """A glyph for every state: never colour alone, and never a glyph without its word."""
