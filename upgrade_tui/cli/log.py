@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime
 from typing import Any
 
@@ -41,10 +42,25 @@ def line(record: Any, as_json: bool) -> str:
         fields = msgspec.to_builtins(record)
         fields |= fields.pop("event")
         return msgspec.json.encode(fields).decode()
+    from upgrade_tui.window.event_table import notice
     from upgrade_tui.window.sentences import sentence
 
     at = datetime.fromtimestamp(record.ts).astimezone()
-    return f"{at:%H:%M:%S} {record.actor:<12} {sentence(record.event)}"
+    return f"{at:%H:%M:%S} {record.actor:<12} {painted(sentence(record.event), notice(record.event).tone)}"
+
+
+STYLES: dict[str, dict[str, Any]] = {
+    "bad": {"fg": "red", "bold": True}, "unknown": {"fg": "magenta", "bold": True},
+    "tight": {"fg": "yellow", "bold": True}, "watch": {"fg": "yellow"}, "run": {"fg": "cyan"}, "good": {"fg": "green"},
+    "strong": {"bold": True}, "muted": {"dim": True},
+}  # fmt: skip
+"""How a terminal shows each tone; the sentence says all of it without."""
+
+
+def painted(text: str, tone: str) -> str:
+    """``text`` in its tone's colour; ``click.echo`` takes it off again where the output is no terminal."""
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return text if plain else click.style(text, **STYLES.get(tone, {}))
 
 
 async def follow(client: Any, as_json: bool) -> None:
