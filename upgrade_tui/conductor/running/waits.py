@@ -42,6 +42,7 @@ async def going_on(desk: Desk, spec: Step, attempt: int) -> None:
 async def healthy_for(desk: Desk, spec: Step, attempt: int, seconds: float) -> None:
     """Until the step's canaries were healthy for ``seconds`` on end. Failing stops; no data never promotes."""
     begun = since = desk.mono()
+    waited = False  # a verdict that was not healthy at the last look: the count begins when it is, not when we looked
     while desk.under_way(spec.id, attempt):
         if desk.state().phase in ("aborted", "closed"):
             raise Stop(f"the window was {desk.state().phase}")
@@ -52,8 +53,9 @@ async def healthy_for(desk: Desk, spec: Step, attempt: int, seconds: float) -> N
             detail = desk.state().canaries[failing[0]].detail
             raise Stop(f"canary {failing[0]} is failing: {detail}".rstrip(": "))
         unsure = [f"{name} ({verdict})" for name, verdict in verdicts.items() if verdict != "healthy"]
+        if unsure or waited:
+            waited, since = bool(unsure), desk.mono()
         if unsure:
-            since = desk.mono()
             if since - begun > 2 * seconds + SETTLE_LIMIT:
                 raise Stop(f"inconclusive, never healthy for {duration_text(seconds)}: {', '.join(unsure)}")
         elif desk.mono() - since >= seconds:
