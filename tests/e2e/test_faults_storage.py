@@ -122,8 +122,11 @@ def joined(lead: Program, disk: Disk) -> list[str]:
     """The kinds of the log from the fence on, once it tells that what was kept elsewhere is in it."""
     name = window(disk).name
     until(lambda: "log.joined" in [event["kind"] for event in lead.events(name)])
-    assert "intact" in lead.run("verify", name).stdout
+    verdict = lead.run("verify", name).stdout
+    assert "intact" in verdict
+    assert "not in the log yet" not in verdict
     kinds = [str(event["kind"]) for event in lead.events(name)]
+    assert "not yet in the log" not in lead.run("status").stdout, "that is over"
     return kinds[kinds.index("log.fenced") :]
 
 
@@ -140,6 +143,7 @@ def test_on_a_file_system_that_failed_a_rollback_goes_on_and_the_next_conductor_
     assert version.read_text() == "old\n"
     assert "a rollback goes on, and nothing else" in lead.run("start", "more", code=78).stderr
     assert step(lead.status(), "roll")["state"] == "rolled back"
+    assert "are not in the log yet" in lead.run("verify", window(disk).name).stdout
     end(conductor(disk.place))
     assert "rolled back" in lead.run("status").stdout, "who only looks sees it, too"
     assert disk.replace()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import click
 
@@ -31,16 +32,35 @@ def verify(window: str, as_json: bool) -> None:
         fail(str(error), Exit.NO_INPUT)
     except OSError as error:
         fail(f"cannot read the log: {error}", Exit.NO_INPUT)
+    elsewhere = _elsewhere(directory)
     plan = recorded.plan_difference(directory)
     differs = ((plan,) if plan else ()) + recorded.output_differences(directory)
     if as_json:
         import msgspec
 
-        click.echo(msgspec.json.encode({**msgspec.structs.asdict(verdict), "differs": differs}).decode())
+        found = {**msgspec.structs.asdict(verdict), "differs": differs, "elsewhere": elsewhere}
+        click.echo(msgspec.json.encode(found).decode())
     else:
         for line in (*differs, f"log {verdict}" if differs else str(verdict)):
             click.echo(line)
-        for note in (recorded.accepted, *verdict.notes):
+        for note in (recorded.accepted, *verdict.notes, elsewhere):
             if note:
                 click.echo(f"  {note}")
     sys.exit(Exit.OK if verdict.intact and not differs else Exit.LOG_DAMAGED)
+
+
+def _elsewhere(directory: Path) -> str:
+    """What is to be said of events that are not in the log yet, or empty."""
+    from upgrade_tui.conductor.paths import kept_directory
+    from upgrade_tui.journal import JournalError
+
+    place = kept_directory(directory)
+    if not place.is_dir():
+        return ""
+    from upgrade_tui.journal.kept import kept_lines
+
+    try:
+        count = len(kept_lines(place))
+    except (JournalError, OSError) as error:
+        return f"what is kept in {place} cannot be read: {error}"
+    return f"{count} events are kept in {place}, and are not in the log yet" if count else ""

@@ -159,7 +159,8 @@ class Book:
                     await self._back_into_the_log()
                 except FencedError as error:
                     if self.fenced:
-                        self.fenced = f"{reason}; going on in a new file failed too: {error.reason}"
+                        again = f"; going on in a new file failed too: {error.reason}"
+                        self.fenced = reason + (again if error.reason != reason else "")
                         if self.state.rolling_back:
                             with suppress(FencedError):
                                 await self._keep()
@@ -305,7 +306,7 @@ class Book:
         if self._tip.phase == "open":
             reason = f"the log failed and went on in a new segment: {fence.error}"
             if self.kept:
-                reason = f"the log cannot be written: {fence.error}; what is recorded now is {self.kept}"
+                reason = f"the log could not be written: {fence.error}"
             self._submit(ev.SYSTEM, [ev.WindowPaused(reason=reason)])
 
     def _wake(self) -> None:

@@ -49,7 +49,7 @@ def _joined(e: ev.LogJoined) -> str:
     if e.problem:
         return f"could NOT put into the log what was kept in {e.place}: {e.problem}; it is in {e.file}"
     many = "1 event that was" if e.events == 1 else f"{e.events} events that were"
-    return f"put {many} kept in {e.place} into the log, which could not be written"
+    return f"put into the log {many} kept in {e.place} while it could not be written"
 
 
 def _joined_notice(e: ev.LogJoined) -> Notice:
