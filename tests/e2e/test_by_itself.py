@@ -1,4 +1,4 @@
-"""Against real OpenSSH servers: a failing canary undoes by itself; without its secret, output is withheld and fetched."""
+"""Against real OpenSSH servers: a failing canary undoes by itself; output is withheld and fetched."""
 
 from __future__ import annotations
 

@@ -163,6 +163,20 @@ def test_undo_all_takes_everything() -> None:
     assert (event.undo, event.scope) == (("roll", "other", "prep"), "everything")
 
 
+def test_what_a_person_did_by_hand_is_undone_by_hand() -> None:
+    plan = """
+[[steps]]
+id = "dns"
+title = "Point DNS to the new place"
+canaries = ["errors"]
+rollback = { manual = "point it back", estimate = "3m" }
+"""
+    log = Log(plan_of(CANARIES.format(undo="") + plan))
+    assert canary_answer(log.state, FAILING) == ()
+    log.does("mei", cmd.Tick(step="dns"))
+    assert asked(log).undo == ("dns",)
+
+
 def test_an_irreversible_step_is_never_undone_it_pauses_and_says_why() -> None:
     plan = STEPS.replace('rollback = { run = "unroll", estimate = "1m" }', "irreversible = true")
     log = window(steps=plan).wait(1).does("mei", cmd.Start(step="roll", confirm="roll")).batch("roll", 0)

@@ -24,12 +24,13 @@ def canary_answer(state: WindowState, verdict: ev.CanaryVerdict) -> tuple[ev.Eve
     canary = state.plan.canary(verdict.canary)
     if verdict.verdict != "failing" or canary is None or canary.on_fail == "warn":
         return ()
-    if state.phase not in ("open", "paused") or not any(step.touched() for step in state.steps.values()):
-        return ()  # nothing was done on a host yet that could have caused it, and there is nothing to hold back
+    targets = _targets(state, canary)
+    done = any(step.touched() for step in state.steps.values()) or any(_was_begun(state, s) for s in targets)
+    if state.phase not in ("open", "paused") or not done:
+        return ()  # nothing was done yet that could have caused it, and there is nothing to hold back
     reason = f"canary {canary.name} is failing: {verdict.detail}".removesuffix(": ")
     if canary.on_fail == "pause":
         return (ev.WindowPaused(reason=reason),) if state.phase == "open" else ()
-    targets = _targets(state, canary)
     if state.rolling_back and targets and _undone_already(state, targets):
         return ()
     why_not = cut_off(state, canary.name) or _not_these(state, targets)
@@ -92,6 +93,11 @@ def _no_way_back(state: WindowState, step: str, steps: Collection[str] | None) -
 
 
 # -- which steps ----------------------------------------------------------------------------------------------------
+
+
+def _was_begun(state: WindowState, step_id: str) -> bool:
+    spec = state.plan.step(step_id)
+    return spec is not None and spec.rollback is not None and was_begun(spec, state.steps[step_id])
 
 
 def _targets(state: WindowState, canary: Canary) -> list[str]:
