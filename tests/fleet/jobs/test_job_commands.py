@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.fleet.jobs.ran import Heard, Place, until
+from tests.fleet.jobs.ran import HOST, Heard, Place, until
+from upgrade_tui.fleet.jobs.door import LocalDoor
+from upgrade_tui.fleet.jobs.job import Job
+from upgrade_tui.fleet.jobs.manage import ask
+from upgrade_tui.fleet.jobs.scripts import manage_call
 
 pytestmark = pytest.mark.usefixtures("shell")
 
@@ -157,6 +161,24 @@ async def test_output_goes_on_from_where_it_was(place: Place) -> None:
     heard = Heard()
     await place.job(spec, heard, offset=7).run(resume=True)
     assert bytes(heard.output) == b"789"
+
+
+async def test_hosts_that_share_a_home_keep_their_jobs_apart(place: Place, tmp_path: Path) -> None:
+    spec = place.spec(f"echo x >> {tmp_path}/count; exit 3")
+    for host in ("h", "h2", "h"):
+        heard = Heard()
+        job = Job(LocalDoor(), host, spec, heard.tale(), systemd=place.systemd)
+        assert (await job.run()).exit == 3
+    assert (tmp_path / "count").read_text() == "x\nx\n"
+    assert await place.ask("clean", "", "w") == ["0"]
+    assert place.names() == [f"{spec.name}@h2"]
+
+
+async def test_a_place_is_told_once_and_good_for_all_that_follows(place: Place) -> None:
+    _words, said = await ask(LocalDoor(), manage_call("place", "", HOST, directory=str(place.base)))
+    spec = place.spec("exit 4", directory="", place=said.decode())
+    assert (await place.job(spec, Heard()).run()).exit == 4
+    assert place.directory(spec).parent == Path(said.decode())
 
 
 async def test_finished_jobs_are_cleared_away_and_running_ones_left(place: Place) -> None:

@@ -81,6 +81,7 @@ class Desk(Struct):
         if host not in self.state().places:
             place = await self.hosts.place(host, self.state().plan.ssh.job_dir)
             await self.record(ev.HostJobs(host=host, place=place))
+            return self.state().places.get(host, place)
         return self.state().places[host]
 
     def place_of(self, host: str) -> str:
