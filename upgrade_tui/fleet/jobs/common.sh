@@ -51,7 +51,8 @@ choose() { # where jobs are on this host, into `place`; a window asks once, and 
     return 1
 }
 
-enter() { # go to where jobs are: 0 we are there, 1 there is no such place, 2 it is not to be used, see `why`
+enter() { # go to where jobs are: 0 we are there, 1 there is no such place, 2 it is not to be used, see `why`.
+    # Whether it is ours alone is still to be asked: `ls` is a process, and one can tell of several directories.
     choose || return 2
     if [ "$1" = make ] && [ ! -e "$place" ] && [ ! -h "$place" ]; then
         why=$({ [ -z "$job_dir" ] || mkdir -p "$job_dir"; } 2>&1 && umask 077 && mkdir -p "$place" 2>&1) || return 2
@@ -64,7 +65,6 @@ enter() { # go to where jobs are: 0 we are there, 1 there is no such place, 2 it
     why="$place is not where it was: that is now $PWD"
     [ -z "$known" ] || [ "$PWD" = "$place" ] || return 2
     place=$PWD
-    ours . || return 2
 }
 
 ours() { # do these directories belong to us, and can nobody else use them? else `why`
@@ -80,14 +80,15 @@ ours() { # do these directories belong to us, and can nobody else use them? else
 open_job() { # go to the job's directory, which we find or make: answers as `enter` does
     enter "$1" || return
     new=
-    if [ "$1" = make ] && [ ! -e "$id" ]; then
+    if [ "$1" = make ] && [ -O . ] && [ ! -e "$id" ]; then
         why=$(mkdir -m 700 "$id" 2>&1) && new=1 # this decides who starts it
     fi
     if [ ! -e "$id" ] && [ ! -h "$id" ]; then
-        [ "$1" != make ] || return 2
+        [ ! -O . ] || [ "$1" != make ] || return 2 # it could not be made
+        ours . || return 2
         return 1
     fi
-    ours "$id" || return 2
+    ours . "$id" || return 2
     cd -P "$id" 2>/dev/null || return 2
     d=$place/$id
 }

@@ -75,11 +75,16 @@ in_unit() { # start the runner as a unit of its own, so that the end of this ses
     } | limited 10 systemd-run $scope --quiet --collect --pipe --unit="upgrade-tui-$unit.service" \
         --description='upgrade-tui job' -p KillMode=process \
         env -i sh -c 'IFS= read -r d && cd -P "$$d" && . ./run' upgrade-tui-job unit 2>/dev/null
-    printf 'F\n'
+    printf 'F %s\n' $?
 }
 
-no_unit() { # systemd-run has ended, and nobody has begun: then it is started without. A unit that comes late finds that
+no_unit() { # systemd-run has ended with $1, and nobody has begun: then it is started without
     [ ! -s begun ] && [ ! -s sleeper ] || return 0
+    if [ "$1" = 124 ]; then # a systemd that hangs would hang what the command asks of it as well
+        [ "$armed" = 0 ] || mv token ended # a unit that comes late finds it decided
+        decide 'never systemd on the host did not start it within 10 s' || return 0
+        leave 'N systemd on the host did not start it within 10 s'
+    fi
     alone
     exit 0
 }
@@ -152,7 +157,7 @@ heed() { # follow by the runner's news: nothing to do, on either side, while not
         C) finish "$news" ;;
         N) leave "N $news" ;;
         A) leave "A $risk" ;;
-        F) no_unit ;;
+        F) no_unit "$news" ;;
         *) break ;;
         esac
     done

@@ -23,7 +23,7 @@ found() { # go to the job; $1 is answered where it is not there. One that is not
 }
 
 place() { # where jobs are on this host: made, and proven ours
-    enter make || leave "D no directory of ours for jobs on the host: $why (set job_dir under [ssh] in the plan)"
+    { enter make && ours .; } || leave "D no directory of ours for jobs on the host: $why (set job_dir under [ssh] in the plan)"
     say 'R here'
     printf '%s' "$place"
     exit 0
@@ -74,6 +74,7 @@ clean() { # the finished jobs of $window as $host
     left=0
     enter ''
     case $? in
+    0) ours . || leave "D nothing was cleared away on the host: $why" ;;
     1) leave 'R 0' ;;
     2) leave "D nothing was cleared away on the host: $why" ;;
     esac
