@@ -15,7 +15,9 @@ from upgrade_tui.window import events as ev
 from upgrade_tui.window.commands import Actor, Close, Confirm, Extend, Refusal, Revert
 
 LEAD = Actor("mei", "lead")
-PLAN = support.PLAN.replace("check_first = false", 'check_first = false\nconfirm_within = "10m"', 1)
+PLAN = support.PLAN.replace("check_first = false", 'check_first = false\nconfirm_within = "10m"', 1).replace(
+    '[1, "100%"]', '["100%"]', 1
+)
 
 
 @pytest.fixture

@@ -16,7 +16,9 @@ from upgrade_tui.window import events as ev
 from upgrade_tui.window.commands import Actor, Refusal, Rollback
 
 LEAD = Actor("mei", "lead")
-ARMED = support.PLAN.replace("check_first = false", 'check_first = false\nconfirm_within = "10m"', 1)
+ARMED = support.PLAN.replace("check_first = false", 'check_first = false\nconfirm_within = "10m"', 1).replace(
+    '[1, "100%"]', '["100%"]', 1
+)
 
 
 def begun(rig: Rig, *more: ev.Event) -> list[ev.Event]:

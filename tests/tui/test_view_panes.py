@@ -52,7 +52,7 @@ def test_a_gate_says_who_voted_and_whom_it_waits_for() -> None:
     at = scene("preflight")
     steps = dict(at.state.steps)
     steps["go-begin"] = replace(
-        steps["go-begin"], state="running", votes={"mei": ev.GateVoted(step="go-begin", go=True)}
+        steps["go-begin"], stage="under way", votes={"mei": ev.GateVoted(step="go-begin", go=True)}
     )
     row = step(replace(at, state=replace(at.state, steps=steps)), "go-begin")
     assert row.remark == "1 of 2 go: mei; waits for tom"
@@ -255,7 +255,7 @@ def test_what_must_be_heard_at_once_rings() -> None:
         ev.HostLink(host="db1", link="lost"),
         ev.TaskUnknown(step="s", host="h", attempt=1, reason=""),
         ev.TaskFinished(step="s", host="h", attempt=1, exit=1, seconds=1.0),
-        ev.StepFinished(step="s", attempt=1),
+        ev.StepFinished(step="s", attempt=1, reason="canary c is failing"),
         ev.LogFenced(error="EIO", segment="log.2.jsonl"),
         ev.UnitChanged(host="db1", unit="postgresql@16-main", before="active", after="failed"),
         ev.HostLink(host="db1", link="unresolved"),
@@ -283,7 +283,7 @@ def test_keys_fit_what_the_cursor_is_on() -> None:
     assert keys.verbs_now(at, "steps", "announce")[:2] == ["tick", "start"]
     assert keys.verbs_now(at, "steps", "go-begin")[0] == "start"
     steps = dict(at.state.steps)
-    steps["go-begin"] = replace(steps["go-begin"], state="running")
+    steps["go-begin"] = replace(steps["go-begin"], stage="under way")
     opened = replace(at, state=replace(at.state, steps=steps))
     assert keys.verbs_now(opened, "steps", "go-begin")[:2] == ["go", "nogo"]
     assert keys.verbs_now(at, "hosts", "announce") == ["reconnect", "note"]

@@ -127,3 +127,54 @@ def _told(data: st.DataObject, stories: dict[str, list[ev.Event]]) -> StepState:
             log.happens(ev.StepFinished(step="net", attempt=1))
             finished = True
     return log.step("net")
+
+
+# -- what runs on what is armed ---------------------------------------------------------------------------------------
+
+LOOK = """
+[[steps]]
+id = "look"
+title = "Does it work?"
+on = "a"
+run = "ping"
+changes = false
+on_armed = true
+
+[[steps]]
+id = "go"
+kind = "gate"
+title = "Go?"
+"""
+
+
+def _looked() -> Log:
+    """net is armed on a and b, look ran on it."""
+    log = Log(plan_of(STEP + LOOK)).does("tom", cmd.Start(step="net"))
+    log.happens(*(ev.DeadmanArmed(step="net", host=h, attempt=1, seconds=600) for h in "ab"))
+    log.batch("net", 0).ends("net", "ab").finishes("net", "armed")
+    assert log.state.shown("look") == "ready"
+    return log.does("tom", cmd.Start(step="look")).batch("look", 0).ends("look", "a").finishes("look")
+
+
+def test_what_looks_at_what_is_armed_lets_nothing_go_on_until_it_is_confirmed() -> None:
+    log = _looked()
+    assert log.state.missing("go") == ("net",)
+    log.happens(*(ev.DeadmanConfirmed(step="net", host=h) for h in "ab"))
+    assert (log.step("net").state, log.state.shown("go")) == ("done", "ready")
+
+
+def test_what_looked_at_what_a_host_undid_has_failed() -> None:
+    log = _looked().happens(ev.DeadmanFired(step="net", host="b", exit=0))
+    assert (log.step("look").state, log.step("look").reason) == ("failed", "b undid net, which was armed")
+    assert log.state.shown("go") == "pending"
+
+
+def test_what_looked_at_what_was_rolled_back_unconfirmed_has_failed() -> None:
+    log = _looked().asks_back(step="net").undoing("net")
+    assert log.step("look").state == "failed"
+
+
+def test_a_step_that_is_armed_is_neither_started_nor_skipped() -> None:
+    log = _looked()
+    assert '"net" is armed: not confirmed yet on a, b; keep it' in log.refuses("mei", cmd.Start(step="net"))
+    assert "armed on a, b; confirm it" in log.refuses("mei", cmd.Skip(step="net", reason="x"))

@@ -252,6 +252,7 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     secret_env: tuple[str, ...] = ()  # variables from the conductor's environment, given to the command over stdin
     secret_command: str | None = None  # run beside the conductor; prints NAME=VALUE lines for those of secret_env
     confirm_within: Duration | None = None  # dead-man: the host undoes the step by itself unless confirmed in time
+    on_armed: bool = False  # a step that changes nothing: it runs on what is armed, not yet confirmed
     confirm: Literal["person", "auto"] = "person"  # who confirms; auto: a passed check and healthy canaries
     failure_changes_nothing: bool = False  # a failed attempt left nothing to undo: it disarms the dead-man rollback
     rollback: Rollback | None = None

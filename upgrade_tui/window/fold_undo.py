@@ -23,6 +23,9 @@ def requested(s: WindowState, r: ev.Record, e: ev.RollbackRequested) -> WindowSt
 
 
 def started(s: WindowState, r: ev.Record, e: ev.RollbackStarted) -> WindowState:
+    step = s.steps.get(e.step)
+    if step is not None and any(a.waits for a in step.armed.values()):
+        s = _void(s, e.step, f"{e.step} was rolled back before it was confirmed")
     return change_step(
         s, e.step, stage="undoing", cause=e.reason, undo=e.attempt, undo_started=r.ts, undo_batches=e.batches
     )
@@ -96,11 +99,20 @@ def gone(s: WindowState, r: ev.Record, e: ev.DeadmanGone) -> WindowState:
     return change_task(s, e.step, e.host, state="unknown", reason=why, touched=True, finished=r.ts, following=False)
 
 
+def _void(s: WindowState, step_id: str, why: str) -> WindowState:
+    """What ran on the step while it was armed, and changed nothing itself, says nothing any more: it failed."""
+    for spec in s.plan.steps:
+        if spec.on_armed and step_id in s.plan.needs(spec) and s.steps[spec.id].stage in ("under way", "ended"):
+            s = change_step(s, spec.id, void=why)
+    return s
+
+
 def fired(s: WindowState, r: ev.Record, e: ev.DeadmanFired) -> WindowState:
     """The host undid the step: proven by exit 0; else nobody knows how much of it stands."""
     step = s.steps.get(e.step)
     if step is None:
         return s
+    s = _void(s, e.step, f"{e.host} undid {e.step}, which was armed")
     s = _change_armed(s, e.step, e.host, state="fired", asked="", last_line=e.last_line)
     if e.host not in step.tasks:
         return s

@@ -215,11 +215,26 @@ class WindowState(Struct, frozen=True, kw_only=True):
         return self.rollback is not None and self.rollback.active
 
     def missing(self, step_id: str) -> tuple[str, ...]:
-        """Ids of the steps that must be over before this one and are not."""
+        """Ids of the steps that must be over before this one and are not.
+
+        Also beneath those that are done: what stands on a step that was undone since holds nothing up any more. Not
+        beneath what a person skipped. Armed is over for a step that runs on what is armed.
+        """
         spec = self.plan.step(step_id)
-        if spec is None:
-            return ()
-        return tuple(n for n in self.plan.needs(spec) if n in self.steps and self.steps[n].state not in OVER)
+        found: list[str] = []
+        ahead = [] if spec is None else [n for n in self.plan.needs(spec) if n in self.steps]
+        seen = set(ahead)
+        while ahead:
+            need = ahead.pop(0)
+            state, beneath = self.steps[need].state, self.plan.step(need)
+            borne = state == "armed" and spec is not None and spec.on_armed
+            if state not in OVER and not borne:
+                found.append(need)
+            elif state != "skipped" and beneath is not None:
+                more = [n for n in self.plan.needs(beneath) if n in self.steps and n not in seen]
+                seen.update(more)
+                ahead += more
+        return tuple(found)
 
     @property
     def current(self) -> str:

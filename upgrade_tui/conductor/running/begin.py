@@ -66,7 +66,8 @@ async def begin(
 
 
 def _goes_on(state: WindowState, spec: Step, attempt: int) -> bool:
-    return state.phase == "open" and not state.rolling_back and runs(state, spec.id, attempt)
+    goes_on = state.phase == "open" and not state.rolling_back and runs(state, spec.id, attempt)
+    return goes_on and not state.missing(spec.id)
 
 
 async def _while_held(desk: Desk, spec: Step, attempt: int, batch: int) -> None:

@@ -155,15 +155,17 @@ class Deadman:
         if task.state == "failed" and by_itself:
             await self._ask(spec, (host,), "the change failed and left nothing to undo")
 
-    async def batch_ended(self, spec: Step) -> None:
-        """Confirm by the plan: what its check passed on, as soon as the step's canaries are healthy."""
+    def to_confirm(self, spec: Step) -> tuple[str, ...]:
+        """Hosts that the plan confirms by itself once the step's canaries were healthy: where its check passed."""
         if spec.confirm != "auto" or spec.confirm_within is None:
-            return
-        state = self._desk.state()
-        healthy = all(state.canaries[name].verdict == "healthy" for name in spec.canaries)
+            return ()
         step = self._desk.step(spec.id)
-        good = tuple(h for h, t in step.tasks.items() if self._proven(spec, t) and not step.armed[h].asked)
-        if healthy and good:
+        return tuple(h for h, t in step.tasks.items() if self._proven(spec, t) and not step.armed[h].asked)
+
+    async def confirm_by_the_plan(self, spec: Step) -> None:
+        """Their bake is over and its canaries are healthy."""
+        good = self.to_confirm(spec)
+        if good:
             await self._ask(spec, good, "its check passed and its canaries are healthy")
 
     def _proven(self, spec: Step, task: Task) -> bool:
@@ -188,8 +190,6 @@ class Deadman:
                 if armed.state == "armed"
             ]
             await asyncio.gather(*jobs)
-            for spec in self._desk.state().plan.steps:
-                await self.batch_ended(spec)  # its canaries may have become healthy since
             armed_now = [a for s in self._desk.state().steps.values() for a in s.armed.values() if a.state == "armed"]
             if armed_now:
                 await self._desk.change_within(0.5 if any(a.asked for a in armed_now) else LOOK)

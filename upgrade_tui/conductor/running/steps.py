@@ -10,7 +10,7 @@ from upgrade_tui.conductor.running.begin import begin
 from upgrade_tui.conductor.running.deadman import Deadman
 from upgrade_tui.conductor.running.desk import Desk, runs, stumbled
 from upgrade_tui.conductor.running.tasks import Tasks, Work
-from upgrade_tui.conductor.running.waits import Stop, bake, gate, going_on, healthy_for
+from upgrade_tui.conductor.running.waits import Stop, bake, confirmed, gate, going_on, healthy_for
 from upgrade_tui.plan.model import Step
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.decide_undo import stopped
@@ -58,14 +58,18 @@ class Steps:
         last = step.batch if resume else -1  # an earlier conductor had begun this batch
         if resume:
             await self._pick_up(spec, last)
-        began = False
+        began = baked = False
         for number, hosts in enumerate(step.batches):
             todo = [h for h in hosts if self._to_do(spec, self._task(spec, h), step)]
             if not todo and number != last:
                 continue
             if todo:
-                if began:
+                if began and not baked:
                     await healthy_for(self._desk, spec, step.attempt, float(spec.bake or 0.0))
+                if began:
+                    await confirmed(self._desk, spec, step.attempt)
+                    if self._too_many(spec):
+                        return
                 if number == last:
                     await going_on(self._desk, spec, step.attempt)
                 else:
@@ -73,13 +77,20 @@ class Steps:
                     again = partial(healthy_for, self._desk, spec, step.attempt, 0.0) if began else None
                     await begin(self._desk, spec, step.attempt, number, started, again=again)
                 await self._batch(spec, number, todo)
-            began = True
-            await self._deadman.batch_ended(spec)
             if self._too_many(spec):
                 return  # its tasks say why
+            began, baked = True, await self._by_the_plan(spec, step.attempt)
         step = self._desk.step(spec.id)
         if any(self._to_do(spec, task, step) for task in step.tasks.values()):
             await going_on(self._desk, spec, step.attempt)  # what kept the last batch from beginning is told
+
+    async def _by_the_plan(self, spec: Step, attempt: int) -> bool:
+        """What the plan confirms by itself, at the end of the batch's bake. Whether it was baked."""
+        if not self._deadman.to_confirm(spec):
+            return False
+        await healthy_for(self._desk, spec, attempt, float(spec.bake or 0.0))
+        await self._deadman.confirm_by_the_plan(spec)
+        return True
 
     async def _pick_up(self, spec: Step, number: int) -> None:
         """Find what runs on hosts, also in a window that is paused or was aborted: that starts nothing."""

@@ -27,6 +27,12 @@ def not_rolling_back(desk: Desk) -> None:
         raise Stop(f"stopped for the rollback of {asked.scope}")
 
 
+def stands(desk: Desk, spec: Step) -> None:
+    """Raises Stop where what the step needs is no longer so: it was undone, by whomever, while the step runs."""
+    for need in desk.state().missing(spec.id):
+        raise Stop(f"{need}, which it needs, is {desk.state().shown(need)}")
+
+
 async def going_on(desk: Desk, spec: Step, attempt: int) -> None:
     """Until the window is not paused. Raises Stop where it was aborted, rolls back, or somebody ended the step."""
     not_rolling_back(desk)
@@ -35,6 +41,7 @@ async def going_on(desk: Desk, spec: Step, attempt: int) -> None:
         not_rolling_back(desk)
     if desk.state().phase in ("aborted", "closed"):
         raise Stop(f"the window was {desk.state().phase}: {desk.state().reason}")
+    stands(desk, spec)
     if not desk.under_way(spec.id, attempt):
         raise Stop("")  # whoever ended it said why
 
@@ -47,6 +54,7 @@ async def healthy_for(desk: Desk, spec: Step, attempt: int, seconds: float) -> N
         if desk.state().phase in ("aborted", "closed"):
             raise Stop(f"the window was {desk.state().phase}")
         not_rolling_back(desk)
+        stands(desk, spec)
         verdicts = {name: desk.state().canaries[name].verdict for name in spec.canaries}
         failing = [name for name, verdict in verdicts.items() if verdict == "failing"]
         if failing:
@@ -62,6 +70,16 @@ async def healthy_for(desk: Desk, spec: Step, attempt: int, seconds: float) -> N
             return
         limit = begun + 2 * seconds + SETTLE_LIMIT + 0.01 if unsure else since + seconds
         await desk.change_within(max(0.05, limit - desk.mono()))
+
+
+async def confirmed(desk: Desk, spec: Step, attempt: int) -> None:
+    """Until no host of the step is armed any more: each was confirmed, or undid it. Raises Stop as ``going_on``."""
+    while desk.under_way(spec.id, attempt) and any(a.waits for a in desk.step(spec.id).armed.values()):
+        if desk.state().phase in ("aborted", "closed"):
+            raise Stop(f"the window was {desk.state().phase}")
+        not_rolling_back(desk)
+        stands(desk, spec)
+        await desk.changed()
 
 
 async def bake(desk: Desk, spec: Step) -> ev.BakeEnded:
@@ -94,6 +112,7 @@ async def _decided(desk: Desk, spec: Step, attempt: int) -> str:
     counted, limit = "", math.inf
     while desk.under_way(spec.id, attempt):
         not_rolling_back(desk)
+        stands(desk, spec)
         opened = desk.step(spec.id).gate
         if opened is not None and opened.until is not None and opened.digest != counted:
             counted, limit = opened.digest, desk.mono() + opened.until - desk.now()

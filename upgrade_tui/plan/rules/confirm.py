@@ -6,6 +6,7 @@ from upgrade_tui.plan.diagnostics import Path
 from upgrade_tui.plan.model import Step
 from upgrade_tui.plan.rules.context import Context
 from upgrade_tui.plan.shape import shown
+from upgrade_tui.plan.words import only_looks
 from upgrade_tui.units import duration_text
 
 
@@ -15,6 +16,8 @@ def check(context: Context) -> None:
         path: Path = ("steps", i)
         if step.what != "command" or context.broken((*path, "confirm_within")):
             continue
+        if step.on_armed:
+            _on_armed(context, path, step)
         if step.confirm_within is None:
             _alone(context, path)
         elif context.positive((*path, "confirm_within"), step.confirm_within):
@@ -32,6 +35,27 @@ def _alone(context: Context, path: Path) -> None:
                 'write confirm_within = "10m", or drop it',
                 at_key=True,
             )
+
+
+def _on_armed(context: Context, path: Path, step: Step) -> None:
+    """Nothing that the host's own undoing would leave behind may be built on what it undoes."""
+    if context.broken((*path, "changes"), (*path, "needs"), (*path, "checks")):
+        return
+    needs = [context.plan.step(need) for need in context.plan.needs(step)]
+    if not only_looks(step):
+        context.error(
+            (*path, "on_armed"),
+            "a step that runs on what is armed must not change anything: its hosts may undo what it stands on",
+            "say changes = false, or let it wait for the confirmation",
+            at_key=True,
+        )
+    elif not any(need is not None and need.confirm_within is not None for need in needs):
+        context.error(
+            (*path, "on_armed"),
+            f"nothing that the step {shown(step.id)} needs is ever armed",
+            "drop it, or name a step with `confirm_within` in `needs`",
+            at_key=True,
+        )
 
 
 def _way_back(context: Context, path: Path, step: Step) -> None:
@@ -71,6 +95,13 @@ def _in_time(context: Context, path: Path, step: Step, within: float) -> None:
             f"the host would undo the step in the middle of it: its timeout is {duration_text(step.timeout)}, and "
             f"`confirm_within` counts from its start",
             "longer than the timeout, with time to look at the result, or a shorter timeout",
+        )
+    elif step.confirm == "auto" and step.bake is not None and within <= step.timeout + step.bake:
+        context.error(
+            (*path, "confirm_within"),
+            f'the host would undo the step before it is confirmed: confirm = "auto" confirms at the end of the bake, '
+            f"up to {duration_text(step.timeout + step.bake)} after its start",
+            "longer than timeout and bake together",
         )
 
 

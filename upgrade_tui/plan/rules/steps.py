@@ -14,7 +14,7 @@ from upgrade_tui.plan.shape import choices, shown
 _RUN = {"run", "check", "batches", "max_fail", "timeout"}
 _COMMAND = _RUN | {
     "parallel", "stop", "on_fail", "once", "run_on", "check_first", "checks", "secret_env", "secret_command",
-    "confirm_within", "confirm", "failure_changes_nothing",
+    "confirm_within", "confirm", "failure_changes_nothing", "on_armed",
 }  # fmt: skip
 _UNDO = {"rollback", "irreversible", "changes"}
 _GATE = {"approvals", "by"}
@@ -118,7 +118,7 @@ def _batches(context: Context, path: Path, step: Step) -> None:
                 context.error((*place, i), f"`batches[{i}]`: {error}")
             context.findings.breaks((*place, i))
     known = step.batches and not step.once and not context.broken(place, (*path, "on"), (*path, "bake"))
-    if step.bake is not None and known and len(batches_of(context.plan, step)) == 1:
+    if step.bake is not None and step.confirm != "auto" and known and len(batches_of(context.plan, step)) == 1:
         context.warn(
             (*path, "bake"),
             "`bake` is the pause between batches, and this step has only one batch",
