@@ -311,7 +311,7 @@ class Night:
             return (who, "go", "go") if who else ()
         if go.state == "done" and guarded.state == "pending":
             return ("root", "start", "guarded")
-        if guarded.state == "done" and any(a.state == "armed" and not a.asked for a in guarded.armed.values()):
+        if guarded.state == "armed" and any(a.state == "armed" and not a.asked for a in guarded.armed.values()):
             return ("root", "confirm", "guarded")
         return ()
 

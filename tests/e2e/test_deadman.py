@@ -26,7 +26,7 @@ def _ends_what_it_opened() -> Iterator[None]:
 
 @pytest.fixture
 def window(tmp_path: Path) -> Iterator[Window]:
-    """Two hosts armed by a step that is done: they would undo it in five minutes."""
+    """Two hosts armed by a step that went well: they would undo it in five minutes."""
     require("sshd", "ssh-keygen", root=True)
     (tmp_path / "sshd").mkdir()
     (tmp_path / "site").mkdir()
@@ -36,7 +36,7 @@ def window(tmp_path: Path) -> Iterator[Window]:
         made = Window(Program(tmp_path / "home", uid=0), plan)
         OPENED.append(made)
         made.program.run("start", "guarded")
-        until(lambda: made.state().steps["guarded"].state == "done")
+        until(lambda: made.state().steps["guarded"].state == "armed")
         assert states(made) == {"h2": "armed", "h3": "armed"}
         yield made
 

@@ -187,7 +187,7 @@ def test_a_window_survives_a_real_night(net: Net, tmp_path: Path) -> None:
     lead.run("close", "--confirm", "night")
     watching.wait(20)
     kinds = [e["kind"] for e in lead.events(name)]
-    for kind in ("window.opened", "conductor.started", "host.link", "task.unknown", "task.found", "canary.verdict",
+    for kind in ("window.opened", "conductor.started", "host.link", "task.unknown", "task.begun", "canary.verdict",
                  "gate.opened", "gate.voted", "operator.attached", "clock.crossed", "window.closed"):  # fmt: skip
         assert kind in kinds, f"{kind} in {sorted(set(kinds))}"
     assert "intact" in lead.run("verify", name).stdout

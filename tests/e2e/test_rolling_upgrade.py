@@ -145,7 +145,7 @@ def a_failed_batch_and_its_retry(net: Net, window: Window, path: Path) -> None:
     assert (broken["exit"], broken["last_line"]) == (7, "the package is broken")
     assert seen["clock"]["cost"] == 40.0, "two batches to undo"
     (net.hosts[2].directory / "broken").unlink()
-    lead.run("retry", "roll", "--host", "h3", "--wait", code=None)
+    assert "done on h3; 1 of 4 not begun" in lead.run("retry", "roll", "--host", "h3", "--wait").stdout
     seen = lead.until(lambda s: task(s, "roll", "h3")["state"] == "done")
     assert task(seen, "roll", "h4")["state"] == "pending", "only h3 was to be retried"
     lead.run("retry", "roll", "--wait")

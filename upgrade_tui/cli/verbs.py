@@ -57,13 +57,14 @@ def _rest_of_what(rest: bool, override: str) -> None:
         raise click.UsageError("--rest says how much an override is for: --override REASON --rest")
 
 
-def _wait(window: str | None, step_id: str) -> None:
-    """Follow the window until the step is neither pending nor running, or is held."""
+def _wait(window: str | None, step_id: str, hosts: tuple[str, ...] = ()) -> None:
+    """Follow the window until the step's attempt (at ``hosts``, if not at all) has ended, or is held."""
     from upgrade_tui.window import hold
 
     def waits_no_more(state: Any) -> bool:
         step = state.steps[step_id]
-        return step.state not in ("pending", "running", "rolling back") or step.held is not None
+        under_way = step.state in ("pending", "running", "rolling back") and step.stage != "ended"
+        return not under_way or step.held is not None
 
     state = talk(find_window(window), lambda client: follow_state(client, waits_no_more))
     step = state.steps[step_id]
@@ -76,6 +77,9 @@ def _wait(window: str | None, step_id: str) -> None:
         )
     if step.state in ("done", "skipped", "rolled back"):
         click.echo(f"{step_id}: {step.state}")
+        return
+    if hosts and step.state == "pending" and all(step.tasks[host].state == "done" for host in hosts):
+        click.echo(f"{step_id}: done on {', '.join(hosts)}; {step.reason}")
         return
     fail(f"{step_id}: {step.state}: {step.reason}", Exit.FAILED)
 
@@ -166,7 +170,7 @@ def retry(
     command = cmd.Start(step=step, hosts=hosts, confirm=confirm, override=override, rest=rest)
     send(window, command, f"{step}: tried again{' on ' + ', '.join(hosts) if hosts else ''}")
     if wait:
-        _wait(window, step)
+        _wait(window, step, hosts)
 
 
 @click.command()
