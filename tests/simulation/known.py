@@ -3,7 +3,5 @@
 from __future__ import annotations
 
 KNOWN: dict[str, str] = {
-    "armed is not done": "S4",
-    "not before what it needs": "S4: what is undone below a bake or a gate does not end it",
-    "a step agrees with its tasks": "S1",
+    "not before what it needs": "S4: what is undone below a step, a gate or a bake does not end it",
 }
