@@ -11,6 +11,7 @@ import pytest
 from tests.conductor import support
 from tests.conductor.support import Ended, Rig
 from upgrade_tui.window import clock
+from upgrade_tui.window import events as ev
 from upgrade_tui.window.commands import Actor, Refusal, Rollback, Settle, Skip, Tick
 
 LEAD = Actor("mei", "lead")
@@ -75,6 +76,24 @@ async def test_asked_again_only_what_is_left_is_undone(rig: Rig) -> None:
     await rig.rollbacks.run()
     assert [h for h, command in rig.hosts.ran if command == "downgrade"] == ["c", "a"]
     assert rig.book.state.steps["roll"].state == "rolled back"
+
+
+async def test_a_takeover_goes_on_past_a_step_on_whose_other_hosts_an_earlier_rollback_failed(rig: Rig) -> None:
+    rig.hosts.script["c", "downgrade"] = Ended(exit=9)
+    await ask(rig)
+    await rig.rollbacks.run()
+    await ask(rig, hosts=("a",))
+    asked = rig.book.state.rollback
+    assert asked is not None
+    started = ev.RollbackStarted(
+        step="roll", reason="x", attempt=rig.book.state.steps["roll"].undo + 1, batches=(("a",),)
+    )
+    undone = ev.TaskFinished(step="roll", host="a", attempt=started.attempt, exit=0, seconds=1.0, undo=True)
+    finished = ev.RollbackFinished(step="roll", outcome="done", seconds=1.0)
+    await rig.book.write([started, undone, finished, ev.ConductorStarted(pid=2, host="h", version="0")])
+    await rig.rollbacks.run()
+    assert rig.book.state.rollback is not None
+    assert (rig.book.state.rollback.outcome, rig.book.state.rollback.trouble) == ("done", "")
 
 
 async def test_settled_by_hand_counts_as_undone(rig: Rig) -> None:

@@ -27,6 +27,7 @@ class Watcher:
         self.state = initial(plan)
         self.records: list[ev.Record] = []
         self._started: set[tuple[str, str, int, bool]] = set()
+        self._begun: set[tuple[str, str, int, bool]] = set()  # acknowledged by their hosts
         self._gos: dict[str, set[str]] = {}
         self._opened: dict[str, float] = {}  # gate -> monotonic time it was opened
         self._unpaused_fence = False
@@ -171,8 +172,14 @@ class Watcher:
         self, before: WindowState, after: WindowState, record: ev.Record, event: ev.TaskUnreachable
     ) -> None:  # fmt: skip
         began = self._key(event)
+        known = (event.step, event.host, event.attempt, event.undo) in self._begun
+        if began and not known and self.truth.is_gone(began[0]):
+            return  # it began, nobody had heard of it yet, and nothing of it is left: this cannot be told apart
         if began:
             self.broken("never started is true", f"{event.step} on {event.host}: {event.reason}; but {began[0]} began")
+
+    def _acknowledged(self, before: WindowState, after: WindowState, record: ev.Record, event: ev.TaskBegun) -> None:
+        self._begun.add((event.step, event.host, event.attempt, event.undo))
 
     def _task_finished(
         self, before: WindowState, after: WindowState, record: ev.Record, event: ev.TaskFinished
@@ -273,6 +280,7 @@ _LOOKS: dict[type, Callable[..., None]] = {
     ev.StepIntent: Watcher._intent,
     ev.BatchStarted: Watcher._batch,
     ev.TaskStarted: Watcher._task_started,
+    ev.TaskBegun: Watcher._acknowledged,
     ev.TaskFinished: Watcher._task_finished,
     ev.TaskChecked: Watcher._checked,
     ev.TaskUnreachable: Watcher._unreachable,

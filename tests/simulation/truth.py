@@ -25,6 +25,7 @@ class Truth:
         self._seed, self._plan, self._broken = seed, plan, broken
         self._asked: Counter[tuple[str, str, str]] = Counter()
         self.starts: Counter[str] = Counter()  # a job's key -> how often it began
+        self._jobs: dict[str, SimJob] = {}
         self.exits: dict[str, int | None] = {}  # a job's key -> how it ended
         self.applied: set[Where] = set()  # the step's work is there
         self.dirty: set[Where] = set()  # something was begun there and not undone
@@ -67,6 +68,7 @@ class Truth:
         """See ``host.Witness``."""
         where, undo = self.where(job), self.is_undo(job)
         self.starts[job.key] += 1
+        self._jobs[job.key] = job
         if self.starts[job.key] > 1:
             self._broken("starts once", f"{job.key} began {self.starts[job.key]} times")
         others = [
@@ -90,6 +92,10 @@ class Truth:
             self.dirty.discard(where)
         else:
             self.applied.add(where)
+
+    def is_gone(self, key: str) -> bool:
+        """Whether nothing of a job is left on its host."""
+        return self._jobs[key].gone
 
     def put_back(self, where: Where) -> None:
         """Somebody undid it by hand."""

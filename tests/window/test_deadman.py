@@ -103,6 +103,17 @@ def test_a_host_that_is_still_at_it_or_could_not_is_not_back(exit_code: int | No
         assert (log.step("net").tasks["a"].state, log.step("net").state) == ("rolled back", "failed")
 
 
+@pytest.mark.parametrize(
+    "left", [cmd.Exclude(host="a", reason="x"), cmd.Settle(step="net", outcome="failed", reason="x")]
+)
+def test_what_may_still_run_where_it_was_given_up_is_not_undone_beside_it(left: cmd.AnyCommand) -> None:
+    log = Log(plan_of(STEP)).does("tom", cmd.Start(step="net"))
+    log.happens(ev.DeadmanArmed(step="net", host="a", attempt=1, seconds=600)).batch("net", 0)
+    log.lost("net", "a", following=True).does("mei", left)
+    assert log.step("net").tasks["a"].abandoned == "1", "nobody looks for it any more, and it may run there"
+    assert '"net" may still run on a' in log.refuses("tom", cmd.Revert(step="net", host="a", reason="x"))
+
+
 def test_what_fired_unheard_of_is_settled_by_a_person() -> None:
     log = _fires(_fires(_armed(), "a"), "b", None)
     assert log.step("net").state == "unknown"

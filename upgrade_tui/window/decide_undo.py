@@ -143,8 +143,20 @@ def _undone_too_early(state: WindowState, step_id: str, hosts: Sequence[str]) ->
     tasks = state.steps[step_id].tasks
     running = [h for h in hosts if h in tasks and (tasks[h].state == "running" or tasks[h].following)]
     if not running:
-        return None
+        return _perhaps_beside_it(state, step_id, hosts)
     return Refusal(f'"{step_id}" still runs on {", ".join(running)}', "wait for its end, or abort: upgrade-tui abort")
+
+
+def _perhaps_beside_it(state: WindowState, step_id: str, hosts: Sequence[str]) -> Refusal | None:
+    """A host that was settled or excluded while its command was looked for."""
+    tasks = state.steps[step_id].tasks
+    perhaps = [h for h in hosts if h in tasks and tasks[h].abandoned]
+    if not perhaps:
+        return None
+    return Refusal(
+        f'"{step_id}" may still run on {", ".join(perhaps)}, where it was given up while the host was lost',
+        "a rollback or a retry ends it there first",
+    )
 
 
 def _revert(state: WindowState, c: cmd.Revert, actor: Actor, now: float) -> Decision:

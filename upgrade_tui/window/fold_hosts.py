@@ -54,9 +54,11 @@ def excluded(s: WindowState, r: ev.Record, e: ev.HostExcluded) -> WindowState:
         task = step.tasks.get(e.host)
         if task is not None and task.can_be_left_out:
             why = excluded_reason(e.reason)
+            given_up = str(task.attempt) if task.following else task.abandoned
             s = change_task(
-                s, step.id, e.host, state="skipped", reason=why, settled_by=r.actor, following=False, excluded=True
-            )
+                s, step.id, e.host, state="skipped", reason=why, settled_by=r.actor, following=False, excluded=True,
+                abandoned=given_up,
+            )  # fmt: skip
     return s
 
 

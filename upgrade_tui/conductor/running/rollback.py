@@ -91,7 +91,8 @@ class Rollbacks:
             return None
         over = step.undo_started is not None and step.undo_started >= asked.started and step.state != "rolling back"
         if over:  # an earlier conductor was past it
-            return None if step.state != "unknown" and not _stuck(step.tasks.values()) else ("failed", step.reason)
+            stuck = _stuck(step.tasks[h] for batch in step.undo_batches for h in batch)
+            return ("failed", step.reason) if stuck else None
         if step.state != "rolling back":
             batches = batches_to_undo(spec, step, asked.hosts)
             if batches is None:
