@@ -10,9 +10,10 @@ import pytest
 
 from tests.conductor import support
 from tests.conductor.support import Ended, Rig
+from upgrade_tui.conductor.running.tasks import Work
 from upgrade_tui.fleet.jobs import DeadMan
 from upgrade_tui.window import events as ev
-from upgrade_tui.window.commands import Actor, Close, Confirm, Extend, Refusal, Revert
+from upgrade_tui.window.commands import Actor, Close, Confirm, Extend, Refusal, Resume, Revert
 
 LEAD = Actor("mei", "lead")
 PLAN = support.PLAN.replace("check_first = false", 'check_first = false\nconfirm_within = "10m"', 1).replace(
@@ -71,6 +72,27 @@ async def test_a_dead_man_that_an_earlier_conductor_armed_and_did_not_log_is_dis
     await made.start("roll")
     assert made.hosts.guards["a", "w1.roll.deadman2"].state == "confirmed"
     assert made.hosts.guards["a", "w1.roll.deadman3"].state == "armed"
+    await made.book.close()
+
+
+async def test_what_was_told_to_undo_itself_before_it_began_does_not_begin(tmp_path: Path) -> None:
+    """Armed, then a pause; in it somebody has the host undo the step; the window goes on."""
+    made = await support.rig(tmp_path, PLAN)
+    plain = made.deadman.arm
+
+    async def arm(work: Work) -> bool:
+        done = await plain(work)
+        if work.host == "a":
+            await made.book.write([ev.WindowPaused(reason="phone")], "mei")
+        return done
+
+    made.deadman.arm = arm  # type: ignore[method-assign]
+    running = asyncio.create_task(made.start("roll"))
+    await made.until(lambda: made.book.state.phase == "paused")
+    await made.book.command(Revert(step="roll", host="a", reason="wrong"), LEAD)
+    await made.book.command(Resume(), LEAD)
+    await running
+    assert ("a", "upgrade") not in made.hosts.ran
     await made.book.close()
 
 

@@ -71,6 +71,14 @@ class StepState(Struct, frozen=True, kw_only=True, dict=True):
         armed = self.armed.get(host)
         return armed is not None and armed.state == "armed" and armed.attempt == attempt
 
+    def too_late(self, host: str, attempt: int, now: float) -> bool:
+        """To begin there: armed for this attempt, the host undoes it already, or was told to, or nothing will."""
+        armed = self.armed.get(host)
+        if armed is None or armed.attempt != attempt:
+            return False
+        due = armed.state == "armed" and (armed.asked == "cancel" or now >= armed.until)
+        return due or armed.state in ("fired", "gone")
+
     @cached_property
     def verdict(self) -> step_state.Verdict:
         """State and reason. Kept: a step that changes is another object."""

@@ -179,10 +179,14 @@ class Tasks:
         )  # fmt: skip
         if work.undo:
             return bool(await self._desk.transact(lambda state: [started] if state.rolling_back else []))
+
+        def still(state: WindowState) -> bool:
+            now = state.steps[step]
+            return now.tasks[host].state == "pending" and not now.too_late(host, work.attempt, self._desk.now())
+
         with contextlib.suppress(Stop):
             return await begin(
-                self._desk, work.spec, work.attempt, work.batch, started,
-                still=lambda state: state.steps[step].tasks[host].state == "pending",
+                self._desk, work.spec, work.attempt, work.batch, started, still=still,
                 asked=self._desk.step(step).armed_by(host, work.attempt),
             )  # fmt: skip
         return False
