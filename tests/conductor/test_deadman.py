@@ -138,6 +138,7 @@ async def test_a_dead_man_that_is_gone_undid_nothing_and_a_person_decides(rig: R
     assert "rollback --step roll" in str(refused)
     await rig.book.command(Confirm(step="roll", host="d"), LEAD)
     assert armed(rig) == {"a": "armed", "b": "armed", "c": "armed", "d": "confirmed"}
+    assert rig.book.state.steps["roll"].armed["d"].asked == ""
 
 
 async def test_one_that_is_gone_with_its_directory_may_have_undone_it(rig: Rig) -> None:

@@ -176,16 +176,16 @@ def hung(host: SystemdHost) -> Iterator[SystemdHost]:
 
 
 async def test_a_systemd_that_hangs_does_not_hold_up_a_job(hung: SystemdHost, hosts: SystemdHosts) -> None:
-    """Nothing is started then, and never will be by this attempt: what a job does with units would hang as well."""
+    """It is started without systemd, or not at all; never twice, and never late."""
     async with fleet_of(hosts, "root") as fleet:
         await command(fleet, "true")  # connected before
         os.kill(hung.pid1(), signal.SIGSTOP)
         ended, _said = await job(fleet, spec_of("echo ran >>/root/ran"))
-        assert (ended.proven, ended.sent) == (False, False)
-        assert "systemd on the host did not start it within 10 s" in ended.reason
         os.kill(hung.pid1(), signal.SIGCONT)
-        ended, said = await job(fleet, spec_of("echo again >>/root/ran; cat /root/ran"))
-        assert (ended.exit, said) == (0, "again\n"), "the first was started late"
+        if not ended.sent:
+            assert "systemd on the host did not start it within 10 s" in ended.reason
+        _ended, said = await job(fleet, spec_of("echo again >>/root/ran; cat /root/ran"))
+        assert said == ("ran\nagain\n" if ended.sent else "again\n")
         assert hung.shell("rm /root/ran; systemctl list-units --failed --plain --no-legend") == ""
 
 

@@ -115,14 +115,13 @@ def _hosts_in(state: WindowState, step_id: str, host: str, what: str) -> tuple[s
 
 def _confirm(state: WindowState, c: cmd.Confirm, actor: Actor, now: float) -> Decision:
     """Where the dead-man is gone, there is nothing to tell the host: the word of a person is all it takes."""
-    stays = tuple(ev.DeadmanConfirmed(step=c.step, host=h) for h in _hosts_in(state, c.step, c.host, "gone"))
+    gone = _hosts_in(state, c.step, c.host, "gone")
     hosts = _armed_hosts(state, c.step, c.host)
-    if isinstance(hosts, Refusal):
-        return stays or hosts
-    return (
-        *stays,
-        ev.DeadmanAsked(step=c.step, hosts=hosts, what="confirm"),
-    )
+    if isinstance(hosts, Refusal) and not gone:
+        return hosts
+    armed = () if isinstance(hosts, Refusal) else hosts
+    stays = (ev.DeadmanConfirmed(step=c.step, host=h) for h in gone)
+    return (ev.DeadmanAsked(step=c.step, hosts=(*armed, *gone), what="confirm"), *stays)
 
 
 def _extend(state: WindowState, c: cmd.Extend, actor: Actor, now: float) -> Decision:
