@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from functools import partial
 
 from upgrade_tui.conductor.running.begin import begin
@@ -13,9 +14,10 @@ from upgrade_tui.conductor.running.tasks import Tasks, Work
 from upgrade_tui.conductor.running.waits import Stop, bake, confirmed, gate, going_on, healthy_for
 from upgrade_tui.plan.model import Step
 from upgrade_tui.window import events as ev
+from upgrade_tui.window.commands import Refusal
 from upgrade_tui.window.decide_undo import stopped
 from upgrade_tui.window.on_fail import step_answer
-from upgrade_tui.window.state import StepState, Task
+from upgrade_tui.window.state import StepState, Task, WindowState
 from upgrade_tui.window.step_state import bad
 from upgrade_tui.window.undo import unchecked
 
@@ -32,14 +34,22 @@ class Steps:
         if spec is None or spec.what == "manual":
             return
         attempt = self._desk.step(step_id).attempt
-        try:
-            ended = await self._to_its_end(spec, attempt, resume)
-        except Exception as error:  # noqa: BLE001 - the edge: without a conductor nothing could be rolled back
-            ended = stopped(self._desk.step(step_id), stumbled(error))
-        # an operator's vote or skip may end the step in the same moment
-        await self._desk.transact(
-            lambda state: (ended, *step_answer(state, step_id)) if runs(state, step_id, attempt) else ()
-        )
+
+        def decide(state: WindowState) -> Sequence[ev.Event] | Refusal:
+            if not runs(state, step_id, attempt):  # an operator's vote or skip may end the step in the same moment
+                return ()
+            passed = isinstance(ended, ev.BakeEnded) and ended.passed
+            if passed and any(state.canaries[name].verdict != "healthy" for name in spec.canaries):
+                return Refusal("a canary stopped being healthy in the same moment")
+            return (ended, *step_answer(state, step_id))
+
+        while True:
+            try:
+                ended = await self._to_its_end(spec, attempt, resume)
+            except Exception as error:  # noqa: BLE001 - the edge: without a conductor nothing could be rolled back
+                ended = stopped(self._desk.step(step_id), stumbled(error))
+            if not isinstance(await self._desk.transact(decide), Refusal):
+                return
 
     async def _to_its_end(self, spec: Step, attempt: int, resume: bool) -> ev.Event:
         if spec.what == "bake":
