@@ -136,6 +136,20 @@ def test_a_step_that_failed_on_some_hosts_counts_as_the_last_one_done() -> None:
     assert asked(log).undo == ("roll",)
 
 
+def test_a_step_that_is_armed_is_still_under_way() -> None:
+    guarded = STEPS.replace(
+        'rollback = { run = "unroll"', 'timeout = "1m"\nconfirm_within = "5m"\nrollback = { run = "unroll"'
+    )
+    log = window(steps=guarded).wait(1).does("mei", cmd.Start(step="roll"))
+    for number, host in enumerate("ab"):
+        log.happens(ev.DeadmanArmed(step="roll", host=host, attempt=1, seconds=300)).batch("roll", number)
+        log.ends("roll", host)
+    log.finishes("roll", "armed")
+    assert log.state.shown("roll") == "armed"
+    done(log, "agent")
+    assert asked(log).undo == ("roll",), "agent was done later, and is over"
+
+
 def test_a_step_under_way_that_has_not_touched_anything_yet_pauses() -> None:
     log = done(window(), "agent").wait(1).does("mei", cmd.Start(step="roll"))
     assert "nothing that can be undone in step roll" in paused(log)
