@@ -104,7 +104,7 @@ def cell(scene: Scene, m: Matrix, spec: Step, host: str, width: int, *, marked: 
     word = word_of(scene, task, host)
     glyph = LETTERS.get(task.state, word.ascii) if plain else word.glyph
     armed = step.armed.get(host)
-    if armed is not None and armed.state == "armed":
+    if armed is not None and armed.state == "armed" and task.state != "armed":
         glyph += "@" if plain else armed_word("armed").glyph
     elif task.attempt > 1:
         glyph += str(min(9, task.attempt))
@@ -143,7 +143,7 @@ def legend(m: Matrix, *, plain: bool) -> Line:
         glyph = LETTERS[state] if plain else word.glyph
         out.append((f"{glyph} {word.word}{f' {count}' if count else ''}  ", word.tone if count else "muted"))
     armed = armed_word("armed")
-    out.append((f"{armed.ascii if plain else armed.glyph} armed  [ ] marked", "muted"))
+    out.append((f"{armed.ascii if plain else armed.glyph} + armed  [ ] marked", "muted"))
     return tuple(out)
 
 
