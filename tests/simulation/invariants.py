@@ -174,11 +174,14 @@ class Watcher:
         began = self._key(event)
         known = (event.step, event.host, event.attempt, event.undo) in self._begun
         if began and not known and self.truth.is_gone(began[0]):
+            self.truth.put_back((event.step, event.host))
             return  # it began, nobody had heard of it yet, and nothing of it is left: this cannot be told apart
         if began:
             self.broken("never started is true", f"{event.step} on {event.host}: {event.reason}; but {began[0]} began")
 
     def _acknowledged(self, before: WindowState, after: WindowState, record: ev.Record, event: ev.TaskBegun) -> None:
+        if any(self.truth.is_gone(key) for key in self._key(event)):
+            return  # what was made now is the claim that keeps it from starting late
         self._begun.add((event.step, event.host, event.attempt, event.undo))
 
     def _task_finished(
