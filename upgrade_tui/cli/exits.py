@@ -12,7 +12,9 @@ class Exit(IntEnum):
     FAILED = 1  # what was asked for was tried and did not succeed
     WRONG_PLAN = 2  # the plan has errors; nothing was touched
     USAGE = 2  # wrong options or arguments (click's own code)
+    ARMED = 3  # it waits to be confirmed: not done, and undone by its hosts unless somebody confirms
     HELD = 4  # it runs, and waits: the clock holds its next batch until the lead lets it go
+    UNDONE = 5  # its hosts undid it by themselves
     LOG_DAMAGED = 65  # EX_DATAERR: a log that was altered or is broken
     NO_INPUT = 66  # EX_NOINPUT: a file that is not there or cannot be read
     UNAVAILABLE = 69  # EX_UNAVAILABLE: no conductor answers, no such window, a port is refused

@@ -86,6 +86,8 @@ def _fields(struct: Any) -> dict[str, Any]:
 
 
 def _step(state: Any, step_id: str) -> dict[str, Any]:
+    from upgrade_tui.window.armed import unconfirmed
+
     step, spec = state.steps[step_id], state.plan.step(step_id)
     return {
         "id": step.id, "title": spec.title, "phase": spec.phase, "kind": spec.what, "owner": spec.owner,
@@ -93,7 +95,8 @@ def _step(state: Any, step_id: str) -> dict[str, Any]:
         "started": step.started, "finished": step.finished, "by": step.by, "claimed_by": step.claimed_by,
         "reason": step.reason, "batch": step.batch, "batches": step.batches,
         "held": _fields(step.held) if step.held else None,
-        "tasks": [_fields(t) for t in step.tasks.values()],
+        "tasks": [{**_fields(t), "state": step.host_state(t.host)} for t in step.tasks.values()],
+        "armed": [{"host": host, **_fields(a)} for host, a in unconfirmed(step)],
     }  # fmt: skip
 
 
@@ -127,6 +130,7 @@ def as_lines(state: Any, frame: Any, now: float, running: bool) -> list[str]:
     from upgrade_tui.foreign import one_line
     from upgrade_tui.units import duration_text
     from upgrade_tui.window import clock
+    from upgrade_tui.window.armed import words
 
     def at(moment: float) -> str:
         return f"{datetime.fromtimestamp(moment).astimezone():%H:%M:%S}"
@@ -149,6 +153,11 @@ def as_lines(state: Any, frame: Any, now: float, running: bool) -> list[str]:
         lines.append(f"finish    forecast {at(reading.forecast)}, window ends {at(reading.end)}")
     else:
         lines.append(f"finish    closed at {at(state.closed)}, the window's end is {at(reading.end)}")
+    lines += [
+        f"armed     {step.id} is {said}: upgrade-tui confirm {step.id}"
+        for step in state.steps.values()
+        if (said := words(step, at)) and state.closed is None
+    ]
     lines += _held(state)
     lines += _undoing(state)
     lines += [f"trouble   {text}" for text in (frame.trouble if frame else ())]

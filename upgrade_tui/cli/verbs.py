@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import click
@@ -39,7 +40,7 @@ def tell(answer: Any, said: str) -> None:
     help="Lead only: begin the batch that the clock holds, the first or next.",
 )
 @rest_option
-@click.option("--wait", is_flag=True, help="Wait until the step ended or is held; exit 0 only if it is done.")
+@click.option("--wait", is_flag=True, help="Wait until the step ended, is armed or held; exit 0 only if it is done.")
 @window_option
 def start(step: str, confirm: str, override: str, rest: bool, wait: bool, window: str | None) -> None:
     """Start STEP: run a command step, open a gate, begin a bake, mark a manual step as under way.
@@ -58,13 +59,13 @@ def _rest_of_what(rest: bool, override: str) -> None:
 
 
 def _wait(window: str | None, step_id: str, hosts: tuple[str, ...] = ()) -> None:
-    """Follow the window until the step's attempt (at ``hosts``, if not at all) has ended, or is held."""
-    from upgrade_tui.window import hold
+    """Follow the window until the step's attempt (at ``hosts``, if not at all) ended, or it is held or armed."""
+    from upgrade_tui.window import armed, hold
 
     def waits_no_more(state: Any) -> bool:
         step = state.steps[step_id]
-        under_way = step.state in ("pending", "running", "rolling back") and step.stage != "ended"
-        return not under_way or step.held is not None
+        over = step.stage in ("ended", "skipped")
+        return over or step.held is not None or armed.asks_for_a_person(state, step_id)
 
     state = talk(find_window(window), lambda client: follow_state(client, waits_no_more))
     step = state.steps[step_id]
@@ -75,13 +76,18 @@ def _wait(window: str | None, step_id: str, hosts: tuple[str, ...] = ()) -> None
             Exit.HELD,
             f"the lead lets it go: {hold.what_to_type(step.held)}",
         )
+    said = armed.words(step, lambda moment: f"{datetime.fromtimestamp(moment).astimezone():%H:%M:%S}")
+    if said and step.state in ("armed", "running"):
+        fail(f"{step_id}: {step.state}, {said}", Exit.ARMED, f"keep it: upgrade-tui confirm {step_id}")
+    if any(a.state == "fired" for a in step.armed.values()) and step.state != "done":
+        fail(f"{step_id}: {step.state}, undone by its hosts: {step.reason}", Exit.UNDONE)
     if step.state in ("done", "skipped", "rolled back"):
         click.echo(f"{step_id}: {step.state}")
         return
     if hosts and step.state == "pending" and all(step.tasks[host].state == "done" for host in hosts):
         click.echo(f"{step_id}: done on {', '.join(hosts)}; {step.reason}")
         return
-    fail(f"{step_id}: {step.state}: {step.reason}", Exit.FAILED)
+    fail(f"{step_id}: {step.state}: {step.reason}" + (f"; {said}" if said else ""), Exit.FAILED)
 
 
 @click.command()

@@ -82,7 +82,7 @@ def task_rows(history: History) -> tuple[TaskRow, ...]:
     """The latest attempt of every task that was begun or settled."""
     return tuple(
         TaskRow(
-            step=step.id, host=task.host, batch=task.batch + 1, state=task.state, attempt=task.attempt,
+            step=step.id, host=task.host, batch=task.batch + 1, state=step.host_state(task.host), attempt=task.attempt,
             sent=history.sent.get((step.id, task.host), 0), earlier=_earlier(history, step.id, task),
             seconds=task.seconds, exit=task.exit, reason=task.reason, output=task.output, last_line=task.said,
             settled_by=task.settled_by,

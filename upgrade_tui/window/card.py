@@ -25,6 +25,7 @@ class NextStep(Struct, frozen=True, kw_only=True):
     slack_after: float | None  # seconds; None: past the point of no return
     irreversible: bool
     confirm_within: float | None = None  # seconds after which each host undoes it by itself unless it is confirmed
+    on_armed: bool = False  # it runs on what is armed, before it is confirmed
     looks: bool = False  # changes nothing, so there is nothing to undo
 
 
@@ -118,7 +119,7 @@ def _next(state: WindowState, spec: Step, now: float) -> NextStep:
         id=spec.id, title=spec.title, kind=spec.what, batches=state.steps[spec.id].batches,
         command=what_runs(spec) or spec.instructions, check=spec.check or "",
         rollback="" if undo is None else undo.run or undo.manual or "",
-        slack_after=after.slack, irreversible=spec.irreversible, looks=only_looks(spec),
+        slack_after=after.slack, irreversible=spec.irreversible, on_armed=spec.on_armed, looks=only_looks(spec),
         confirm_within=None if spec.confirm_within is None else float(spec.confirm_within),
     )  # fmt: skip
 
@@ -153,6 +154,8 @@ def card_lines(c: Card, now: float) -> list[str]:
         lines.append(f"    rollback: {undo[0] + (' ...' if len(undo) > 1 else '') if undo else nothing}")
         if step.confirm_within is not None:
             lines.append(f"    undone by each host itself after {duration_text(step.confirm_within)} unless confirmed")
+        if step.on_armed:
+            lines.append("    runs on what is armed, before it is confirmed; failed if a host undoes that")
         after = (
             "past the point of no return" if step.slack_after is None else f"slack {duration_text(step.slack_after)}"
         )

@@ -138,9 +138,13 @@ def _extend(state: WindowState, c: cmd.Extend, actor: Actor, now: float) -> Deci
 
 
 def _undone_too_early(state: WindowState, step_id: str, hosts: Sequence[str]) -> Refusal | None:
-    """No host undoes a command that still runs on it, or may."""
-    tasks = state.steps[step_id].tasks
+    """No host undoes a command that still runs on it, or may, or is about to begin there."""
+    step = state.steps[step_id]
+    tasks = step.tasks
     running = [h for h in hosts if h in tasks and (tasks[h].state == "running" or tasks[h].following)]
+    begins = [h for h in hosts if h in tasks and tasks[h].state == "pending" and step.stage == "under way"]
+    if begins:
+        return Refusal(f'"{step_id}" is about to begin on {", ".join(begins)}', "wait for its end, or abort")
     if not running:
         return _perhaps_beside_it(state, step_id, hosts)
     return Refusal(f'"{step_id}" still runs on {", ".join(running)}', "wait for its end, or abort: upgrade-tui abort")

@@ -189,6 +189,9 @@ def _next(scene: Scene, step: NextStep, width: int) -> list[Line]:
         within = duration_text(step.confirm_within)
         armed = f"Each host undoes it by itself after {within} unless it is confirmed"
         blocks += wrapped(((armed, "watch"),), width)
+    if step.on_armed:
+        early = "It runs on what is armed, before it is confirmed; it has failed if a host undoes that"
+        blocks += wrapped(((early, "watch"),), width)
     if not step.rollback and not step.irreversible and not step.looks and step.kind in ("command", "manual"):
         blocks.append((("The plan has no rollback for it", "watch"),))
     return [*out, *blocks, *_clock_after(scene, step), BLANK]

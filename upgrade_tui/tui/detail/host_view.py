@@ -239,7 +239,7 @@ def task_lines(scene: Scene, name: str, width: int) -> list[Line]:
         task = scene.state.steps[spec.id].tasks.get(name)
         if task is None:
             continue
-        word = step_word(task.state)
+        word = step_word(scene.state.steps[spec.id].host_state(name))
         running = task.state == "running" and task.started is not None
         seconds = scene.now - task.started if running and task.started is not None else task.seconds
         line: Line = (

@@ -296,7 +296,7 @@ def tasks_header(step: StepState, width: int) -> Line:
 
 
 def _task(scene: Scene, step: StepState, task: Task, live: TaskFrame | None, names: int, width: int) -> Line:
-    word = step_word(task.state)
+    word = step_word(step.host_state(task.host))
     running = task.state == "running"
     seconds = scene.now - task.started if running and task.started is not None else task.seconds
     ending = _exit_text(task)

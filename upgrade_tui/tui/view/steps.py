@@ -13,6 +13,7 @@ from upgrade_tui.tui.view.spans import Line, Span, bar, clip, cut, fit, wrapped
 from upgrade_tui.tui.words import HELD, Tone, Word, step_word, worst_first
 from upgrade_tui.units import duration_text
 from upgrade_tui.window import hold
+from upgrade_tui.window.armed import asks_for_a_person, words
 from upgrade_tui.window.events import SYSTEM
 from upgrade_tui.window.state import OVER, StepState
 
@@ -50,7 +51,7 @@ def step_row(scene: Scene, spec: Step) -> StepRow:
     planned = step_seconds(scene.plan, spec)
     elapsed = None
     if step.started is not None:
-        ended = step.finished if step.state in ("done", "failed", "unknown", "skipped", "rolled back") else None
+        ended = step.finished if step.stage in ("ended", "skipped") else None
         elapsed = max(0.0, (ended if ended is not None else scene.now) - step.started)
     return StepRow(
         id=spec.id, title=spec.title, kind=spec.what, phase=spec.phase or "Steps", state=state,
@@ -120,7 +121,11 @@ def _remark(scene: Scene, spec: Step, step: StepState, state: str) -> str:
             return f"{duration_text(left)} more of quiet"
         if spec.what == "manual":
             return f"under way; space ticks it{f': {spec.instructions}' if spec.instructions else ''}"
-        return " · ".join(p for p in (progress(step), trouble, held_text(step) or _resting(scene, spec, step)) if p)
+        unconfirmed = words(step, scene.time) if asks_for_a_person(scene.state, spec.id) else ""
+        waits = held_text(step) or unconfirmed or _resting(scene, spec, step)
+        return " · ".join(p for p in (progress(step), trouble, waits) if p)
+    if state == "armed":
+        return words(step, scene.time)
     if state in ("failed", "unknown"):
         return trouble or step.reason or "no reason given"
     if state == "skipped":

@@ -1,0 +1,40 @@
+"""What is armed and not confirmed, for screens and shells alike: where, until when, and what to type. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from upgrade_tui.window.state import Armed, StepState, WindowState
+from upgrade_tui.window.step_state import names
+
+
+def unconfirmed(step: StepState) -> tuple[tuple[str, Armed], ...]:
+    """Hosts that undo the step unless they are confirmed, the most urgent first; also where nothing will any more."""
+    return tuple(sorted(((h, a) for h, a in step.armed.items() if a.waits), key=lambda each: each[1].until))
+
+
+def asks_for_a_person(state: WindowState, step_id: str) -> bool:
+    """Nothing of the step goes on before somebody confirms: its work there has ended, and the plan does not confirm."""
+    step, spec = state.steps[step_id], state.plan.step(step_id)
+    if any(t.state in ("running", "rolling back") or t.following for t in step.tasks.values()):
+        return False
+    by_itself = spec is not None and spec.confirm == "auto" and step.stage == "under way"
+    return not by_itself and any(not a.asked for _, a in unconfirmed(step))
+
+
+def words(step: StepState, at: Callable[[float], str]) -> str:
+    """``armed on a, b: confirm by 22:10:00, else its hosts undo it``; empty where nothing is."""
+    waits = unconfirmed(step)
+    left = [host for host, a in waits if a.state == "armed"]
+    gone = [host for host, a in waits if a.state == "gone"]
+    parts = []
+    if left:
+        parts.append(f"armed on {names(left)}: confirm by {at(waits_until(step))}, else its hosts undo it")
+    if gone:
+        parts.append(f"NOTHING will undo it on {names(gone)}, and nobody confirmed it there")
+    return "; ".join(parts)
+
+
+def waits_until(step: StepState) -> float:
+    """Epoch seconds at which the first of its hosts undoes it; 0 where none does."""
+    return min((a.until for _, a in unconfirmed(step) if a.state == "armed"), default=0.0)
