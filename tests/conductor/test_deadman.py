@@ -77,7 +77,7 @@ async def test_a_dead_man_that_an_earlier_conductor_armed_and_did_not_log_is_dis
 
 
 async def test_what_was_told_to_undo_itself_before_it_began_does_not_begin(tmp_path: Path) -> None:
-    """Armed, then a pause; in it somebody has the host undo the step; the window goes on."""
+    """Armed, then a pause; the host was told to undo the step before; the window goes on."""
     made = await support.rig(tmp_path, PLAN)
     plain = made.deadman.arm
 
@@ -90,7 +90,9 @@ async def test_what_was_told_to_undo_itself_before_it_began_does_not_begin(tmp_p
     made.deadman.arm = arm  # type: ignore[method-assign]
     running = asyncio.create_task(made.start("roll"))
     await made.until(lambda: made.book.state.phase == "paused")
-    await made.book.command(Revert(step="roll", host="a", reason="wrong"), LEAD)
+    refused = await made.book.command(Revert(step="roll", host="a", reason="wrong"), LEAD)
+    assert isinstance(refused, Refusal), "it is about to begin there: nobody has it undone beside it"
+    await made.book.write([ev.DeadmanAsked(step="roll", hosts=("a",), what="cancel", reason="decided before")], "mei")
     await made.book.command(Resume(), LEAD)
     await running
     assert ("a", "upgrade") not in made.hosts.ran

@@ -25,7 +25,7 @@ class Desk:
     def state(self) -> Any:
         verdict = [verdict for at, verdict in self.verdicts if at <= self.now][-1]
         canary = SimpleNamespace(verdict=verdict, detail="")
-        return SimpleNamespace(phase="open", rollback=None, canaries={"front": canary})
+        return SimpleNamespace(phase="open", rollback=None, canaries={"front": canary}, missing=lambda step: ())
 
     async def change_within(self, seconds: float) -> None:
         self.now = min([self.now + seconds, *(at for at, _ in self.verdicts if at > self.now)])
