@@ -281,12 +281,15 @@ async def test_a_dead_man_armed_before_a_takeover_counts_anew(tmp_path: Path) ->
     await rig.book.close()
 
 
-async def test_the_plan_confirms_each_batch_not_only_the_last(tmp_path: Path) -> None:
-    rig = await support.rig(tmp_path, ARMED.replace('"10m"', '"10m"\nconfirm = "auto"', 1))
+@pytest.mark.parametrize(("borne", "said"), [("25%", "confirm"), ("0%", "")], ids=["borne", "too many"])
+async def test_the_plan_confirms_what_went_well_unless_too_much_did_not(tmp_path: Path, borne: str, said: str) -> None:
+    """A step that stopped is looked at by a person: its hosts go back by themselves if nobody does."""
+    text = ARMED.replace('"10m"', f'"10m"\nconfirm = "auto"\nmax_fail = "{borne}"', 1)
+    rig = await support.rig(tmp_path, text)
     rig.hosts.script["b", "upgrade"] = Ended(exit=1)
     await rig.start("roll")
     asked = {host: armed.asked for host, armed in rig.book.state.steps["roll"].armed.items()}
-    assert asked == {"a": "confirm", "b": "", "c": "confirm", "d": "confirm"}
+    assert asked == {"a": said, "b": "", "c": said, "d": said}
     await rig.book.close()
 
 
@@ -298,10 +301,12 @@ async def test_the_plan_confirms_as_soon_as_the_canaries_are_healthy(
     text = text.replace('batches = [1, "100%"]', 'batches = ["100%"]')
     rig = await support.rig(tmp_path, text)
     watching = asyncio.create_task(rig.deadman.watch())
-    await rig.start("roll")
+    step = asyncio.create_task(rig.start("roll"))
+    await rig.until(lambda: all(task.check == 0 for task in rig.book.state.steps["roll"].tasks.values()))
     assert {a.asked for a in rig.book.state.steps["roll"].armed.values()} == {""}, "no data yet"
     await rig.book.write([ev.CanaryVerdict(canary="front", verdict="healthy", before="no data")])
     await rig.until(lambda: {a.state for a in rig.book.state.steps["roll"].armed.values()} == {"confirmed"})
+    await step
     watching.cancel()
     await asyncio.gather(watching, return_exceptions=True)
     await rig.book.close()
