@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 JOBS   ?= 2
 
-.PHONY: demo test test-systemd check bench soak picture lock clean
+.PHONY: demo test test-systemd mutants check bench soak picture lock clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv --without-pip $(VENV)
@@ -21,6 +21,9 @@ test: $(READY)        ## every test this machine can run
 
 test-systemd: $(READY) ## what needs hosts with systemd: boots them, needs root, debootstrap and systemd-container
 	$(BIN)/python -m pytest tests/systemd
+
+mutants: $(READY)     ## faults put into a copy of the program, each of which a named test must find: under a minute
+	$(BIN)/python -m tests.mutants
 
 check: $(READY)       ## style, types, architecture
 	$(BIN)/ruff check .

@@ -1,7 +1,8 @@
-"""Faults put into the program, each of which a test or a night must find: ``python -m tests.mutants [NAME]``.
+"""Faults put into the program, each of which a named test must find: ``python -m tests.mutants [WORD]``.
 
-The program is copied, one place of the copy is changed, and what should notice is run against it. A mutant that nobody
-finds is a hole in the nets; one whose place is not there any more has to be put in elsewhere.
+A copy of the program is made, one place of it is changed, and the named tests are run against it, then it is put back.
+A mutant that no test kills is a hole in the nets. One whose place is not there any more, or is there twice, fails too:
+it has to be put in elsewhere. ``--nights`` puts a few in that the simulation has to find: slower.
 """
 
 # ruff: noqa: T201 - a command line
@@ -9,109 +10,257 @@ finds is a hole in the nets; one whose place is not there any more has to be put
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+COPIED = ("upgrade_tui", "tests", "configs", "docs", "pyproject.toml", "README.md", "Makefile", "CHANGELOG.md")
+LIMIT = 120.0  # seconds for the tests of one mutant: where they hang, the mutant is not found, and it says so
+NIGHTS_LIMIT = 600.0
 NIGHTS = ("-m", "tests.simulation", "--nights", "150")
-NARROW = ("-m", "tests.simulation", "--narrow", "--nights", "150")
-
-
-def _tests(*names: str) -> tuple[str, ...]:
-    return ("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *names)
+SKIPPED = "not tried: its tests are skipped on this machine"
+OUTCOME = re.compile(r"^(FAILED|ERROR|SKIPPED) (?:\[\d+\] )?(\S+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """``before`` becomes ``after`` in ``file``; ``finds`` is what must fail then."""
+    """``before`` becomes ``after`` in ``file``, where it stands once; one of the tests ``by`` must fail then.
+
+    ``nights``: that is asked of the simulation.
+    """
 
     name: str
     file: str
     before: str
     after: str
-    finds: tuple[str, ...]
+    by: tuple[str, ...] = ()
+    nights: bool = False
 
 
-MUTANTS = (
+UNKNOWN = 'if any(t.state in ("unknown", "running", "rolling back") for t in every):'
+RUNNER_TESTS = "conductor/test_runner.py::"
+BOOK_TESTS = "conductor/test_book.py::"
+RACE = "conductor/test_fences.py::test_a_start_that_lost_the_race_in_the_log_is_not_sent"
+IDENTITY = "conductor/test_identity.py::test_a_process_that_is_gone_is_nobody"
+
+NAMED = (
+    Mutant(
+        "unknown within max_fail is taken as done", "window/step_state.py", UNKNOWN,
+        'if any(t.state in ("running", "rolling back") for t in every) or (\n'
+        '        len(wrong) > allowed and any(t.state == "unknown" for t in every)\n    ):',
+        ("window/test_step_state.py::test_a_host_that_is_unknown_is_not_borne_by_max_fail",),
+    ),
+    Mutant(
+        "a start that lost the race in the log is sent", "conductor/running/tasks.py",
+        "if not resume and not await self._begin(work):", "if not resume and await self._begin(work) is None:",
+        (RACE,),
+    ),
+    Mutant(
+        "a start is decided on what is durable, not on what stands before it in the log", "conductor/running/begin.py",
+        "if not _goes_on(state, spec, attempt):", "if not _goes_on(desk.state(), spec, attempt):", (RACE,),
+    ),
     Mutant(
         "a timed-out check is taken as failed", "conductor/running/tasks.py",
-        "if ended.proven and code is None and not ended.timed_out:", "if ended.proven and code is None:", NIGHTS,
+        "if ended.proven and code is None and not ended.timed_out:", "if ended.proven and code is None:",
+        (RUNNER_TESTS + "test_a_check_whose_time_was_up_is_unknown",),
     ),
     Mutant(
         "what a person settled counts as measured", "window/pace.py",
-        "and not task.settled_by and task.started is not None", "and task.started is not None", _tests("tests/window"),
+        "or task.seconds is None or task.settled_by:", "or task.seconds is None:",
+        ("window/test_clock.py::test_what_ended_and_was_settled_by_hand_measures_nothing",),
+    ),
+    Mutant(
+        "what a person settled counts as measured where hosts were tried again", "window/pace.py",
+        "if task.seconds is not None and not task.settled_by and", "if task.seconds is not None and",
+        ("window/test_clock.py::test_what_was_settled_beside_hosts_that_were_tried_again_measures_nothing",),
     ),
     Mutant(
         "no override is asked for between 0 and -60 s", "window/hold.py", "slack is not None and slack < 0",
-        "slack is not None and slack < -60", _tests("tests/window", "tests/conductor/test_held.py"),
+        "slack is not None and slack < -60",
+        ("window/test_hold.py::test_from_the_first_second_without_time_to_undo_an_override_is_asked_for",),
     ),
     Mutant(
         "anybody approves without people", "window/gates.py", "return able or frozenset({state.opened_by})",
-        "return able or frozenset({state.opened_by, \"tom\", \"ana\", \"eve\"})", _tests("tests/window"),
+        'return able or frozenset({state.opened_by, "tom", "ana", "eve"})',
+        ("window/test_gates.py::test_without_people_only_who_opened_the_window_decides",),
+    ),
+    Mutant(
+        "everybody leads without people", "window/state.py",
+        'return "lead" if not plan.people and login == opened_by else "observer"',
+        'return "lead" if not plan.people else "observer"',
+        ("window/test_fold.py::test_roles_come_from_the_plan_and_without_people_the_opener_leads",),
     ),
     Mutant(
         "a reused pid is taken for the runner", "fleet/jobs/common.sh",
-        '[ -n "$1" ] && born "$1" && [ "$began" = "$2" ]',
-        '[ -n "$1" ] && born "$1"', _tests("tests/fleet/jobs"),
+        '[ -n "$1" ] && born "$1" && [ "$began" = "$2" ]', '[ -n "$1" ] && born "$1"',
+        ("fleet/jobs/test_job_intruders.py::test_a_process_that_got_the_pid_of_a_runner_later_is_not_killed",),
     ),
     Mutant(
         "no second try after the ballast was freed", "journal/segments.py",
-        "for has_room in (self._ballast.held, False):",
-        "for has_room in (False,):", _tests("tests/journal"),
+        "for has_room in (self._ballast.held, False):", "for has_room in (False,):",
+        ("journal/test_log_kept.py::test_a_full_disk_is_tried_again_as_soon_as_the_ballast_is_given_back",),
     ),
     Mutant(
         "what an earlier conductor wrote is not synced at takeover", "journal/recovery.py",
-        "    _persist(walk.last.path, walk.size)\n", "", _tests("tests/journal"),
+        "    persist(walk.last.path, walk.size)\n", "",
+        ("journal/test_log_kept.py::test_what_an_earlier_conductor_wrote_is_made_durable_at_the_takeover",),
     ),
     Mutant(
-        "a job that was acknowledged and is gone was never started", "fleet/jobs/job.py", "self._known = begun\n",
-        "self._known = False\n", NIGHTS,
+        "what was lost in a rollback, given up, counts no more", "window/step_state.py",
+        "return [t.host for t in tasks if t.undone or t.state in", "return [t.host for t in tasks if t.state in",
+        ("window/test_step_state.py::test_a_host_that_was_given_up_in_a_rollback_counts_against_max_fail",),
     ),
     Mutant(
-        "a start does not ask whether the window goes on", "conductor/running/begin.py",
-        'return state.phase == "open" and not state.rolling_back and runs(state, spec.id, attempt)',
-        "return runs(state, spec.id, attempt)", NIGHTS,
+        "an override of one batch lets those behind it go too", "window/hold.py", "step.released == batch:",
+        "0 <= step.released <= batch:",
+        ("window/test_hold.py::test_the_lead_lets_one_batch_go_with_a_reason",),
+    ),
+    Mutant(
+        "unknown counts as failed where a step undoes itself", "window/on_fail.py", "    if failed <= allowed:",
+        "    if failed == 0:", ("window/test_on_fail.py::test_unknown_is_not_failed_it_pauses",),
+    ),
+    Mutant(
+        "half of the hosts lost is taken for being cut off", "window/on_fail.py", "2 * len(lost) > len(hosts)",
+        "2 * len(lost) >= len(hosts)",
+        ("window/test_on_fail.py::test_where_most_hosts_are_lost_the_conductor_may_be_the_one_cut_off",),
+    ),
+    Mutant(
+        "what waited through a fence comes before the pause", "conductor/book.py",
+        "self._pause(fence)\n        self._write_facts()", "self._write_facts()\n        self._pause(fence)",
+        (BOOK_TESTS + "test_what_waited_through_a_fence_comes_behind_the_pause_in_its_order_and_before_new_decisions",),
+    ),
+    Mutant(
+        "somebody is refused for what a crash may still take back", "conductor/book.py",
+        "if self._ahead:  # nobody is told", "if self._ahead and not decision:  # nobody is told",
+        (BOOK_TESTS + "test_nobody_is_refused_for_what_a_crash_may_still_take_back",),
+    ),
+    Mutant(
+        "a process that is gone goes by its account's name (kernel handle)", "conductor/wire.py",
+        "if ended.poll(0):", "if ended.poll(0) is None:", (IDENTITY,),
+    ),
+    Mutant(
+        "a process that is gone goes by its account's name (start time)", "conductor/wire.py",
+        "if before is None or _began(pid) != before:", "if _began(pid) != before:", (IDENTITY,),
     ),
     Mutant(
         "what an attempt did not come to is forgotten", "window/fold_steps.py",
         'if before is None or before.state == "rolled back":',
         'if before is None or before.state in ("rolled back", "pending"):',
-        _tests("tests/window/test_attempts.py"),
+        ("window/test_attempts.py::test_an_attempt_that_did_not_come_to_a_host_forgets_nothing_of_the_one_before",),
+    ),
+)  # fmt: skip
+
+BY_NIGHTS = (
+    Mutant(
+        "a timed-out check is taken as failed", "conductor/running/tasks.py",
+        "if ended.proven and code is None and not ended.timed_out:", "if ended.proven and code is None:", nights=True,
+    ),
+    Mutant(
+        "a job that was acknowledged and is gone was never started", "fleet/jobs/job.py", "self._known = begun\n",
+        "self._known = False\n", nights=True,
+    ),
+    Mutant(
+        "a start does not ask whether the window goes on", "conductor/running/begin.py",
+        'goes_on = state.phase == "open" and not state.rolling_back and runs(state, spec.id, attempt)',
+        "goes_on = runs(state, spec.id, attempt)", nights=True,
     ),
 )  # fmt: skip
 
 
-def found(mutant: Mutant) -> str:
-    """``found``, ``NOT FOUND``, or why it could not be put in."""
-    with tempfile.TemporaryDirectory() as place:
-        for part in ("upgrade_tui", "tests", "configs", "docs"):
-            shutil.copytree(ROOT / part, Path(place) / part, ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copy(ROOT / "pyproject.toml", place)
-        path = Path(place) / "upgrade_tui" / mutant.file
-        text = path.read_text(encoding="utf-8")
-        if mutant.before not in text:
-            return "ITS PLACE IS NOT THERE ANY MORE"
-        path.write_text(text.replace(mutant.before, mutant.after, 1), encoding="utf-8")
-        env = {**os.environ, "PYTHONPATH": place}
-        done = subprocess.run(
-            [sys.executable, *mutant.finds], cwd=place, env=env, capture_output=True, text=True, check=False
-        )
-        return "found" if done.returncode == 1 else "NOT FOUND"
+class Bench:
+    """A copy of the program, in which one mutant at a time is put."""
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+        for part in COPIED:
+            source = ROOT / part
+            if source.is_dir():
+                shutil.copytree(source, place / part, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(source, place)
+        # never a stale .pyc: a mutant may have the size and, to the second, the age of what it replaces
+        self._env = {**os.environ, "PYTHONPATH": str(place), "PYTHONDONTWRITEBYTECODE": "1"}
+        seen = self._python(("-c", "import upgrade_tui; print(upgrade_tui.__file__)"), LIMIT)
+        if not seen.stdout.startswith(str(place)):
+            raise SystemExit(f"the copy is not what is run: {seen.stdout or seen.stderr}")
+
+    def _python(self, arguments: tuple[str, ...], limit: float) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *arguments], cwd=self._place, env=self._env, capture_output=True, text=True, check=False,
+            timeout=limit, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def tests(self, names: tuple[str, ...]) -> tuple[int, dict[str, list[str]], str]:
+        """Pytest's exit code, tests by outcome, and all that it said. Raises TimeoutExpired."""
+        paths = [f"tests/{name}" for name in names]
+        options = ("-m", "pytest", "-q", "-rfEs", "--tb=short", "-p", "no:cacheprovider", "-p", "no:xdist")
+        done = self._python((*options, *paths), LIMIT)
+        found: dict[str, list[str]] = {}
+        for outcome, test in OUTCOME.findall(done.stdout):
+            found.setdefault(outcome, []).append(test)
+        return done.returncode, found, done.stdout + done.stderr
+
+    def broken(self, names: tuple[str, ...]) -> str:
+        """What pytest says where a test fails, or is not there, without any mutant: then it finds nothing."""
+        code, _, said = self.tests(names)
+        return said if code else ""
+
+    def killers(self, mutant: Mutant) -> tuple[list[str], str]:
+        """The tests that find it, or why none does."""
+        path = self._place / "upgrade_tui" / mutant.file
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        if text.count(mutant.before) != 1:
+            return [], f"ITS PLACE IS THERE {text.count(mutant.before)} TIMES in {mutant.file}"
+        path.write_text(text.replace(mutant.before, mutant.after), encoding="utf-8")
+        try:
+            return self._look(mutant)
+        except subprocess.TimeoutExpired:
+            return [], "NOT FOUND: what should find it hangs"
+        finally:
+            path.write_text(text, encoding="utf-8")
+
+    def _look(self, mutant: Mutant) -> tuple[list[str], str]:
+        if mutant.nights:
+            code = self._python(NIGHTS, NIGHTS_LIMIT).returncode
+            return (["nights"], "") if code == 1 else ([], f"NOT FOUND by nights (exit {code})")
+        code, found, said = self.tests(mutant.by)
+        failed = sorted({test.partition("[")[0].removeprefix("tests/") for test in found.get("FAILED", [])})
+        if code == 1 and failed and "ERROR" not in found:
+            return failed, ""
+        if code == 0:
+            return [], SKIPPED if "SKIPPED" in found else "NOT FOUND"
+        return [], f"NOT FOUND: pytest ended with {code}\n{said}"
 
 
 def main() -> int:
-    """0: all were found."""
-    wanted = [m for m in MUTANTS if not sys.argv[1:] or any(word in m.name for word in sys.argv[1:])]
-    missed = 0
-    for mutant in wanted:
-        result = found(mutant)
-        missed += result != "found"
-        print(f"{result}: {mutant.name}", flush=True)
-    return 1 if missed else 0
+    """0: each was killed by a test that is named for it, but for those whose tests this machine skips."""
+    began = time.monotonic()
+    words = [word for word in sys.argv[1:] if word != "--nights"]
+    every = BY_NIGHTS if "--nights" in sys.argv[1:] else NAMED
+    wanted = [m for m in every if not words or any(word in m.name for word in words)]
+    missed = skipped = 0
+    with tempfile.TemporaryDirectory() as place:
+        bench = Bench(Path(place).resolve())
+        names = tuple(dict.fromkeys(name for m in wanted for name in m.by))
+        broken = bench.broken(names) if names else ""
+        if broken:
+            print(f"without any mutant:\n{broken}")
+            return 1
+        print("| mutant | killed by |\n|---|---|")
+        for mutant in wanted:
+            by, why = bench.killers(mutant)
+            skipped += why == SKIPPED
+            missed += not by and why != SKIPPED
+            print(f"| {mutant.name} | {', '.join(by) or why} |", flush=True)
+    found = len(wanted) - missed - skipped
+    print(f"{found} of {len(wanted)} killed, {skipped} not tried, in {time.monotonic() - began:.0f} s")
+    return 1 if missed or not wanted else 0
 
 
 if __name__ == "__main__":

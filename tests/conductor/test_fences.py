@@ -7,6 +7,7 @@ import errno
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,3 +72,43 @@ async def test_a_start_that_waited_through_a_fence_does_not_follow_the_pause(
     await kept.book.command(Resume(reason="the disk is fine"), LEAD)
     await step
     assert kept.book.state.steps["roll"].state == "done"
+
+
+@pytest.mark.parametrize(
+    "before",
+    [ev.HostExcluded(host="a", reason="broken"), ev.WindowPaused(reason="wait")],
+    ids=["its host is excluded", "the window is paused"],
+)
+async def test_a_start_that_lost_the_race_in_the_log_is_not_sent(tmp_path: Path, before: ev.Event) -> None:
+    """What is written in the very moment before the start stands before it in the log, and it is decided on that."""
+    made = await rig(tmp_path)
+    place = made.hosts.place
+
+    async def race(host: str, directory: str) -> str:
+        found = await place(host, directory)
+        if host != "a":
+            return found
+        made.tasks._desk.transact = beaten  # the next decision is about the start
+        return found
+
+    async def beaten(*decision: Any) -> Any:
+        made.tasks._desk.transact = made.book.transact
+        made.book.post([before])
+        return await made.book.transact(*decision)
+
+    made.hosts.place = race  # type: ignore[method-assign]
+    step = asyncio.create_task(made.start("roll"))
+    if isinstance(before, ev.WindowPaused):
+        await made.until(lambda: made.book.state.phase == "paused")
+        await made.book.write([ev.NoteAdded(text="what was begun is on its host by now")])
+        await asyncio.sleep(0)
+        assert made.book.state.steps["roll"].tasks["a"].state == "pending"
+        assert made.hosts.ran == []
+        await made.book.command(Resume(reason="go on"), LEAD)
+        await step
+        assert made.book.state.steps["roll"].state == "done"
+    else:
+        await step
+        assert made.book.state.steps["roll"].tasks["a"].state == "skipped"
+        assert "a" not in {host for host, _ in made.hosts.ran}
+    await made.book.close()

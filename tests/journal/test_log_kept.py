@@ -14,6 +14,7 @@ import pytest
 from tests.journal.journal_support import SetClock, hash_of, lines_of, log_at, note, some_events
 from tests.support import require
 from upgrade_tui.journal import FencedError, Journal, read, recovery, segments, verify
+from upgrade_tui.journal.files import BALLAST_FILE, SegmentFile
 from upgrade_tui.journal.kept import read_both
 from upgrade_tui.window.events import ConductorStarted, LogFenced, LogJoined, NoteAdded, Record
 
@@ -184,4 +185,41 @@ async def test_what_was_read_while_it_could_not_be_made_durable_is_made_so_befor
     monkeypatch.setattr(segments, "persist", lambda path, size: made.append((path, size)))
     assert (await journal.reopen()).seq == 7
     assert made == [(path, path.stat().st_size)]
+    await journal.close()
+
+
+async def test_what_an_earlier_conductor_wrote_is_made_durable_at_the_takeover(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may stand in the page cache only: written over itself and synced, before anybody acts on it."""
+    path = log_at(tmp_path / "w", LINES)
+    synced: list[tuple[int, bytes]] = []
+
+    def sync(fd: int) -> None:
+        synced.append((os.fstat(fd).st_ino, os.pread(fd, 1 << 20, 0)))
+
+    monkeypatch.setattr(recovery, "sync", sync)
+    journal = await Journal.open(tmp_path / "w")
+    assert synced == [(path.stat().st_ino, b"".join(LINES))]
+    await journal.close()
+
+
+async def test_a_full_disk_is_tried_again_as_soon_as_the_ballast_is_given_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = await Journal.open(tmp_path / "w")
+    with monkeypatch.context() as broken:
+        broken.setattr("upgrade_tui.journal.files.sync", cannot)
+        with pytest.raises(FencedError, match="Input/output error"):
+            await journal.append("mei", note("lost"))
+    real = recovery.new_segment
+
+    def full_until_then(path: Path, data: bytes) -> SegmentFile:
+        if (tmp_path / "w" / BALLAST_FILE).exists():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(path, data)
+
+    monkeypatch.setattr(recovery, "new_segment", full_until_then)
+    assert journal.has_ballast
+    assert (await journal.reopen()).seq == 1
     await journal.close()

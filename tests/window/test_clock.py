@@ -7,6 +7,7 @@ import pytest
 from tests.window.small import END, MINUTE, START, Log, plan_of
 from upgrade_tui.window import clock, hold
 from upgrade_tui.window import commands as cmd
+from upgrade_tui.window import events as ev
 from upgrade_tui.window.pace import pace
 
 WHOLE = (10 + 34 + 5 + 10 + 2 + 1) * MINUTE  # prep, copy with its bakes, go, soak, drop, tell
@@ -148,6 +149,25 @@ def test_what_was_settled_by_hand_measures_nothing() -> None:
     log = _copying().batch("copy", 0).wait(0.1).lost("copy", "a").finishes("copy", "unknown").wait(20)
     log.does("tom", cmd.Settle(step="copy", outcome="done", reason="it was through"))
     assert _measured(log) == (0, None)
+
+
+def test_what_ended_and_was_settled_by_hand_measures_nothing() -> None:
+    """Its command ended, and took so long; but its check said nothing, and what it came to is what a person says."""
+    log = _copying().batch("copy", 0).wait(0.1).ends("copy", "a")
+    log.happens(ev.TaskChecked(step="copy", host="a", attempt=1, exit=None)).finishes("copy", "unknown")
+    log.does("tom", cmd.Settle(step="copy", outcome="done", reason="it was through"))
+    assert log.step("copy").tasks["a"].seconds is not None
+    assert _measured(log) == (0, None)
+
+
+def test_what_was_settled_beside_hosts_that_were_tried_again_measures_nothing() -> None:
+    step = '[[steps]]\nid = "copy"\ntitle = "Copy"\non = ["a", "b", "c"]\nrun = "copy"\ncheck = "copied"\n'
+    log = Log(plan_of(step + 'estimate = "10m"\n')).does("tom", cmd.Start(step="copy")).batch("copy", 0).wait(10)
+    log.ends("copy", "a").ends("copy", "b", 1).wait(30).ends("copy", "c")
+    log.happens(ev.TaskChecked(step="copy", host="c", attempt=1, exit=None)).finishes("copy", "unknown")
+    log.does("tom", cmd.Settle(step="copy", host="c", outcome="done", reason="it was through"))
+    log.does("tom", cmd.Start(step="copy")).batch("copy", 0).wait(8).ends("copy", "b").finishes("copy")
+    assert _measured(log) == (1, 10 * MINUTE)
 
 
 def test_steps_that_need_nothing_of_each_other_run_side_by_side() -> None:

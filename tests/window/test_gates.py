@@ -52,6 +52,14 @@ def test_without_by_leads_and_engineers_decide_and_observers_do_not() -> None:
     assert log.step("go").reason == "go by ana, tom"
 
 
+def test_without_people_only_who_opened_the_window_decides() -> None:
+    plan = replace(_gate("approvals = 1"), people={})
+    log = Log(plan).opens("go")
+    for stranger in ("tom", "ana"):
+        assert f"{stranger} has no vote on this gate; it is decided by mei" in log.refuses(stranger, log.vote("go"))
+    assert log.does("mei", log.vote("go")).step("go").reason == "go by mei"
+
+
 def test_nobody_approves_their_own_request_where_others_can() -> None:
     log = Log(_gate("approvals = 1")).does("ana", cmd.Start(step="go"))
     assert "nobody approves their own request" in log.refuses("ana", log.vote("go"))

@@ -37,6 +37,23 @@ def test_a_host_that_cannot_undo_it_fails_the_step_whatever_max_fail_says() -> N
     assert ended(tasks, {}, 4, "", "").state == "failed"
 
 
+def test_a_host_that_is_unknown_is_not_borne_by_max_fail() -> None:
+    """Nobody knows what it would be: the plan allows failures, not guesses."""
+    tasks = {h: Task(host=h, batch=0, state="done", touched=True) for h in "abc"}
+    tasks["d"] = Task(host="d", batch=0, state="unknown", touched=True)
+    assert ended(tasks, {}, 1, "", "").state == "unknown"
+    assert ended(tasks, {}, 4, "", "").state == "unknown"
+
+
+def test_a_host_that_was_given_up_in_a_rollback_counts_against_max_fail() -> None:
+    tasks = {h: Task(host=h, batch=0, state="done", touched=True) for h in "abc"}
+    tasks["d"] = Task(host="d", batch=0, state="skipped", undo=1, touched=True)
+    assert ended(tasks, {}, 1, "", "").state == "done"
+    verdict = ended(tasks, {}, 0, "", "")
+    assert verdict.state == "failed"
+    assert "1 of 4 given up, 0 allowed" in verdict.reason
+
+
 def test_a_step_whose_every_host_takes_no_part_any_more_is_not_waved_through() -> None:
     log = Log(plan_of(STEP)).does("tom", cmd.Start(step="net")).happens(
         *(ev.TaskUnreachable(step="net", host=h, attempt=1, reason="no route") for h in "ab")
