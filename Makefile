@@ -22,7 +22,7 @@ test: $(READY)        ## every test this machine can run
 test-systemd: $(READY) ## what needs hosts with systemd: boots them, needs root, debootstrap and systemd-container
 	$(BIN)/python -m pytest tests/systemd
 
-mutants: $(READY)     ## faults put into a copy of the program, each of which a named test must find: under a minute
+mutants: $(READY)     ## faults put into a copy of the program, each of which a named test must find: about a minute
 	$(BIN)/python -m tests.mutants
 
 check: $(READY)       ## style, types, architecture

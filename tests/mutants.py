@@ -47,6 +47,7 @@ UNKNOWN = 'if any(t.state in ("unknown", "running", "rolling back") for t in eve
 RUNNER_TESTS = "conductor/test_runner.py::"
 BOOK_TESTS = "conductor/test_book.py::"
 RACE = "conductor/test_fences.py::test_a_start_that_lost_the_race_in_the_log_is_not_sent"
+ON_FAIL = "window/test_on_fail.py::"
 IDENTITY = "conductor/test_identity.py::test_a_process_that_is_gone_is_nobody"
 
 NAMED = (
@@ -147,6 +148,59 @@ NAMED = (
     Mutant(
         "a process that is gone goes by its account's name (start time)", "conductor/wire.py",
         "if before is None or _began(pid) != before:", "if _began(pid) != before:", (IDENTITY,),
+    ),
+    Mutant(
+        "a host that could not be reached to undo it is borne", "window/step_state.py",
+        'any(t.undo and t.state in ("failed", "unreachable") for t in every):',
+        'any(t.undo and t.state == "failed" for t in every):',
+        ("window/test_step_state.py::test_a_host_that_cannot_undo_it_fails_the_step_whatever_max_fail_says",),
+    ),
+    Mutant(
+        "one excluded host fails what people skipped", "window/step_state.py", "all(t.excluded for t in every)",
+        "any(t.excluded for t in every)",
+        ("window/test_step_state.py::test_a_step_of_which_people_skipped_what_was_left_is_skipped",),
+    ),
+    Mutant(
+        "what people do and nobody can undo is not held", "window/hold.py",
+        "(spec.rollback is not None or spec.irreversible)", "spec.rollback is not None",
+        ("window/test_hold.py::test_what_people_do_and_nobody_can_undo_is_held_too",),
+    ),
+    Mutant(
+        "during a rollback a canary that nothing lists is passed over", "window/on_fail.py",
+        "if state.rolling_back and targets and _undone_already", "if state.rolling_back and _undone_already",
+        (ON_FAIL + "test_while_something_else_is_rolled_back_a_canary_that_nothing_lists_pauses_all_the_same",),
+    ),
+    Mutant(
+        "what stands on what is undone is not waited for", "window/on_fail.py",
+        "if spec.id in undo or stands_on or not", "if spec.id in undo or not",
+        (ON_FAIL + "test_a_bake_that_stands_on_what_is_undone_is_waited_for",),
+    ),
+    Mutant(
+        "a step that fails in a paused window is not undone", "window/on_fail.py",
+        'spec.on_fail != "rollback" or state.phase not in ("open", "paused")',
+        'spec.on_fail != "rollback" or state.phase != "open"',
+        (ON_FAIL + "test_a_step_that_fails_in_a_paused_window_is_undone_once",),
+    ),
+    Mutant(
+        "a step that is being undone asks for it again", "window/on_fail.py",
+        "if state.rolling_back and _undone_already(state, [step_id]):", "if False:",
+        (ON_FAIL + "test_a_step_that_fails_in_a_paused_window_is_undone_once",),
+    ),
+    Mutant(
+        "no login is taken for a login", "conductor/wire.py", "return uid if login == _NOBODY else login",
+        "return login",
+        ("conductor/test_identity.py::test_where_there_is_no_login_the_account_is_all_that_is_known",),
+    ),
+    Mutant(
+        "a login that can no more be read is the account", "conductor/wire.py",
+        "    except OSError:\n        raise NobodyThere from None\n    return uid",
+        "    except OSError:\n        return uid\n    return uid",
+        ("conductor/test_identity.py::test_a_login_that_can_no_more_be_read_is_nobodys",),
+    ),
+    Mutant(
+        "the remains of a process are taken for it", "conductor/wire.py",
+        'return None if stat[0] in "ZX" else stat[19]', "return stat[19]",
+        ("conductor/test_identity.py::test_the_remains_of_a_process_are_not_the_process",),
     ),
     Mutant(
         "what an attempt did not come to is forgotten", "window/fold_steps.py",

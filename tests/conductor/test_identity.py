@@ -8,6 +8,7 @@ import socket
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -151,6 +152,28 @@ def _kernel_has_no_handle(sock: socket.socket) -> bool:
     except OSError as error:
         return error.strerror == "Protocol not available"
     return False
+
+
+@pytest.mark.parametrize("said", ["4294967295", FileNotFoundError()], ids=["no login started it", "no audit"])
+def test_where_there_is_no_login_the_account_is_all_that_is_known(
+    said: str | OSError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire.Path, "read_text", mock.Mock(side_effect=[said]))
+    assert wire._login_uid(12, 1000) == 1000
+
+
+def test_a_login_that_can_no_more_be_read_is_nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire.Path, "read_text", mock.Mock(side_effect=ProcessLookupError))
+    with pytest.raises(NobodyThere):
+        wire._login_uid(12, 1000)
+
+
+def test_the_remains_of_a_process_are_not_the_process() -> None:
+    pid = in_child(lambda: None)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    assert wire._began(pid) is None
+    assert wire._began(os.getpid()) is not None
+    os.waitpid(pid, 0)
 
 
 async def test_who_hands_a_connection_on_before_hello_keeps_its_own_name(logins: None, tmp_path: Path) -> None:

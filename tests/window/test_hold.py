@@ -131,6 +131,14 @@ def test_nothing_that_changes_a_host_begins_past_the_end(step: str, past_no_retu
     log.does("mei", cmd.Start(step=step, confirm=step, override="nearly through"))
 
 
+def test_what_people_do_and_nobody_can_undo_is_held_too() -> None:
+    log = Log(plan_of('[[steps]]\nid = "pull"\ntitle = "Pull the plug"\nirreversible = true\n'))
+    log.now = START - MINUTE
+    assert '"pull" changes hosts, and the window starts in 1 m' in log.refuses(
+        "mei", cmd.Start(step="pull", confirm="pull")
+    )
+
+
 @pytest.mark.parametrize("moment", [START - MINUTE, END + MINUTE])
 @pytest.mark.parametrize("step", ["look", "call", "go", "soak"])
 def test_what_only_looks_people_gates_and_bakes_are_never_held(step: str, moment: float) -> None:

@@ -240,6 +240,16 @@ def test_while_a_rollback_is_under_way_what_it_does_not_undo_is_held_and_said() 
     assert "a rollback is under way already" in paused(log)
 
 
+def test_while_something_else_is_rolled_back_a_canary_that_nothing_lists_pauses_all_the_same() -> None:
+    log = done(window(), "other").asks_back(step="other")
+    assert "nothing that was done lists this canary" in paused(log)
+
+
+def test_a_bake_that_stands_on_what_is_undone_is_waited_for() -> None:
+    log = done(done(window(), "agent"), "roll").happens(ev.StepIntent(step="soak", attempt=1))
+    assert in_the_way(log.state, ("roll",)) == ("soak",)
+
+
 def test_a_canary_that_pauses_or_warns_does_as_before() -> None:
     log = begun(window(), "roll")
     front = ev.CanaryVerdict(canary="front", verdict="failing", before="healthy", detail="no answer")
@@ -301,6 +311,13 @@ def test_where_most_hosts_are_lost_a_failed_step_pauses() -> None:
     (event,) = failed(lost(window(steps=OWN), "b", "c", "d"), a="failed", b="failed")
     assert isinstance(event, ev.WindowPaused)
     assert "3 of 4 hosts are lost" in event.reason
+
+
+def test_a_step_that_fails_in_a_paused_window_is_undone_once() -> None:
+    log = begun(window(steps=OWN), "roll").does("mei", cmd.Pause(reason="let me look")).ends("roll", "ab", 1)
+    answer = step_answer(log.state, "roll")
+    assert [type(event) for event in answer] == [ev.RollbackRequested]
+    assert step_answer(log.happens(*answer).state, "roll") == (), "it is being undone already"
 
 
 def test_an_attempt_that_the_lead_aborted_undoes_nothing() -> None:

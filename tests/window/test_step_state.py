@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +12,7 @@ from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.state import Armed, StepState, Task
 from upgrade_tui.window.step_state import ended
+from upgrade_tui.window.task import TaskName
 
 
 def test_what_a_host_undid_while_the_attempt_ended_is_not_done() -> None:
@@ -31,9 +33,10 @@ def test_a_retry_that_succeeds_leaves_nothing_failed_but_something_to_start() ->
     assert log.state.current == "copy"
 
 
-def test_a_host_that_cannot_undo_it_fails_the_step_whatever_max_fail_says() -> None:
+@pytest.mark.parametrize("state", ["failed", "unreachable"])
+def test_a_host_that_cannot_undo_it_fails_the_step_whatever_max_fail_says(state: TaskName) -> None:
     tasks = {h: Task(host=h, batch=0, state="done", touched=True) for h in "abc"}
-    tasks["d"] = Task(host="d", batch=0, state="failed", undo=1, touched=True)
+    tasks["d"] = Task(host="d", batch=0, state=state, undo=1, touched=True)
     assert ended(tasks, {}, 4, "", "").state == "failed"
 
 
@@ -61,6 +64,11 @@ def test_a_step_whose_every_host_takes_no_part_any_more_is_not_waved_through() -
     for host in "ab":
         log.does("mei", cmd.Exclude(host=host, reason="broken"))
     assert (log.step("net").state, log.step("net").reason) == ("failed", "no host of it is left: skip the step")
+
+
+def test_a_step_of_which_people_skipped_what_was_left_is_skipped() -> None:
+    tasks = {h: Task(host=h, batch=0, state="skipped", excluded=h == "a") for h in "ab"}
+    assert ended(tasks, {}, 0, "", "").state == "skipped"
 
 
 # -- properties -------------------------------------------------------------------------------------------------------
