@@ -124,7 +124,7 @@ class SimHost:
         return f"{how} {self._pid} {self._pid * 7} {PLACE}/{directory_name(call.key)}"
 
     def _make(self, call: JobCall, reply: Reply, say: Callable[[str], None]) -> None:
-        job = SimJob(self, call.key, call.command, call.env, call.secrets, call.timeout, call.armed)
+        job = SimJob(self, call.key, call.command, call.env, call.secrets, call.timeout, call.armed, call.guards)
         self.jobs[call.key] = job
         if call.mode == "resume":
             job.never("it was never started")
@@ -135,6 +135,16 @@ class SimHost:
         _Follower(job, reply, say, call.offset, heeds=True)
         boot = self.boot
         self.world.later(self.world.between(0.001, 0.05), lambda: job.start() if self.boot == boot else None)
+
+    def make_way(self, key: str) -> None:
+        """A dead-man fires: the job that it guards never begins any more, or is ended."""
+        if not key:
+            return
+        job = self.jobs.get(key)
+        if job is None:
+            job = self.jobs[key] = SimJob(self, key, "", {}, {}, None, 0)
+        if not job.never("its host undid the step by itself") and job.lives:
+            job.end()
 
     # -- about jobs and dead-men --------------------------------------------------------------------------------------
 

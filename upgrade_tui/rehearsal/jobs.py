@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from upgrade_tui.rehearsal.host import SimHost
 
 TERM_LIMIT = 5.0  # seconds after which what does not end is killed
+WAY_LIMIT = 15.0  # seconds that a dead-man waits for the end of what it guards
 
 
 class Order(Struct, frozen=True):
@@ -36,10 +37,10 @@ class SimJob:
 
     def __init__(
         self, host: SimHost, key: str, command: str, env: Mapping[str, str], secrets: Mapping[str, str],
-        timeout: float | None, armed: int,
+        timeout: float | None, armed: int, guards: str = "",
     ) -> None:  # fmt: skip
         self.host, self.key, self.command, self.env, self.secrets = host, key, command, env, secrets
-        self.timeout, self.armed = timeout, armed
+        self.timeout, self.armed, self.guards = timeout, armed, guards
         self.boot = host.boot
         self.begun: Literal["", "begun", "never"] = ""
         self.detail = ""  # why it never began
@@ -109,6 +110,16 @@ class SimJob:
             return
         if self.host.uptime() + 0.001 >= self.deadline:
             self.fate = "fired"
+            self.host.make_way(self.guards)
+            self._begin_after(self.host.jobs.get(self.guards), self.host.world.mono() + WAY_LIMIT)
+
+    def _begin_after(self, guarded: SimJob | None, limit: float) -> None:
+        """Nothing is undone beside what is guarded, unless that cannot be ended."""
+        if not self.lives:
+            return
+        if guarded is not None and guarded.running and guarded.lives and self.host.world.mono() < limit:
+            self.host.world.later(0.1, self._begin_after, guarded, limit)
+        else:
             self._begin()
 
     def _begin(self) -> None:

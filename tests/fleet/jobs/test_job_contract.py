@@ -310,3 +310,42 @@ def test_it_is_armed_once_for_a_name(bench: Bench) -> None:
         assert (await arms(bench).arm(spec, 60)).error
 
     bench.play(case)
+
+
+@pytest.mark.parametrize("stubborn", [False, True], ids=["ends when asked", "ends by force"])
+def test_what_a_dead_man_guards_is_over_before_it_is_undone(bench: Bench, stubborn: bool) -> None:
+    async def case(bench: Bench) -> None:
+        change = bench.spec("a", Does(seconds=LONG, stubborn=stubborn))
+        undo = bench.spec("undo", Does(), guards=change.name)
+        assert (await arms(bench).arm(undo, 3)).error == ""
+        ended = await follow(bench, change)
+        assert (ended.ended, ended.proven, ended.sent) == (True, True, True)
+        assert (await fired(bench, undo.name))[0] == 0
+        assert (bench.begun("a"), bench.begun("undo")) == (1, 1)
+
+    bench.play(case)
+
+
+def test_what_a_dead_man_guards_does_not_begin_behind_it(bench: Bench) -> None:
+    async def case(bench: Bench) -> None:
+        change = bench.spec("a", Does())
+        undo = bench.spec("undo", Does(), guards=change.name)
+        await arms(bench).arm(undo, 1)
+        assert (await fired(bench, undo.name))[0] == 0
+        ended = await follow(bench, change)
+        assert (ended.sent, ended.reason) == (False, "its host undid the step by itself")
+        assert bench.begun("a") == 0
+
+    bench.play(case)
+
+
+def test_a_dead_man_undoes_what_is_over_as_it_is(bench: Bench) -> None:
+    async def case(bench: Bench) -> None:
+        change = bench.spec("a", Does(exit=4))
+        undo = bench.spec("undo", Does(), guards=change.name)
+        await arms(bench).arm(undo, 2)
+        assert (await follow(bench, change)).exit == 4
+        assert (await fired(bench, undo.name))[0] == 0
+        assert (await follow(bench, change, resume=True)).exit == 4
+
+    bench.play(case)

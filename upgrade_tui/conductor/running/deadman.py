@@ -69,6 +69,7 @@ class Deadman:
             return Arming(error=str(error))
         name = self._name(work.spec, work.host, work.attempt)
         spec = job_spec(self._desk, replace(work, undo=True), secrets)
+        spec = replace(spec, guards=work.job_name(self._desk.state().jobs))  # it undoes nothing beside the change itself
         return await self._guards.arm(work.place, name, command, seconds, spec=spec)
 
     async def _only_one(self, work: Work, seconds: float) -> str | None:

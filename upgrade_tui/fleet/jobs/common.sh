@@ -3,7 +3,7 @@
 
 take() { # the record on standard input: its length, then a field a line; false if it does not arrive whole
     mode= mark= key= id= place= job_dir= proc=/proc systemd= at=0 timeout= keep=0 armed=0 unit= window= host= seconds=
-    given= command=
+    given= command= guards=
     IFS= read -r left || return 1
     case $left in '' | *[!0-9]*) return 1 ;; esac
     while [ "$left" -gt 0 ]; do
@@ -18,6 +18,7 @@ take() { # the record on standard input: its length, then a field a line; false 
         proc) decode "$value" && proc=$text ;;
         systemd) decode "$value" && systemd=$text ;;
         window) decode "$value" && window=$text ;;
+        guards) guards=$value ;;
         host) decode "$value" && host=$text ;;
         command) command=$value ;;
         env | secret) given=$given$value$nl ;;

@@ -46,7 +46,7 @@ alone() { # start the runner without systemd
 }
 
 orders() { # for the runner: where the command runs, then what was asked for
-    printf '%s\n' "$home" "$timeout" "$keep" "$armed" "$mark" "$command" "$given$mark"
+    printf '%s\n' "$home" "$timeout" "$keep" "$armed" "$guards" "$mark" "$command" "$given$mark"
 }
 
 detach() { # start the runner in a session of its own; 3: news for us

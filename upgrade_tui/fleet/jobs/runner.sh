@@ -7,7 +7,7 @@ nl='
 
 orders() { # false where they end half-way
     IFS= read -r home <&4 && IFS= read -r timeout <&4 && IFS= read -r keep <&4 && IFS= read -r armed <&4 &&
-        IFS= read -r mark <&4 && IFS= read -r command <&4 || return 1
+        IFS= read -r guards <&4 && IFS= read -r mark <&4 && IFS= read -r command <&4 || return 1
     lines && given=$text
     [ -n "$whole" ] || return 1
     [ "$1" != unit ] || { lines && session=$text; }
@@ -115,6 +115,32 @@ await_deadline() { # of a dead-man: whoever moves its token decides; nothing of 
     exit
 }
 
+make_way() ( # for a dead-man: what it guards never begins any more, or is ended first: nothing is undone beside it
+    [ -n "$guards" ] && cd .. || exit 0
+    other=${guards%% *}
+    mkdir -m 700 "$other" && printf '%s\n' "${guards#* }" >"$other/name"
+    [ -O "$other" ] && [ ! -h "$other" ] && cd "$other" || exit 0
+    set -C
+    printf 'never its host undid the step by itself\n' >begun && exit 0
+    set +C
+    printf '' >asked
+    n=0 ended=
+    while ! read -r _ _ _ _ _ dot <code || [ "${dot%% *}" != . ]; do
+        read -r pid start _ <begun
+        if [ -n "$pid" ]; then # else it is being written right now
+            read -r line <"/proc/$pid/stat" || exit 0
+            set -- ${line##*) }
+            case $1 in Z* | X*) exit 0 ;; esac
+            [ "${20}" = "$start" ] || exit 0
+            [ -n "$ended" ] || kill -TERM "$pid"
+            ended=1
+        fi
+        [ $n -lt 150 ] || exit 0 # what cannot be ended does not keep it from being undone
+        n=$((n + 1))
+        sleep 0.1 || sleep 1
+    done
+)
+
 launch() { # the command, in a session of its own, its output into our standard output; pid and session into `k`
     (
         exec 3>&-
@@ -170,6 +196,7 @@ main() {
     got= why=exit how=-
     trap 'got=timeout' ALRM
     trap 'got=ended' TERM
+    make_way
     uptime
     t0=$up
     claim

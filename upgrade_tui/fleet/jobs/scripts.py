@@ -41,6 +41,7 @@ class JobCall(Struct, frozen=True, kw_only=True):
     timeout: float | None = None  # seconds
     keep: int = 0  # bytes of output to keep
     armed: int = 0  # seconds until a dead-man fires; 0: not a dead-man
+    guards: str = ""  # of a dead-man: the key of the job that it does not undo while that runs
     proc_root: str = "/proc"
     systemd: str = SYSTEMD
     mark: str = field(default_factory=lambda: new_mark())
@@ -99,7 +100,11 @@ def job_call(
     )  # fmt: skip
     if mode != "start":
         return call
-    return replace(call, command=spec.command, env=spec.env, secrets=spec.secrets, timeout=spec.timeout, keep=spec.keep)
+    guards = place_name(spec.guards, host) if spec.guards else ""
+    return replace(
+        call, command=spec.command, env=spec.env, secrets=spec.secrets, timeout=spec.timeout, keep=spec.keep,
+        guards=guards,
+    )  # fmt: skip
 
 
 def manage_call(
@@ -136,6 +141,7 @@ def _job(call: JobCall) -> Rendered:
         fields += [
             ("timeout", "" if call.timeout is None else f"{call.timeout:.3f}"), ("keep", str(call.keep)),
             ("unit", token_hex(8)), ("command", call.command),
+            ("guards", f"{directory_name(call.guards)} {call.guards}" if call.guards else ""),
         ]  # fmt: skip
     scripts = ("common", "perils", "follow") if call.armed else ("common", "follow")
     return Rendered(

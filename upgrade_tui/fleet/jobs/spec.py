@@ -26,6 +26,7 @@ class JobSpec(Struct, frozen=True, kw_only=True):
     place: str = ""  # where they are there, as the host has said (``Jobs.place``); "": not asked yet
     env: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)  # for the command's environment only; never in a file
+    guards: str = ""  # of a dead-man: the name of the job that is over, or never begins, before this one begins
     keep: int = KEEP  # bytes of output on the host's disk: head and tail
 
     def problem(self) -> str:
