@@ -99,6 +99,25 @@ async def test_what_was_told_to_undo_itself_before_it_began_does_not_begin(tmp_p
     await made.book.close()
 
 
+async def test_nothing_is_armed_while_the_host_undoes_an_earlier_attempt(tmp_path: Path) -> None:
+    """Its own dead-man would go off beside that one, for a change that never began."""
+    made = await support.rig(tmp_path, PLAN)
+    made.hosts.script["a", "upgrade"] = Ended(exit=1)
+    await made.start("roll")
+    made.hosts.guards["a", "w1.roll.deadman1"] = DeadMan(state="fired")  # and is at it
+    made.hosts.ran.clear()
+    again = asyncio.create_task(made.start("roll"))
+    await made.until(lambda: made.book.state.steps["roll"].attempt == 2)
+    await made.book.write([ev.NoteAdded(text="it takes its time")], "mei")
+    await asyncio.wait({again}, timeout=0.2)
+    assert ("a", "arm downgrade") not in made.hosts.ran
+    await made.book.write([ev.DeadmanFired(step="roll", host="a", exit=0)])
+    await again
+    assert made.hosts.ran == []
+    assert made.book.state.steps["roll"].tasks["a"].state == "rolled back"
+    await made.book.close()
+
+
 async def test_confirmed_hosts_are_disarmed(rig: Rig) -> None:
     await rig.book.command(Confirm(step="roll"), LEAD)
     await rig.until(lambda: set(armed(rig).values()) == {"confirmed"})

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests.conductor.support import NOW, PLAN, Rig, rig
+from upgrade_tui.conductor.running.tasks import Work
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev
 from upgrade_tui.window import hold
@@ -181,3 +182,26 @@ async def test_canaries_are_asked_again_after_a_hold(tmp_path: Path) -> None:
         await running
         assert _ran(rig) == ["a"]
         assert "canary front is failing: 500" in rig.book.state.steps["roll"].reason
+
+
+async def test_what_was_armed_before_a_jump_back_waits_for_the_windows_start(tmp_path: Path) -> None:
+    """Armed, then a pause; in it the wall clock turns out to be an hour fast: the window has not begun yet."""
+    text = ONE_BY_ONE.replace('timeout = "1m"', 'timeout = "1m"\nconfirm_within = "10m"')
+    async with _window(tmp_path, text, start=-60) as rig:
+        plain = rig.deadman.arm
+
+        async def arm(work: Work) -> bool:
+            done = await plain(work)
+            await rig.book.write([ev.WindowPaused(reason="phone")], "mei")
+            return done
+
+        rig.deadman.arm = arm  # type: ignore[method-assign]
+        running = asyncio.create_task(rig.start("roll"))
+        await rig.until(lambda: rig.book.state.phase == "paused")
+        await _time_passes(rig, -HOUR)
+        await rig.book.command(cmd.Resume(), LEAD)
+        await _held(rig, 0)
+        held = rig.book.state.steps["roll"].held
+        assert held is not None
+        assert (held.reason, _ran(rig)) == (hold.EARLY, [])
+        running.cancel()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from tests.conductor import support
 from upgrade_tui.conductor.time import WindowClock
 from upgrade_tui.journal import file_store
 from upgrade_tui.window import events as ev
+from upgrade_tui.window.commands import Actor, Refusal, Vote
 from upgrade_tui.window.fold import fold
 
 
@@ -108,3 +110,19 @@ def test_small_corrections_are_followed_without_a_word() -> None:
     mono[0], wall[0] = 1.0, 1001.2
     assert clock.correct() == 0.0
     assert clock.now() == 1001.2
+
+
+async def test_a_gate_without_evidence_since_the_conductor_died_is_opened_by_the_next(
+    tmp_path: Path,
+) -> None:
+    """Else nobody could vote on it, and its window could not be closed."""
+    gate = '\n[[steps]]\nid = "go"\ntitle = "Go?"\nkind = "gate"\nneeds = []\napprovals = 1\n'
+    made = await support.rig(tmp_path, support.PLAN + gate)
+    await made.book.write([ev.StepIntent(step="go", attempt=1)], "mei")
+    running = asyncio.create_task(made.steps.run("go", resume=True))
+    await made.until(lambda: made.book.state.steps["go"].gate is not None)
+    done = await made.book.command(Vote(step="go", go=False, reason="morning"), Actor("mei", "lead"))
+    assert not isinstance(done, Refusal)
+    await running
+    assert made.book.state.steps["go"].state == "failed"
+    await made.book.close()

@@ -153,3 +153,18 @@ def test_evidence_is_asked_for_where_the_plan_wants_it() -> None:
     log = Log(plan_of('[[steps]]\nid = "look"\ntitle = "Look"\nevidence = true\n'))
     assert "asks what you saw; say it: --evidence" in log.refuses("tom", cmd.Tick(step="look", evidence=" "))
     assert log.does("tom", cmd.Tick(step="look", evidence="all green")).step("look").evidence == "all green"
+
+
+def test_a_step_none_of_whose_hosts_is_left_is_not_done_until_a_person_skips_it() -> None:
+    """Skipped tasks prove nothing: what needs the step does not begin, and yet the window can be brought to a close."""
+    log = Log().prepared().does("tom", cmd.Start(step="copy")).batch("copy", 0).ends("copy", "a", 1)
+    log.finishes("copy", "failed")
+    for host in "abcd":
+        log.does("mei", cmd.Exclude(host=host, reason="its rack is dark"))
+    assert _states(log) == "skipped skipped skipped skipped"
+    assert (log.step("copy").state, log.step("copy").reason) == ("failed", "no host of it is left: skip the step")
+    assert log.state.missing("go") == ("copy",)
+    log.does("mei", cmd.Skip(step="copy", reason="no host is left"))
+    assert (log.step("copy").state, log.state.shown("go")) == ("skipped", "ready")
+    log.does("mei", cmd.Close(confirm="small", outcome="abandoned", reason="enough"))
+    assert log.state.phase == "closed"

@@ -16,21 +16,25 @@ from upgrade_tui.window.state import OVER, WindowState
 
 def open_gate(state: WindowState, step_id: str, now: float) -> tuple[StepIntent, GateOpened]:
     """The events that open a gate: from here on votes count, on this evidence."""
-    spec = state.plan.step(step_id)
     attempt = state.steps[step_id].attempt + 1
+    return StepIntent(step=step_id, attempt=attempt), evidence(state, step_id, attempt, now)
+
+
+def evidence(state: WindowState, step_id: str, attempt: int, now: float) -> GateOpened:
+    """What an attempt of a gate is decided on; also where a conductor died before it wrote that down."""
+    spec = state.plan.step(step_id)
     following = next_steps(state, step_id)
     text = "\n".join([state.plan_sha256, step_id, str(attempt), *following, str(state.seq)])
     reading = clock.read(state, now)
     after = [clock.after(state, s, now).slack for s in state.plan.steps if s.id in following]
     known = [slack for slack in after if slack is not None]
-    opened = GateOpened(
+    return GateOpened(
         step=step_id, attempt=attempt, digest=hashlib.sha256(text.encode()).hexdigest()[:16], next=following,
         canaries={name: canary.verdict for name, canary in state.canaries.items()},
         alerts=tuple(alert_words(h.name, a) for h in state.hosts.values() for a in h.alerts.values()),
         slack=reading.slack, slack_after=min(known) if known and len(known) == len(after) else None,
         until=now + spec.timeout if spec is not None and spec.timeout is not None else None,
     )  # fmt: skip
-    return StepIntent(step=step_id, attempt=attempt), opened
 
 
 def alert_words(host: str, alert: LimitCrossed) -> str:

@@ -66,11 +66,6 @@ class StepState(Struct, frozen=True, kw_only=True, dict=True):
         """A command was sent to some host, or its work is done there without one. Kept: the clock asks every second."""
         return any(t.changed or t.state == "done" for t in self.tasks.values())
 
-    def armed_by(self, host: str, attempt: int) -> bool:
-        """The host was armed for this attempt, and is: what is armed and not begun would be undone for nothing."""
-        armed = self.armed.get(host)
-        return armed is not None and armed.state == "armed" and armed.attempt == attempt
-
     def too_late(self, host: str, attempt: int, now: float) -> bool:
         """To begin there: armed for this attempt, the host undoes it already, or was told to, or nothing will."""
         armed = self.armed.get(host)

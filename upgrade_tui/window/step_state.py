@@ -58,7 +58,7 @@ def ended(tasks: Mapping[str, Task], armed: Mapping[str, Armed], allowed: int, c
     if void:
         return Verdict("failed", void)
     if all(t.state == "skipped" for t in every):
-        nowhere = all(t.excluded for t in every)
+        nowhere = all(t.excluded for t in every)  # nothing proved it: what needs it waits until a person skips it
         return Verdict("failed", "no host of it is left: skip the step") if nowhere else Verdict("skipped", cause)
     unconfirmed = [host for host in tasks if host in armed and armed[host].waits]
     if unconfirmed:

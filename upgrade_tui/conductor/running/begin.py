@@ -28,12 +28,11 @@ async def begin(
     *starts: ev.Event,
     still: Still = lambda state: True,
     again: Callable[[], Awaitable[None]] | None = None,
-    asked: bool = False,
 ) -> bool:
     """Make ``starts`` durable once the window goes on and the clock lets the batch; with none, only wait for that.
 
     Whether it began: not where ``still`` no longer holds. ``again``: what is waited for once more after it was held.
-    ``asked``: the clock was asked before. Raises Stop as ``going_on``.
+    Raises Stop as ``going_on``.
     """
     how: Literal["begun", "held", "not"] = "not"
 
@@ -41,17 +40,16 @@ async def begin(
         nonlocal how
         if not _goes_on(state, spec, attempt):
             return Refusal("the window does not go on, or the step was ended")
-        now_held, held = state.steps[spec.id].held, None
+        now_held = state.steps[spec.id].held
         if not still(state):
             how = "not"
             return []
-        if not asked:
-            held = hold.before_batch(state, spec, batch, desk.now())
+        held = hold.before_batch(state, spec, batch, desk.now())
         if held is not None:
             how = "held"
             return [] if hold.same(now_held, held) else [held]
         how = "begun"
-        return [*([hold.over(now_held)] if now_held is not None and not asked else []), *starts]
+        return [*([hold.over(now_held)] if now_held is not None else []), *starts]
 
     while True:
         await going_on(desk, spec, attempt)

@@ -18,6 +18,7 @@ from upgrade_tui.window import events as ev
 from upgrade_tui.window.state import Armed, Task
 
 LOOK = 5.0  # seconds between two looks at an armed host
+UNDONE = "the host has just undone it by itself"
 
 
 class Guards(Protocol):
@@ -45,7 +46,8 @@ class Deadman:
         within, rollback = work.spec.confirm_within, work.spec.rollback
         if within is None or rollback is None or rollback.run is None:
             return True
-        arming = await self._armed_there(work, rollback.run, float(within))
+        at_it = await self._undone_by_then(work)
+        arming = Arming(error=at_it) if at_it else await self._armed_there(work, rollback.run, float(within))
         error = arming.error or await self._only_one(work, float(within))
         if error:
             if not arming.error:
@@ -60,6 +62,26 @@ class Deadman:
         await self._desk.record(armed)
         return True
 
+    async def _undone_by_then(self, work: Work) -> str:
+        """Why nothing is to be begun: the host undoes an earlier attempt by itself. That is waited for first.
+
+        A dead-man that was armed meanwhile would go off beside it, for a change that never began.
+        """
+        while (earlier := self._earlier(work)) is not None:
+            name, at = self._name(work.spec, work.host, earlier.attempt), work.place
+            found = await self._guards.armed(at, name, place=self._desk.place_of(at))
+            if found.state != "fired" or self._event(work.spec.id, work.host, earlier, found) is not None:
+                return ""
+            await self._desk.change_within(LOOK)
+            if self._earlier(work) is None:
+                return UNDONE
+        return ""
+
+    def _earlier(self, work: Work) -> Armed | None:
+        """What an earlier attempt armed there."""
+        armed = self._desk.step(work.spec.id).armed.get(work.host)
+        return armed if armed is not None and armed.state == "armed" and armed.attempt < work.attempt else None
+
     async def _armed_there(self, work: Work, command: str, seconds: float) -> Arming:
         """Tell the host."""
         try:
@@ -69,7 +91,9 @@ class Deadman:
             return Arming(error=str(error))
         name = self._name(work.spec, work.host, work.attempt)
         spec = job_spec(self._desk, replace(work, undo=True), secrets)
-        spec = replace(spec, guards=work.job_name(self._desk.state().jobs))  # it undoes nothing beside the change itself
+        spec = replace(
+            spec, guards=work.job_name(self._desk.state().jobs)
+        )  # it undoes nothing beside the change itself
         return await self._guards.arm(work.place, name, command, seconds, spec=spec)
 
     async def _only_one(self, work: Work, seconds: float) -> str | None:
@@ -78,8 +102,8 @@ class Deadman:
         One that an earlier conductor armed counts from now on.
         """
         earlier = self._desk.step(work.spec.id).armed.get(work.host)
-        if earlier is not None and earlier.state == "armed" and earlier.attempt < work.attempt:
-            why = await self.disarm(work.spec, work.host)
+        if self._earlier(work) is not None:
+            why = await self.disarm(work.spec, work.host, wait=False)
             if why is not None:
                 return why
         for attempt in range(1, work.attempt):  # armed as a conductor died, or as the step was stopped: not in the log
@@ -103,10 +127,10 @@ class Deadman:
                 while (await self._confirm_attempt(work.spec, work.host, work.attempt)).state == "not known":
                     await self._desk.change_within(LOOK)
 
-    async def disarm(self, spec: Step, host: str) -> str | None:
+    async def disarm(self, spec: Step, host: str, *, wait: bool = True) -> str | None:
         """Before the step is done again or undone on the host. Why that is not to be begun, or None.
 
-        A dead-man that fires right now is waited for.
+        A dead-man that fires right now is waited for, or (``wait``) is why not.
         """
         while self._is_armed(spec, host):
             armed = self._desk.step(spec.id).armed[host]
@@ -114,6 +138,8 @@ class Deadman:
             if found.state == "not known":
                 return f"its dead-man rollback could not be disarmed: {found.reason}"
             event = self._event(spec.id, host, armed, await self._masked(spec, found))
+            if event is None and not wait:
+                return "the host undoes it by itself right now"
             if event is None:
                 await self._desk.change_within(0.5)
             elif self._is_armed(spec, host):
@@ -121,7 +147,7 @@ class Deadman:
                 if isinstance(event, ev.DeadmanGone):
                     return None
                 if isinstance(event, ev.DeadmanFired):
-                    return "the host has just undone it by itself"
+                    return UNDONE
         return None
 
     async def _confirm(self, spec: Step, host: str, armed: Armed) -> DeadMan:

@@ -185,10 +185,7 @@ class Tasks:
             return now.tasks[host].state == "pending" and not now.too_late(host, work.attempt, self._desk.now())
 
         with contextlib.suppress(Stop):
-            return await begin(
-                self._desk, work.spec, work.attempt, work.batch, started, still=still,
-                asked=self._desk.step(step).armed_by(host, work.attempt),
-            )  # fmt: skip
+            return await begin(self._desk, work.spec, work.attempt, work.batch, started, still=still)
         return False
 
     async def _follow(self, live: Live, secrets: Mapping[str, str], resume: bool) -> Ended | None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 
-from upgrade_tui.conductor.running.desk import Desk
+from upgrade_tui.conductor.running.desk import Desk, runs
 from upgrade_tui.plan.model import Step
 from upgrade_tui.units import duration_text
 from upgrade_tui.window import events as ev
+from upgrade_tui.window.gates import evidence
+from upgrade_tui.window.state import WindowState
 
 SETTLE_LIMIT = 60.0  # seconds over the bake that degraded canaries get to become healthy
 
@@ -100,6 +102,13 @@ async def gate(desk: Desk, spec: Step) -> ev.GateDecided:
     of the wall clock takes nothing of the time that people have.
     """
     attempt = desk.step(spec.id).attempt
+
+    def opened(state: WindowState) -> list[ev.Event]:
+        """A conductor may have died between the start and its evidence: without that nobody could vote."""
+        there = not runs(state, spec.id, attempt) or state.steps[spec.id].gate is not None
+        return [] if there else [evidence(state, spec.id, attempt, desk.now())]
+
+    await desk.transact(opened)
     try:
         reason = await _decided(desk, spec, attempt)
     except Stop as stop:
