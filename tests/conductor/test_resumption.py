@@ -323,7 +323,7 @@ async def test_an_answer_about_an_earlier_attempt_is_not_taken_for_the_present_o
     asked, answer, second = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def armed(host: str, name: str, *, place: str = "") -> DeadMan:
-        if host == "a" and not answer.is_set():
+        if host == "a" and not asked.is_set():  # the look; what a retry asks before it arms is answered
             asked.set()
             await answer.wait()
             return rig.hosts.guards[host, name]
