@@ -166,6 +166,12 @@ NAMED = (
         ("window/test_hold.py::test_what_people_do_and_nobody_can_undo_is_held_too",),
     ),
     Mutant(
+        "a hold whose reason changed is not told", "window/hold.py",
+        "one.batch, one.why, one.reason) == (other.attempt, ",
+        "one.batch, one.why, other.reason) == (other.attempt, ",
+        ("window/test_hold.py::test_a_hold_for_another_reason_is_told_anew_and_less_slack_is_not",),
+    ),
+    Mutant(
         "during a rollback a canary that nothing lists is passed over", "window/on_fail.py",
         "if state.rolling_back and targets and _undone_already", "if state.rolling_back and _undone_already",
         (ON_FAIL + "test_while_something_else_is_rolled_back_a_canary_that_nothing_lists_pauses_all_the_same",),

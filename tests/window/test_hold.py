@@ -259,6 +259,12 @@ def test_a_hold_ends_by_itself_where_its_reason_is_gone() -> None:
     assert log.happens(gone).step("roll").held is None
 
 
+def test_a_hold_for_another_reason_is_told_anew_and_less_slack_is_not() -> None:
+    held = ev.StepHeld(step="roll", attempt=1, batch=1, reason=hold.NO_TIME, slack=-1.0)
+    assert hold.same(held, ev.StepHeld(step="roll", attempt=1, batch=1, reason=hold.NO_TIME, slack=-2.0))
+    assert not hold.same(held, ev.StepHeld(step="roll", attempt=1, batch=1, reason=hold.LATE, slack=-1.0))
+
+
 def test_slack_comes_back_where_other_steps_are_undone() -> None:
     log = _log().does("mei", cmd.Tick(step="byhand")).does("mei", cmd.Start(step="roll"))
     for number, host in enumerate("abc"):
