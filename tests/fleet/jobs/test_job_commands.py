@@ -43,7 +43,7 @@ async def test_a_name_is_started_once(place: Place, tmp_path: Path) -> None:
     heard = [Heard() for _ in range(8)]
     ended = await asyncio.gather(*(place.job(spec, h).run() for h in heard))
     assert count.read_text() == "x\n"
-    assert {e.exit for e in ended} == {7}
+    assert {(e.exit, e.reason) for e in ended} == {(7, "")}
     last = Heard()
     assert (await place.job(spec, last).run()).exit == 7
     assert bytes(last.output) == b"out\n"

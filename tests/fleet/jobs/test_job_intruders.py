@@ -21,7 +21,7 @@ from upgrade_tui.fleet.jobs.manage import NotAnswered, ask
 from upgrade_tui.fleet.jobs.scripts import directory_name, manage_call, render
 from upgrade_tui.fleet.jobs.spec import place_name
 
-THEM = "upgradetuiother"
+THEM = f"upgradetui{os.getpid()}"  # a test run beside this one has its own
 pytestmark = pytest.mark.usefixtures("shell", "them")
 
 

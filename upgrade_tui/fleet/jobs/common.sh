@@ -82,7 +82,9 @@ open_job() { # go to the job's directory, which we find or make: answers as `ent
     enter "$1" || return
     new=
     if [ "$1" = make ] && [ -O . ] && [ ! -e "$id" ]; then
-        why=$(mkdir -m 700 "$id" 2>&1) && new=1 # this decides who starts it
+        # This decides who starts it. By the umask: busybox's `mkdir -m` changes the mode a moment after it made the
+        # directory, and whoever looks in between takes it for somebody else's.
+        why=$(umask 077 && mkdir "$id" 2>&1) && new=1
     fi
     if [ ! -e "$id" ] && [ ! -h "$id" ]; then
         [ ! -O . ] || [ "$1" != make ] || return 2 # it could not be made
