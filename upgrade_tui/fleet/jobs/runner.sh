@@ -118,7 +118,7 @@ await_deadline() { # of a dead-man: whoever moves its token decides; nothing of 
 make_way() ( # for a dead-man: what it guards never begins any more, or is ended first: nothing is undone beside it
     [ -n "$guards" ] && cd .. || exit 0
     other=${guards%% *}
-    mkdir -m 700 "$other" && printf '%s\n' "${guards#* }" >"$other/name"
+    umask 077 && mkdir "$other" && printf '%s\n' "${guards#* }" >"$other/name"
     [ -O "$other" ] && [ ! -h "$other" ] && cd "$other" || exit 0
     set -C
     printf 'never its host undid the step by itself\n' >begun && exit 0
