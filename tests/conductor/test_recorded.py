@@ -149,6 +149,22 @@ def test_a_plan_that_is_gone_or_unreadable_can_be_put_back_too(
         assert said("run", "--detach", window.name, "--plan", str(kept)).exit_code == Exit.OK
 
 
+def test_a_disk_that_takes_no_plan_is_told_and_leaves_the_one_that_is_there(
+    window: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    (window / "plan.toml").write_text(CHANGED, encoding="utf-8")
+    kept = tmp_path / "kept.toml"
+    kept.write_text(PLAN, encoding="utf-8")
+    monkeypatch.setattr("os.fsync", full)
+    refused = said("run", "--detach", window.name, "--plan", str(kept))
+    assert refused.exit_code == Exit.CANNOT_WRITE
+    assert "No space left on device" in refused.output
+    assert (window / "plan.toml").read_text(encoding="utf-8") == CHANGED
+
+
 def test_the_lead_goes_on_with_it_as_it_is_and_the_log_says_so(window: Path) -> None:
     (window / "plan.toml").write_text(CHANGED, encoding="utf-8")
     asyncio.run(conducted(window, accept="the mirror moved"))

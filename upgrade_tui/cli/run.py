@@ -59,6 +59,7 @@ def _directory(plan: str, given: Path | None = None, accept: str = "") -> Path:
 
 def _restored(directory: Path, given: Path | None) -> Path:
     """The window, with ``given`` as its frozen plan where that is the one which its log records."""
+    from upgrade_tui.conductor.launch import put_back
     from upgrade_tui.conductor.paths import PLAN
     from upgrade_tui.conductor.recorded import Recorded, digest
     from upgrade_tui.journal import JournalError, read
@@ -80,10 +81,10 @@ def _restored(directory: Path, given: Path | None) -> Path:
             f"{recorded.plan[:16]}…", Exit.LOG_DAMAGED,
             f"a lead can go on with the plan as it is: upgrade-tui run {directory.name} --accept-plan REASON",
         )  # fmt: skip
-    beside = directory / f".{PLAN}.given"
-    beside.write_bytes(data)
-    beside.chmod(0o600)
-    beside.replace(directory / PLAN)
+    try:
+        put_back(directory, data)
+    except OSError as error:
+        fail(f"{directory.name}: {PLAN} cannot be written: {error.strerror}", Exit.CANNOT_WRITE, "is the disk full?")
     click.echo(f"{directory.name}: {PLAN} is {given} again", err=True)
     return directory
 

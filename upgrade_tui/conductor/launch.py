@@ -73,6 +73,18 @@ def freeze(plan: Plan, text: str) -> Path:
     return directory
 
 
+def put_back(directory: Path, plan: bytes) -> None:
+    """Make ``plan`` the frozen plan of the window in ``directory`` again: all of it or nothing. Raises OSError."""
+    beside = directory / f".{PLAN}.given"
+    with beside.open("wb") as file:
+        beside.chmod(0o600)
+        file.write(plan)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(directory / PLAN)
+    sync_directory(directory)
+
+
 def start_conductor(directory: Path, origin: Path | None = None, accept: str = "") -> int:
     """Start a conductor for ``directory`` and wait until its socket answers; the process id.
 

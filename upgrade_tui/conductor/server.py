@@ -253,7 +253,7 @@ async def _read(writer: asyncio.StreamWriter) -> None:
 def _let_go(writer: asyncio.StreamWriter, why: str) -> None:
     """End a connection whose client does not read: what waits for it is dropped, and so is the socket.
 
-    A last word goes out as far as there is room for it. Raises _GoneAway.
+    There is no last word: it would wait behind all the rest. Raises _GoneAway.
     """
     writer.transport.abort()
     raise _GoneAway(why)
