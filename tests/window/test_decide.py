@@ -294,6 +294,14 @@ def test_a_window_completes_when_all_is_done_or_skipped() -> None:
     assert (log.state.phase, log.state.outcome, log.state.current) == ("closed", "completed", "")
 
 
+def test_a_deadline_crossed_in_the_windows_last_second_is_told_before_it_closes() -> None:
+    plan = plan_of('[[steps]]\nid = "cut"\ntitle = "Cut over"\nirreversible = true\n')
+    log = Log(plan).does("mei", cmd.Tick(step="cut", confirm="cut"))
+    assert not log.state.crossed, "nobody has looked at the clock since"
+    log.does("mei", cmd.Close(confirm=log.state.plan.window.id))
+    assert log.state.crossed == {"point of no return"}
+
+
 def _at_drop() -> Log:
     log = Log().copied().does("mei", cmd.Skip(step="go", reason="rehearsal"))
     return log.does("mei", cmd.Start(step="soak")).wait(10).finishes("soak")

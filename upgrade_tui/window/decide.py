@@ -9,6 +9,7 @@ from upgrade_tui.plan.model import Step
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import decide_clock, decide_undo
 from upgrade_tui.window import events as ev
+from upgrade_tui.window.clock import crossings, read
 from upgrade_tui.window.commands import Actor, Refusal
 from upgrade_tui.window.gates import approvers, asked_for_it, open_gate
 from upgrade_tui.window.state import OVER, UNSETTLED, Armed, StepState, Task, WindowState
@@ -369,7 +370,8 @@ def _close(state: WindowState, c: cmd.Close, actor: Actor, now: float) -> Decisi
         )
     if c.outcome != "completed" and not c.reason.strip():
         return Refusal(f'closing a window as "{c.outcome}" needs a reason', "say why: --reason TEXT")
-    return (ev.WindowClosed(outcome=c.outcome, reason=c.reason.strip()),)
+    crossed = crossings(state, read(state, now))  # by what was done a moment ago: nobody looks at the clock any more
+    return (*crossed, ev.WindowClosed(outcome=c.outcome, reason=c.reason.strip()))
 
 
 def _counts(armed: Armed, c: cmd.Close, now: float) -> bool:

@@ -141,7 +141,7 @@ class Real:
     async def reboot(self, *, clear: bool = False) -> None:
         for name in self._specs:
             self._end(name)
-        self._place.end_all()
+        await self._place.power_off()
         await until(self._dead)
         self._boot()
         if clear:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -113,9 +113,34 @@ class Place:
         return marked(str(self.base))
 
     def end_all(self) -> None:
-        for pid in self.processes():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        _kill(self.processes())
+
+    async def power_off(self) -> None:
+        """End commands, and what runs or follows them: none of it writes here any more, as after a reboot."""
+
+        def ended() -> bool:
+            left = {*self.processes(), *_standing_in(self.base)}
+            _kill(left)
+            return not left
+
+        await until(ended)
+
+
+def _kill(pids: Iterable[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _standing_in(base: Path) -> list[int]:
+    """Processes whose working directory is below this one, which the job scripts change to before they write."""
+    out = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                if (entry / "cwd").readlink().is_relative_to(base):
+                    out.append(int(entry.name))
+    return out
 
 
 def marked(mark: str) -> list[int]:
