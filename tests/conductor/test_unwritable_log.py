@@ -101,6 +101,8 @@ async def test_where_nothing_can_be_kept_the_lead_confirms_that_nothing_is_recor
     refused = await done.book.command(BACK, LEAD)
     assert "nothing can be kept elsewhere" in str(refused)
     assert "--not-recorded REASON" in str(refused)
+    assert isinstance(refused, Refusal)
+    assert refused.needs == "unrecorded"
     said = await done.book.command(cmd.Rollback(confirm="w1", reason="errors", unrecorded="customers first"), LEAD)
     assert not isinstance(said, Refusal)
     assert done.book.kept.startswith("NOT RECORDED")

@@ -104,12 +104,7 @@ def test_only_the_lead_can_press_it() -> None:
 async def test_letting_go_asks_why_and_how_much_of_it(chosen: tuple[str, ...], rest: bool) -> None:
     session = held()
     app = UpgradeApp(session)
-    session.answers = [
-        Refusal(
-            f'"api" is {WHY}', "the lead can override with a reason: upgrade-tui start api --override REASON (--rest)"
-        ),
-        None,
-    ]
+    session.answers = [Refusal(f'"api" is {WHY}', "the lead can override", "override of batches"), None]
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
         await pilot.press("s")

@@ -130,7 +130,7 @@ async def test_escape_in_the_preview_starts_nothing() -> None:
 
 async def test_an_irreversible_step_asks_for_its_id_and_is_sent_again() -> None:
     session, app = running("opened")
-    session.answers = [Refusal('"announce" is irreversible', "confirm by typing its id: --confirm announce"), None]
+    session.answers = [Refusal('"announce" is irreversible', "confirm by typing its id", "confirm"), None]
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("s")
         await pilot.pause()
@@ -142,7 +142,7 @@ async def test_an_irreversible_step_asks_for_its_id_and_is_sent_again() -> None:
 
 async def test_no_time_to_undo_asks_for_a_reason_and_is_sent_again() -> None:
     session, app = running("opened")
-    session.answers = [Refusal("no time to undo", "the lead can override with a reason: --override REASON"), None]
+    session.answers = [Refusal("no time to undo", "the lead can override with a reason", "override"), None]
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("space")
         await pilot.pause()

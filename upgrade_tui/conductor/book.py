@@ -197,6 +197,7 @@ class Book:
                 return Refusal(
                     f"the log cannot be written: {self.fenced}; and nothing can be kept elsewhere: {error.reason}",
                     "the lead can roll back without any record: --not-recorded REASON",
+                    "unrecorded",
                 )
             await self._keep(recorded=False)
             note = ev.NoteAdded(text=f"goes on although nothing can be recorded: {why}")

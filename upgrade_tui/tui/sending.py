@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from upgrade_tui.tui import dialogs
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window.commands import AnyCommand, Refusal
 
@@ -21,45 +22,42 @@ def refused(app: App[Any], reason: str, title: str = "Not done") -> None:
 
 
 async def send(app: App[Any], session: Session, command: AnyCommand) -> bool:
-    """Sends a command. A refusal that asks for a confirmation or an override is turned into that question."""
+    """Sends a command; what a refusal says it needs is asked for, and sent with it. True once it was carried out."""
     answer = await session.do(command)
     if answer is None:
         if session.kept:
             app.notify(session.kept, title="Carried out", severity="warning", timeout=8, markup=False)
         return True
-    if isinstance(command, cmd.Rollback) and "--not-recorded" in answer.hint and not command.unrecorded:
-        from upgrade_tui.tui.dialogs import ask_text
-
-        prompt = f"{answer.reason}. As the lead, why roll back without any record?"
-        reason = await ask_text(app, "NOT RECORDED", prompt)
-        return bool(reason) and await send(app, session, replace(command, unrecorded=str(reason)))
-    if isinstance(command, cmd.Start | cmd.Tick):
-        more = await _dangerous(app, session, command, answer)
-        if more is not None:
-            return await send(app, session, more)
-        if "--confirm" in answer.hint or "--override" in answer.hint:
-            return False  # the operator gave up in the dialog
-    refused(app, str(answer))
-    return False
+    if isinstance(command, cmd.Rollback) and answer.needs == "unrecorded" and not command.unrecorded:
+        more: AnyCommand | None = await _unrecorded(app, command, answer)
+    elif isinstance(command, cmd.Start | cmd.Tick) and answer.needs == "confirm" and not command.confirm:
+        more = await _confirmed(app, command, answer)
+    elif isinstance(command, cmd.Start | cmd.Tick) and answer.needs.startswith("override") and not command.override:
+        more = await _overridden(app, command, answer)
+    else:
+        refused(app, str(answer))
+        return False
+    return more is not None and await send(app, session, more)
 
 
-async def _dangerous(
-    app: App[Any], session: Session, command: cmd.Start | cmd.Tick, answer: Refusal
-) -> cmd.Start | cmd.Tick | None:
-    """The command again with what ``decide`` asked for, or None."""
-    from upgrade_tui.tui.dialogs import ask_choice, ask_text, ask_typed
+async def _unrecorded(app: App[Any], command: cmd.Rollback, answer: Refusal) -> cmd.Rollback | None:
+    reason = await dialogs.ask_text(
+        app, "NOT RECORDED", f"{answer.reason}. As the lead, why roll back without any record?"
+    )
+    return replace(command, unrecorded=reason) if reason else None
 
-    if "--confirm" in answer.hint and not command.confirm:
-        body = f"{answer.reason}.\nThere is no rollback behind this point."
-        if await ask_typed(app, "Point of no return", body, command.step):
-            return replace(command, confirm=command.step)
-    elif "--override" in answer.hint and not command.override:
-        prompt = f"{answer.reason}. As the lead, why do it all the same?"
-        reason = await ask_text(app, "Held by the clock", prompt)
-        if reason and isinstance(command, cmd.Start) and "--rest" in answer.hint:
-            how_much = [("batch", "This batch, and no other"), ("rest", "All batches of the step that are left")]
-            chosen = await ask_choice(app, "How much of it?", f"The log will say: {reason}", how_much)
-            return replace(command, override=reason, rest=chosen == "rest") if chosen else None
-        if reason:
-            return replace(command, override=reason)
-    return None
+
+async def _confirmed(app: App[Any], command: cmd.Start | cmd.Tick, answer: Refusal) -> cmd.Start | cmd.Tick | None:
+    body = f"{answer.reason}.\nThere is no rollback behind this point."
+    typed = await dialogs.ask_typed(app, "Point of no return", body, command.step)
+    return replace(command, confirm=command.step) if typed else None
+
+
+async def _overridden(app: App[Any], command: cmd.Start | cmd.Tick, answer: Refusal) -> cmd.Start | cmd.Tick | None:
+    """With the lead's reason; of a step in batches also for how many of them it is."""
+    reason = await dialogs.ask_text(app, "Held by the clock", f"{answer.reason}. As the lead, why do it all the same?")
+    if not reason or answer.needs != "override of batches":
+        return replace(command, override=reason) if reason else None
+    how_much = [("batch", "This batch, and no other"), ("rest", "All batches of the step that are left")]
+    chosen = await dialogs.ask_choice(app, "How much of it?", f"The log will say: {reason}", how_much)
+    return replace(command, override=reason, rest=chosen == "rest") if chosen else None

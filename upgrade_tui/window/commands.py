@@ -167,11 +167,16 @@ AnyCommand = (
 """The tagged union of all commands."""
 
 
+Need = Literal["", "confirm", "reason", "evidence", "override", "override of batches", "unrecorded"]
+"""What a refused command lacks; said with it, it would have been carried out. Empty: nothing that can be said."""
+
+
 class Refusal(Struct, frozen=True, tag="refused"):
-    """Why a command was not carried out, and what would be right."""
+    """Why a command was not carried out, and what would be right. ``needs``: the same as data, for who asks for it."""
 
     reason: str
     hint: str = ""
+    needs: Need = ""
 
     def __str__(self) -> str:
         return f"{self.reason}; {self.hint}" if self.hint else self.reason

@@ -10,7 +10,7 @@ from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import decide_clock, decide_undo
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.clock import crossings, read
-from upgrade_tui.window.commands import Actor, Refusal
+from upgrade_tui.window.commands import Actor, Need, Refusal
 from upgrade_tui.window.gates import approvers, asked_for_it, open_gate
 from upgrade_tui.window.state import OVER, UNSETTLED, Armed, StepState, Task, WindowState
 
@@ -167,7 +167,7 @@ def _tick(state: WindowState, c: cmd.Tick, actor: Actor, now: float) -> Decision
             f'"{c.step}" is already {step.state}', f"by {step.by}; untick it with a reason to take that back"
         )
     if _spec(state, c.step).evidence and not c.evidence.strip():
-        return Refusal(f'"{c.step}" asks what you saw', "say it: --evidence TEXT")
+        return Refusal(f'"{c.step}" asks what you saw', "say it: --evidence TEXT", "evidence")
     refusal = _locked(state, step) or _not_theirs(state, c.step, actor) or _not_ready(state, c.step)
     if refusal is not None or step.state == "running":  # a running step was asked about when it was started
         return refusal or (ev.StepTicked(step=c.step, evidence=c.evidence.strip()),)
@@ -198,7 +198,7 @@ def _untick(state: WindowState, c: cmd.Untick, actor: Actor, now: float) -> Deci
     if step.state not in OVER:
         return Refusal(f'"{c.step}" is {state.shown(c.step)}', "there is no tick or skip to take back")
     if not c.reason.strip():
-        return Refusal("taking back a tick needs a reason", "say why: --reason TEXT")
+        return Refusal("taking back a tick needs a reason", "say why: --reason TEXT", "reason")
     begun = [
         s for s in state.steps.values() if c.step in state.plan.needs(_spec(state, s.id)) and s.stage != "not begun"
     ]
@@ -223,7 +223,7 @@ def _skip(state: WindowState, c: cmd.Skip, actor: Actor, now: float) -> Decision
     if _spec(state, c.step).what == "gate" and actor.role != "lead":
         return Refusal("only the lead can skip a gate", "vote on it instead")
     if not c.reason.strip():
-        return Refusal("skipping needs a reason", "say why: --reason TEXT")
+        return Refusal("skipping needs a reason", "say why: --reason TEXT", "reason")
     return _not_theirs(state, c.step, actor) or (ev.StepSkipped(step=c.step, reason=c.reason.strip()),)
 
 
@@ -232,7 +232,7 @@ def _given_up(state: WindowState, c: cmd.Skip, actor: Actor) -> Decision:
     if actor.role != "lead":
         return Refusal("only the lead can give up a rollback by hand", "say what is in the way: upgrade-tui note TEXT")
     if not c.reason.strip():
-        return Refusal("giving up a rollback needs a reason", "say why: --reason TEXT")
+        return Refusal("giving up a rollback needs a reason", "say why: --reason TEXT", "reason")
     reason = f"given up by {actor.login}: {c.reason.strip()}"
     step = state.steps[c.step]
     hosts = [h for batch in step.undo_batches for h in batch if h in step.tasks]
@@ -276,7 +276,7 @@ def _settle(state: WindowState, c: cmd.Settle, actor: Actor, now: float) -> Deci
             "only failed, unknown and unreachable tasks are settled by hand; of a running step, unknown ones",
         )
     if not c.reason.strip():
-        return Refusal("settling needs a reason: what did you see?", "say it: --reason TEXT")
+        return Refusal("settling needs a reason: what did you see?", "say it: --reason TEXT", "reason")
     theirs = _not_theirs(state, c.step, actor)
     if theirs is not None:
         return theirs
@@ -314,7 +314,7 @@ def _no_vote(state: WindowState, spec: Step, c: cmd.Vote, actor: Actor, now: flo
         names = ", ".join(sorted(approvers(state, spec)))
         return Refusal(f"{actor.login} has no vote on this gate", f"it is decided by {names}")
     if not c.go and not c.reason.strip():
-        return Refusal("a no-go needs a reason", "say why: --reason TEXT")
+        return Refusal("a no-go needs a reason", "say why: --reason TEXT", "reason")
     not_ready = _not_ready(state, c.step)
     if not_ready is not None:
         return not_ready
@@ -345,7 +345,8 @@ def _resume(state: WindowState, c: cmd.Resume, actor: Actor, now: float) -> Deci
     if state.phase not in ("paused", "aborted"):
         return Refusal("the window is not paused", "nothing to resume")
     if state.phase == "aborted" and (actor.role != "lead" or not c.reason.strip()):
-        return Refusal("the window was aborted", "only the lead can take that back, with a reason")
+        needs: Need = "reason" if actor.role == "lead" else ""
+        return Refusal("the window was aborted", "only the lead can take that back, with a reason", needs)
     return (ev.WindowResumed(reason=c.reason.strip()),)
 
 
@@ -353,7 +354,9 @@ def _close(state: WindowState, c: cmd.Close, actor: Actor, now: float) -> Decisi
     if actor.role != "lead":
         return Refusal("only the lead can close the window", "leaving with q never stops it")
     if c.confirm != state.plan.window.id:
-        return Refusal("closing ends the window for everybody", f"confirm by typing its id: {state.plan.window.id}")
+        return Refusal(
+            "closing ends the window for everybody", f"confirm by typing its id: {state.plan.window.id}", "confirm"
+        )
     if state.rolling_back:
         return Refusal("a rollback is under way", "wait until it ended")
     armed = [f"{s.id} on {h}" for s in state.steps.values() for h, a in s.armed.items() if _counts(a, c, now)]
@@ -369,7 +372,7 @@ def _close(state: WindowState, c: cmd.Close, actor: Actor, now: float) -> Decisi
             'skip what will not be done, or close it as "abandoned" or "rolled back"',
         )
     if c.outcome != "completed" and not c.reason.strip():
-        return Refusal(f'closing a window as "{c.outcome}" needs a reason', "say why: --reason TEXT")
+        return Refusal(f'closing a window as "{c.outcome}" needs a reason', "say why: --reason TEXT", "reason")
     crossed = crossings(state, read(state, now))  # by what was done a moment ago: nobody looks at the clock any more
     return (*crossed, ev.WindowClosed(outcome=c.outcome, reason=c.reason.strip()))
 

@@ -7,7 +7,7 @@ from upgrade_tui.units import duration_text
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev
 from upgrade_tui.window import hold
-from upgrade_tui.window.commands import Actor, Refusal
+from upgrade_tui.window.commands import Actor, Need, Refusal
 from upgrade_tui.window.state import StepState, WindowState
 
 
@@ -19,13 +19,16 @@ def dangerous(
         return Refusal(
             f'"{spec.id}" is irreversible: past it there is only forward',
             f"confirm by typing its id: --confirm {spec.id}",
+            "confirm",
         )
     held = _asked(state, spec, command, now)
     if held is None:
         return None
     why = _why(state, spec, held, now)
     if not command.override.strip():
-        return Refusal(why, f"the lead can override with a reason: {_typed(spec, command)}")
+        return Refusal(
+            why, f"the lead can override with a reason: {_typed(spec, command)}", _needs(spec, command, actor)
+        )
     if actor.role != "lead":
         return Refusal(f"only the lead can override: {why}", f"ask the lead for it: {_typed(spec, command)}")
     return None
@@ -48,6 +51,14 @@ def _why(state: WindowState, spec: Step, held: ev.StepHeld, now: float) -> str:
     return f'no time to undo "{spec.id}": slack after this step: {duration_text(held.slack or 0.0)}'
 
 
+def _needs(spec: Step, command: cmd.Start | cmd.Tick, actor: Actor) -> Need:
+    """An override, where it is the lead who asks; of a command step started as a whole also for how many batches."""
+    if actor.role != "lead":
+        return ""
+    whole = isinstance(command, cmd.Start) and spec.what == "command" and not command.hosts
+    return "override of batches" if whole else "override"
+
+
 def _typed(spec: Step, command: cmd.Start | cmd.Tick) -> str:
     """Letter by letter what lets it begin, and for how much of it that is."""
     if isinstance(command, cmd.Tick):
@@ -67,7 +78,9 @@ def release(state: WindowState, step: StepState, command: cmd.Start, actor: Acto
     typed = f"upgrade-tui start {step.id} --override REASON (with --rest for all batches that are left)"
     if not command.override.strip():
         return Refusal(
-            f'"{step.id}" is held before {where}: {hold.words(held)}', f"the lead can override with a reason: {typed}"
+            f'"{step.id}" is held before {where}: {hold.words(held)}',
+            f"the lead can override with a reason: {typed}",
+            "override of batches" if actor.role == "lead" else "",
         )
     if actor.role != "lead":
         return Refusal(

@@ -21,7 +21,9 @@ def _abort(state: WindowState, c: cmd.Abort, actor: Actor, now: float) -> Decisi
     if state.phase == "aborted":
         return Refusal("the window is aborted already", "roll back, or resume it with a reason")
     if c.confirm != state.plan.window.id:
-        return Refusal("aborting ends running tasks on the hosts", f"confirm by typing its id: {state.plan.window.id}")
+        return Refusal(
+            "aborting ends running tasks on the hosts", f"confirm by typing its id: {state.plan.window.id}", "confirm"
+        )
     return (ev.WindowAborted(reason=c.reason.strip() or "no reason given"),)
 
 
@@ -31,7 +33,7 @@ def _exclude(state: WindowState, c: cmd.Exclude, actor: Actor, now: float) -> De
     if c.host in state.excluded:
         return Refusal(f"{c.host} is excluded already", state.excluded[c.host])
     if not c.reason.strip():
-        return Refusal("excluding a host needs a reason", "say why: --reason TEXT")
+        return Refusal("excluding a host needs a reason", "say why: --reason TEXT", "reason")
     under_way = [s.id for s in state.steps.values() if c.host in s.tasks and _busy(s.tasks[c.host].state)]
     if under_way:
         return Refusal(f"{', '.join(under_way)} is under way on {c.host}", "wait until it ended")
@@ -64,9 +66,10 @@ def _rollback(state: WindowState, c: cmd.Rollback, actor: Actor, now: float) -> 
         return Refusal(
             f"rolling back {undo.scope} undoes {steps}, about {duration_text(undo.seconds)}",
             f"confirm by typing the window's id: {state.plan.window.id}",
+            "confirm",
         )
     if not c.reason.strip():
-        return Refusal("a rollback needs a reason", "say why: --reason TEXT")
+        return Refusal("a rollback needs a reason", "say why: --reason TEXT", "reason")
     why = f"stopped for the rollback of {undo.scope}"
     stops = [stopped(state.steps[step], why) for step in undo.stops]
     asked = ev.RollbackRequested(
@@ -167,7 +170,7 @@ def _revert(state: WindowState, c: cmd.Revert, actor: Actor, now: float) -> Deci
     if isinstance(hosts, Refusal):
         return hosts
     if not c.reason.strip():
-        return Refusal("undoing a step needs a reason", "say why: --reason TEXT")
+        return Refusal("undoing a step needs a reason", "say why: --reason TEXT", "reason")
     early = _undone_too_early(state, c.step, hosts)
     if early is not None:
         return early
