@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
 from tests.golden import golden
+from tests.support_tui import recorded
+from tests.tui.undo_sessions import happens
 from upgrade_tui.cli.exits import Exit
 from upgrade_tui.cli.status import as_data, as_lines
+from upgrade_tui.window import events as ev
 from upgrade_tui.window.armed import asks_for_a_person, unconfirmed, words
 
 
@@ -45,3 +49,26 @@ def test_a_step_that_is_armed_waits_for_a_person_and_says_until_when() -> None:
 
 def test_armed_held_and_undone_have_exit_codes_of_their_own() -> None:
     assert (Exit.ARMED, Exit.HELD, Exit.UNDONE) == (3, 4, 5)
+
+
+def test_status_says_the_deadline_of_each_armed_host_and_what_is_in_the_way() -> None:
+    session = recorded("armed")
+    happens(session, ev.DeadmanExtended(step="traffic", host="lb2", seconds=1800))
+    happens(session, ev.DeadmanAsked(step="traffic", hosts=("lb2",), what="cancel"))
+    happens(session, ev.HostLink(host="lb1", link="lost", detail="keepalive timed out"))
+    lines = as_lines(session.state, None, session.now(), True)
+    at = next(i for i, line in enumerate(lines) if line.startswith("armed "))
+    until = {host: a.until for host, a in session.state.steps["traffic"].armed.items()}
+    first, second = (f"{datetime.fromtimestamp(until[host]).astimezone():%H:%M:%S}" for host in ("lb1", "lb2"))
+    assert lines[at + 1] == f"          lb1: {first}; lb1 is lost: it cannot be told"
+    assert lines[at + 2] == f"          lb2: {second}; is being told to undo it"
+
+
+def test_status_says_what_could_kill_a_dead_man_and_that_its_time_is_over() -> None:
+    session = recorded("armed")
+    risk = "a reboot of the host is scheduled"
+    happens(session, ev.DeadmanArmed(step="traffic", host="lb1", attempt=1, seconds=60, risk=risk))
+    said = "\n".join(as_lines(session.state, None, session.now(), True))
+    assert f"; AT RISK: {risk}" in said
+    late = "\n".join(as_lines(session.state, None, session.now() + 61, True))
+    assert "; its time is over, and what it did is not known yet" in late

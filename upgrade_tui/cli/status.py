@@ -11,6 +11,7 @@ import click
 
 from upgrade_tui.cli.common import fail, find_window, talk
 from upgrade_tui.cli.exits import Exit
+from upgrade_tui.cli.guards import armed_lines
 
 
 @click.command(short_help="Where are we, is it healthy, can we still go back, until when.")
@@ -96,8 +97,13 @@ def _step(state: Any, step_id: str) -> dict[str, Any]:
         "reason": step.reason, "batch": step.batch, "batches": step.batches,
         "held": _fields(step.held) if step.held else None,
         "tasks": [{**_fields(t), "state": step.host_state(t.host)} for t in step.tasks.values()],
-        "armed": [{"host": host, **_fields(a)} for host, a in unconfirmed(step)],
+        "armed": [_guard(host, a) for host, a in unconfirmed(step)],
     }  # fmt: skip
+
+
+def _guard(host: str, armed: Any) -> dict[str, Any]:
+    """What would undo a step on a host. One that is gone has no deadline any more."""
+    return {"host": host, **_fields(armed), **({} if armed.state == "armed" else {"until": None})}
 
 
 def _rollback(state: Any) -> dict[str, Any] | None:
@@ -130,7 +136,6 @@ def as_lines(state: Any, frame: Any, now: float, running: bool) -> list[str]:
     from upgrade_tui.foreign import one_line
     from upgrade_tui.units import duration_text
     from upgrade_tui.window import clock
-    from upgrade_tui.window.armed import words
 
     def at(moment: float) -> str:
         return f"{datetime.fromtimestamp(moment).astimezone():%H:%M:%S}"
@@ -153,11 +158,8 @@ def as_lines(state: Any, frame: Any, now: float, running: bool) -> list[str]:
         lines.append(f"finish    forecast {at(reading.forecast)}, window ends {at(reading.end)}")
     else:
         lines.append(f"finish    closed at {at(state.closed)}, the window's end is {at(reading.end)}")
-    lines += [
-        f"armed     {step.id} is {said}: upgrade-tui confirm {step.id}"
-        for step in state.steps.values()
-        if (said := words(step, at)) and state.closed is None
-    ]
+    if state.closed is None:
+        lines += armed_lines(state, frame, now, at)
     lines += _held(state)
     lines += _undoing(state)
     lines += [f"trouble   {text}" for text in (frame.trouble if frame else ())]

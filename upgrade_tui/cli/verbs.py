@@ -61,6 +61,7 @@ def _rest_of_what(rest: bool, override: str) -> None:
 def _wait(window: str | None, step_id: str, hosts: tuple[str, ...] = ()) -> None:
     """Follow the window until the step's attempt (at ``hosts``, if not at all) ended, or it is held or armed."""
     from upgrade_tui.window import armed, hold
+    from upgrade_tui.window.step_state import UNCONFIRMED
 
     def waits_no_more(state: Any) -> bool:
         step = state.steps[step_id]
@@ -77,7 +78,7 @@ def _wait(window: str | None, step_id: str, hosts: tuple[str, ...] = ()) -> None
             f"the lead lets it go: {hold.what_to_type(step.held)}",
         )
     said = armed.words(step, lambda moment: f"{datetime.fromtimestamp(moment).astimezone():%H:%M:%S}")
-    if said and step.state in ("armed", "running"):
+    if said and step.state in (*UNCONFIRMED, "running"):
         fail(f"{step_id}: {step.state}, {said}", Exit.ARMED, f"keep it: upgrade-tui confirm {step_id}")
     if any(a.state == "fired" for a in step.armed.values()) and step.state != "done":
         fail(f"{step_id}: {step.state}, undone by its hosts: {step.reason}", Exit.UNDONE)

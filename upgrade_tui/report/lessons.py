@@ -310,7 +310,7 @@ def _unfinished(plan: Plan, history: History) -> Iterator[Fact]:
         seqs = tuple(seq for run in runs[-1:] for seq in run.evidence)
         if step.state == "skipped" and seqs:
             yield f"{spec.id} was skipped{f': {step.reason}' if step.reason else ''}", seqs[-1:]
-        elif step.state in ("failed", "unknown") and seqs:
+        elif step.state in ("failed", "unknown", "unprotected") and seqs:
             yield f"Still open: {spec.id} is {step.state}{f': {step.reason}' if step.reason else ''}", seqs[-1:]
         elif step.state == "done":
             for task in step.tasks.values():

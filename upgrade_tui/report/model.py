@@ -64,6 +64,7 @@ class Numbers(Struct, frozen=True, kw_only=True):
     steps_unknown: int
     steps_rolled_back: int
     steps_armed: int
+    steps_unprotected: int  # armed, and on some host nothing will undo it any more
     steps_running: int
     steps_not_begun: int
     tasks: int  # step on host, latest attempt

@@ -10,7 +10,7 @@ from upgrade_tui.units import duration_text
 
 GLYPHS = {
     "done": "✓", "failed": "✗", "unknown": "?", "skipped": "»", "running": "▶", "pending": "·", "ready": "○",
-    "armed": "◈", "rolling back": "↶", "rolled back": "↺", "unreachable": "⌀",
+    "armed": "◈", "unprotected": "⊗", "rolling back": "↶", "rolled back": "↺", "unreachable": "⌀",
     "completed": "✓", "abandoned": "✗", "aborted": "✗", "paused": "‖", "not opened": "·",
     "healthy": "✓", "degraded": "!", "failing": "✗", "no data": "?",
     "showed": "✗", "showed signs": "!", "did not show": "✓", "not known": "?", "not watched": "·",
@@ -78,7 +78,7 @@ def steps_line(numbers: Numbers) -> str:
     """``14 of 14 done``, and what else there was."""
     parts = [f"{numbers.steps_done} of {numbers.steps} done"]
     for count, word in (
-        (numbers.steps_armed, "armed"),
+        (numbers.steps_armed, "armed"), (numbers.steps_unprotected, "unprotected"),
         (numbers.steps_skipped, "skipped"), (numbers.steps_failed, "failed"), (numbers.steps_unknown, "unknown"),
         (numbers.steps_rolled_back, "rolled back"), (numbers.steps_running, "running"),
         (numbers.steps_not_begun, "not begun"),

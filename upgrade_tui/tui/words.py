@@ -31,6 +31,7 @@ STEPS: dict[str, Word] = {
     "ready": Word("◇", "o", "ready", "strong"),
     "running": Word("►", ">", "running", "run"),
     "armed": Word("◈", "@", "armed", "tight"),
+    "unprotected": Word("⊗", "!", "unprotected", "bad"),
     "done": Word("✓", "+", "done", "good"),
     "failed": Word("✗", "x", "failed", "bad"),
     "unknown": Word("?", "?", "unknown", "unknown"),

@@ -10,7 +10,14 @@ from upgrade_tui.window.step_state import names
 
 def unconfirmed(step: StepState) -> tuple[tuple[str, Armed], ...]:
     """Hosts that undo the step unless they are confirmed, the most urgent first; also where nothing will any more."""
-    return tuple(sorted(((h, a) for h, a in step.armed.items() if a.waits), key=lambda each: each[1].until))
+    waits = [(h, a) for h, a in step.armed.items() if a.state == "armed" or h in unprotected(step)]
+    return tuple(sorted(waits, key=lambda each: each[1].until))
+
+
+def unprotected(step: StepState) -> tuple[str, ...]:
+    """Hosts whose dead-man is gone while what the step changed there stands; nobody has said that it may."""
+    found = ((h, a, step.tasks.get(h)) for h, a in step.armed.items() if a.state == "gone")
+    return tuple(h for h, a, task in found if task is not None and a.waits_for(task))
 
 
 def asks_for_a_person(state: WindowState, step_id: str) -> bool:
@@ -23,16 +30,20 @@ def asks_for_a_person(state: WindowState, step_id: str) -> bool:
 
 
 def words(step: StepState, at: Callable[[float], str]) -> str:
+    """Both of the following."""
+    return "; ".join(part for part in (armed_words(step, at), unprotected_words(step)) if part)
+
+
+def armed_words(step: StepState, at: Callable[[float], str]) -> str:
     """``armed on a, b: confirm by 22:10:00, else its hosts undo it``; empty where nothing is."""
-    waits = unconfirmed(step)
-    left = [host for host, a in waits if a.state == "armed"]
-    gone = [host for host, a in waits if a.state == "gone"]
-    parts = []
-    if left:
-        parts.append(f"armed on {names(left)}: confirm by {at(waits_until(step))}, else its hosts undo it")
-    if gone:
-        parts.append(f"NOTHING will undo it on {names(gone)}, and nobody confirmed it there")
-    return "; ".join(parts)
+    left = [host for host, a in unconfirmed(step) if a.state == "armed"]
+    return f"armed on {names(left)}: confirm by {at(waits_until(step))}, else its hosts undo it" if left else ""
+
+
+def unprotected_words(step: StepState) -> str:
+    """``NOTHING will undo it on a, and nobody confirmed it there``; empty where that is not so."""
+    gone = unprotected(step)
+    return f"NOTHING will undo it on {names(gone)}, and nobody confirmed it there" if gone else ""
 
 
 def waits_until(step: StepState) -> float:

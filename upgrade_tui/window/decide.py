@@ -13,6 +13,7 @@ from upgrade_tui.window.clock import crossings, read
 from upgrade_tui.window.commands import Actor, Need, Refusal
 from upgrade_tui.window.gates import approvers, asked_for_it, open_gate
 from upgrade_tui.window.state import OVER, UNSETTLED, Armed, StepState, Task, WindowState
+from upgrade_tui.window.step_state import UNCONFIRMED
 
 Events = tuple[ev.Event, ...]
 Decision = Events | Refusal
@@ -82,8 +83,8 @@ def _start(state: WindowState, c: cmd.Start, actor: Actor, now: float) -> Decisi
         return Refusal(f'"{c.step}" is already running', f"started by {step.by or 'somebody'}")
     if step.state in OVER:
         return Refusal(f'"{c.step}" is already {step.state}', "nothing to start")
-    if step.state == "armed":
-        return Refusal(f'"{c.step}" is armed: {step.reason}', f"keep it: upgrade-tui confirm {c.step}")
+    if step.state in UNCONFIRMED:
+        return Refusal(f'"{c.step}" is {step.state}: {step.reason}', f"keep it: upgrade-tui confirm {c.step}")
     locked = _locked(state, step) if step.state != "rolled back" or state.rolling_back else None
     stopped = (
         locked

@@ -12,10 +12,11 @@ from upgrade_tui.plan.model import Canary, Step
 from upgrade_tui.plan.words import only_looks
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.state import WindowState
+from upgrade_tui.window.step_state import UNCONFIRMED
 from upgrade_tui.window.undo import at_work, in_order_done, undo_plan, was_begun
 
 REACHED = frozenset({"up", "connecting", "no sampler"})  # connecting: nothing was heard of it yet, good or bad
-UNDER_WAY = frozenset({"running", "armed"})
+UNDER_WAY = frozenset({"running", *UNCONFIRMED})
 AS_MANY = 10  # hosts that are named
 
 

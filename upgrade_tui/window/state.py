@@ -94,9 +94,11 @@ class StepState(Struct, frozen=True, kw_only=True, dict=True):
         return self.verdict.reason
 
     def host_state(self, host: str) -> TaskName:
-        """How a task stands: done, but its host would undo it by itself, is armed."""
-        state, armed = self.tasks[host].state, self.armed.get(host)
-        return "armed" if state == "done" and armed is not None and armed.waits else state
+        """How a task stands: done, but its host would undo it by itself, is armed; unprotected if nothing will."""
+        task, armed = self.tasks[host], self.armed.get(host)
+        if task.state != "done" or armed is None or not armed.waits_for(task):
+            return task.state
+        return "unprotected" if armed.state == "gone" else "armed"
 
     def touched(self) -> int:
         """How many batches something was done in, or may have been: what a rollback would have to undo."""
@@ -230,7 +232,7 @@ class WindowState(Struct, frozen=True, kw_only=True):
         while ahead:
             need = ahead.pop(0)
             state, beneath = self.steps[need].state, self.plan.step(need)
-            borne = state == "armed" and spec is not None and spec.on_armed
+            borne = state in step_state.UNCONFIRMED and spec is not None and spec.on_armed
             if state not in OVER and not borne:
                 found.append(need)
             elif state != "skipped" and beneath is not None:

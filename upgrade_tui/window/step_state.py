@@ -15,13 +15,17 @@ from upgrade_tui.window.task import Armed, Task
 
 Stage = Literal["not begun", "under way", "undoing", "ended", "skipped"]
 StepName = Literal[
-    "pending", "ready", "running", "armed", "done", "failed", "unknown", "skipped", "rolling back", "rolled back"
-]
+    "pending", "ready", "running", "armed", "unprotected", "done", "failed", "unknown", "skipped", "rolling back",
+    "rolled back",
+]  # fmt: skip
 
 OPEN: Mapping[Stage, StepName] = {
     "not begun": "pending", "under way": "running", "undoing": "rolling back", "skipped": "skipped",
 }  # fmt: skip
 """States that follow from the stage alone."""
+
+UNCONFIRMED: frozenset[str] = frozenset({"armed", "unprotected"})
+"""The work was done, and somebody has yet to say that it stays; unprotected: on some host nothing will undo it."""
 
 NAMED = 3  # hosts that a reason names
 
@@ -60,11 +64,14 @@ def ended(tasks: Mapping[str, Task], armed: Mapping[str, Armed], allowed: int, c
     if all(t.state == "skipped" for t in every):
         nowhere = all(t.excluded for t in every)  # nothing proved it: what needs it waits until a person skips it
         return Verdict("failed", "no host of it is left: skip the step") if nowhere else Verdict("skipped", cause)
-    unconfirmed = [host for host in tasks if host in armed and armed[host].waits]
+    unconfirmed = [host for host, task in tasks.items() if host in armed and armed[host].waits_for(task)]
     if unconfirmed:
         gone = [host for host in unconfirmed if armed[host].state == "gone"]
         nothing = f"NOTHING will undo it on {names(gone)}" if gone else ""
-        return Verdict("armed", _told(cause, many, f"not confirmed yet on {names(unconfirmed)}", nothing))
+        return Verdict(
+            "unprotected" if gone else "armed",
+            _told(cause, many, f"not confirmed yet on {names(unconfirmed)}", nothing),
+        )
     return Verdict("done", _told(cause, many, _by_hand(every), _without(every)))
 
 

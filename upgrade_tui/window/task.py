@@ -7,8 +7,9 @@ from typing import Literal
 from msgspec import Struct
 
 TaskName = Literal[
-    "pending", "running", "armed", "done", "failed", "unknown", "unreachable", "skipped", "rolling back", "rolled back"
-]
+    "pending", "running", "armed", "unprotected", "done", "failed", "unknown", "unreachable", "skipped", "rolling back",
+    "rolled back",
+]  # fmt: skip
 
 UNSETTLED: frozenset[str] = frozenset({"failed", "unknown", "unreachable"})  # states of a task that need somebody
 
@@ -18,7 +19,9 @@ class Task(Struct, frozen=True, kw_only=True):
 
     host: str
     batch: int
-    state: TaskName = "pending"  # never ``armed``: that is worked out, see ``StepState.host_state``
+    state: TaskName = (
+        "pending"  # never ``armed`` nor ``unprotected``: those are worked out, see ``StepState.host_state``
+    )
     attempt: int = 0
     started: float | None = None
     finished: float | None = None
@@ -82,3 +85,7 @@ class Armed(Struct, frozen=True, kw_only=True):
     def waits(self) -> bool:
         """It was not confirmed: also where nothing will undo it any more, only a person makes it stay."""
         return self.state in ("armed", "gone")
+
+    def waits_for(self, task: Task) -> bool:
+        """A person has yet to say that the task's work stays; of one that is gone: if there is any left."""
+        return self.state == "armed" or (self.state == "gone" and task.changed)

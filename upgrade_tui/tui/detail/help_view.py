@@ -74,6 +74,10 @@ WORDS: tuple[tuple[str, str], ...] = (
     ("override", "the lead's reason to let go of what the clock holds, one batch or the rest; it is in the log"),
     ("promised (rto)", "how long recovery may take by the plan; a rollback is held against it"),
     ("armed", "the host undoes the step by itself when the time is over, unless somebody confirms with K"),
+    (
+        "unprotected",
+        "what was to undo the step on the host is gone: nothing will; K says that it stays, or R undoes it",
+    ),
     ("excluded", "the host takes no part in the rest of the window"),
     ("aborted", "running tasks were ended, nothing starts any more unless the lead takes it back"),
     ("evidence", "what a gate is decided on; a go counts for the evidence that was read, and for no other"),

@@ -89,9 +89,13 @@ def _tasks(scene: Scene, step_id: str, width: int) -> list[Line]:
         tasks = [step.tasks[host] for host in batch]
         over = sum(1 for t in tasks if t.state in OVER)
         out += [BLANK, ((f"BATCH {i + 1}", "title"), (f"  {over}/{len(batch)} hosts done", "muted"))]
-        shown = tasks if len(tasks) <= _MANY else sorted(tasks, key=lambda t: worst_first(step_word(t.state).tone))
+        shown = (
+            tasks
+            if len(tasks) <= _MANY
+            else sorted(tasks, key=lambda t: worst_first(step_word(step.host_state(t.host)).tone))
+        )
         for task in shown[:_MANY]:
-            word = step_word(task.state)
+            word = step_word(step.host_state(task.host))
             seconds = task.seconds if task.seconds is not None else (
                 scene.now - task.started if task.state == "running" and task.started is not None else None
             )  # fmt: skip
@@ -163,7 +167,7 @@ def _ran(scene: Scene, host: str, width: int) -> list[Line]:
     for step in scene.state.steps.values():
         task = step.tasks.get(host)
         if task is not None and task.state != "pending":
-            word = step_word(task.state)
+            word = step_word(step.host_state(host))
             text = f"{fit(step.id, 16)} {fit(word.word, 10)}{fit(step_view.short(task.seconds), 7, right=True)}"
             out.append(cut(((f"{word.glyph} {text}  ", word.tone), (task.reason, "muted")), width))
     return [BLANK, (("STEPS HERE", "title"),), *out] if out else []

@@ -27,11 +27,12 @@ SLOW_AFTER = 30.0  # at least so many seconds
 
 LETTERS: dict[str, str] = {
     "pending": ".", "running": "r", "done": "d", "failed": "F", "unknown": "?", "unreachable": "N", "skipped": "s",
-    "rolling back": "b", "rolled back": "u", "armed": "a",
+    "rolling back": "b", "rolled back": "u", "armed": "a", "unprotected": "U",
 }  # fmt: skip
 """States where there is nothing but ASCII: a letter each, capital where somebody must look."""
 
-_RANKS: dict[str, int] = {"unknown": 0, "failed": 1, "unreachable": 1, "rolling back": 2}
+_RANKS: dict[str, int] = {"unknown": 0, "failed": 1, "unreachable": 1, "unprotected": 1, "rolling back": 2}
+_SUMMED = ("unknown", "failed", "unreachable", "unprotected", "rolling back", "running")
 _ODD, _RUNNING, _FINE, _OUT = 3, 5, 8, 9
 
 Live = Mapping[tuple[str, str], TaskFrame]
@@ -67,8 +68,9 @@ def matrix(scene: Scene) -> Matrix:
     counts: Counter[str] = Counter()
     for spec in steps:
         for host, task in scene.state.steps[spec.id].tasks.items():
-            counts[task.state] += 1
-            rank = _RANKS.get(task.state, _FINE)
+            shown = state_of(scene.state.steps[spec.id], host)
+            counts[shown] += 1
+            rank = _RANKS.get(shown, _FINE)
             if task.state == "running":
                 rank = _ODD if odd(scene, task, live.get((spec.id, host)), usual[spec.id]) else _RUNNING
             ranks[host] = min(rank, ranks.get(host, _FINE))
@@ -101,8 +103,8 @@ def cell(scene: Scene, m: Matrix, spec: Step, host: str, width: int, *, marked: 
     task = step.tasks.get(host)
     if task is None:
         return (" " * width, "muted")
-    word = word_of(scene, task, host)
-    glyph = LETTERS.get(task.state, word.ascii) if plain else word.glyph
+    word = word_of(scene, step, host)
+    glyph = LETTERS.get(state_of(step, host), word.ascii) if plain else word.glyph
     armed = step.armed.get(host)
     if armed is not None and armed.state == "armed" and task.state != "armed":
         glyph += "@" if plain else armed_word("armed").glyph
@@ -119,11 +121,17 @@ def cell(scene: Scene, m: Matrix, spec: Step, host: str, width: int, *, marked: 
     return (f"[{inner}]" if marked else f" {inner} ", tone)
 
 
-def word_of(scene: Scene, task: Task, host: str) -> Word:
+def state_of(step: StepState, host: str) -> str:
+    """The state of a task; that it is armed has a mark of its own, beside what it came to."""
+    shown = step.host_state(host)
+    return step.tasks[host].state if shown == "armed" else shown
+
+
+def word_of(scene: Scene, step: StepState, host: str) -> Word:
     """The state of a task; one that was left out because its host was is called so."""
-    if host in scene.state.excluded and task.state == "skipped":
+    if host in scene.state.excluded and step.tasks[host].state == "skipped":
         return EXCLUDED
-    return step_word(task.state)
+    return step_word(state_of(step, host))
 
 
 def _spent(scene: Scene, task: Task) -> float | None:
@@ -137,9 +145,9 @@ def legend(m: Matrix, *, plain: bool) -> Line:
     states = sorted(TASKS, key=lambda s: (not m.counts.get(s), worst_first(TASKS[s].tone)))
     out: list[Span] = []
     for state in states:
-        if state == "ready":
-            continue
         word, count = TASKS[state], m.counts.get(state, 0)
+        if state == "ready" or (state == "unprotected" and not count):
+            continue
         glyph = LETTERS[state] if plain else word.glyph
         out.append((f"{glyph} {word.word}{f' {count}' if count else ''}  ", word.tone if count else "muted"))
     armed = armed_word("armed")
@@ -149,7 +157,7 @@ def legend(m: Matrix, *, plain: bool) -> Line:
 
 def summary(scene: Scene, m: Matrix, marked: int) -> Line:
     """How many of what; what is marked."""
-    bad = [(s, m.counts[s]) for s in ("unknown", "failed", "unreachable", "rolling back", "running") if m.counts.get(s)]
+    bad = [(s, m.counts[s]) for s in _SUMMED if m.counts.get(s)]
     odd_ones = sum(1 for row in m.hosts if row.rank == _ODD)
     out = sum(1 for row in m.hosts if row.excluded)
     parts: list[Line | Span | None] = [
@@ -169,7 +177,7 @@ def cell_lines(scene: Scene, m: Matrix, spec: Step, host: str, width: int) -> li
     where: Span = (f"{spec.id} on {host}", "strong")
     if task is None:
         return [cut((where, ("  this step does not run there", "muted")), width), ()]
-    word = word_of(scene, task, host)
+    word = word_of(scene, step, host)
     live = m.live.get((spec.id, host))
     undoing = "ITS ROLLBACK " if task.undo and task.state in UNSETTLED else ""
     parts: list[Line | Span | None] = [

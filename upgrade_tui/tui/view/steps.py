@@ -16,6 +16,7 @@ from upgrade_tui.window import hold
 from upgrade_tui.window.armed import asks_for_a_person, words
 from upgrade_tui.window.events import SYSTEM
 from upgrade_tui.window.state import OVER, StepState
+from upgrade_tui.window.step_state import UNCONFIRMED
 
 KINDS = {"manual": "tick", "command": "run", "gate": "gate", "bake": "bake"}
 _NEEDY = ("unknown", "failed", "unreachable")
@@ -124,7 +125,7 @@ def _remark(scene: Scene, spec: Step, step: StepState, state: str) -> str:
         unconfirmed = words(step, scene.time) if asks_for_a_person(scene.state, spec.id) else ""
         waits = held_text(step) or unconfirmed or _resting(scene, spec, step)
         return " · ".join(p for p in (progress(step), trouble, waits) if p)
-    if state == "armed":
+    if state in UNCONFIRMED:
         return words(step, scene.time)
     if state in ("failed", "unknown"):
         return trouble or step.reason or "no reason given"

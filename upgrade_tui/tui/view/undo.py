@@ -8,6 +8,7 @@ from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import Line, Span, fit
 from upgrade_tui.tui.words import Tone, step_word
 from upgrade_tui.units import clock_text, duration_text
+from upgrade_tui.window.armed import unprotected
 from upgrade_tui.window.clock import batch_rollback_seconds
 from upgrade_tui.window.on_fail import waits_for
 from upgrade_tui.window.state import UNSETTLED, Armed, RollbackState, Task, Undo
@@ -218,14 +219,7 @@ def armed_steps(scene: Scene) -> list[ArmedStep]:
 
 def unguarded(scene: Scene) -> list[tuple[str, tuple[str, ...]]]:
     """(step, hosts) whose dead-man is gone while what the step changed there stands; nobody has said that it may."""
-    found = []
-    for step in scene.state.steps.values():
-        hosts = tuple(
-            h for h, a in step.armed.items() if a.state == "gone" and h in step.tasks and step.tasks[h].changed
-        )
-        if hosts:
-            found.append((step.id, hosts))
-    return found
+    return [(step.id, hosts) for step in scene.state.steps.values() if (hosts := unprotected(step))]
 
 
 def countdown(seconds: float) -> str:
