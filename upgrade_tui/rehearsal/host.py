@@ -277,8 +277,10 @@ class _Follower:
         elif job.fate == "confirmed":
             self._leave("N it was confirmed before")
         elif not job.begun:
-            if job.host.world.mono() - self._since >= UNDECIDED - 0.01 and not job.armed:
-                job.never("it was never started: the link broke, or the conductor ended, as it was sent")
+            if job.host.world.mono() - self._since >= UNDECIDED - 0.01 and job.fate != "fired":
+                killed = job.armed and job.fate == "open" and job.waited
+                not_sent = "it was never started: the link broke, or the conductor ended, as it was sent"
+                job.never("what waited on the host was killed" if killed else not_sent)
         elif not job.lives:
             self._leave("U what ran it on the host was killed: it may still go on there")
         elif not self._seen:

@@ -50,6 +50,7 @@ class SimJob:
         self.output = bytearray()
         self.gone = False  # somebody removed its directory
         self._lives = False  # what runs it, or waits for the deadline
+        self.waited = False  # a dead-man: its wait for the deadline began
         self._running = False  # the command itself
         self._began = 0.0
         self._stubborn = False
@@ -81,6 +82,7 @@ class SimJob:
         """The runner is there: it begins, or waits for its deadline."""
         self._lives = True
         if self.armed:
+            self.waited = True
             self.news()
             self.host.world.later(self.armed, self._due)
         else:

@@ -301,6 +301,25 @@ def test_one_that_was_killed_is_gone(bench: Bench) -> None:
     bench.play(case)
 
 
+@pytest.mark.parametrize(("how", "why"), [("killed", "what waited on the host was killed"), ("ended", "never"),
+                                          ("rebooted", "the host rebooted")])  # fmt: skip
+def test_one_that_is_gone_is_not_armed_again_and_says_why(bench: Bench, how: str, why: str) -> None:
+    async def case(bench: Bench) -> None:
+        spec = bench.spec("undo", Does())
+        await arms(bench).arm(spec, 60)
+        if how == "killed":
+            await bench.kill("undo")
+        elif how == "ended":
+            await asked(bench, "end", spec.name)
+        else:
+            await bench.reboot()
+        assert why in (await arms(bench).arm(spec, 60)).error
+        assert (await arms(bench).state(spec.name)).state == "gone"
+        assert bench.begun("undo") == 0
+
+    bench.play(case)
+
+
 def test_it_is_armed_once_for_a_name(bench: Bench) -> None:
     async def case(bench: Bench) -> None:
         spec = bench.spec("undo", Does())

@@ -215,7 +215,12 @@ undecided() { # made, not begun: whoever made it is at it right now, or was ende
         [ ! -e confirmed ] || leave 'N it was confirmed before'
     fi
     waited=$((${waited:-0} + 1))
-    [ $waited -lt 4 ] || [ -e fired ] || decide 'never it was never started: the link broke, or the conductor ended, as it was sent'
+    [ $waited -ge 4 ] && [ ! -e fired ] || return 0
+    if [ "$armed" != 0 ] && [ -e token ] && [ -s sleeper ] && ! sleeper; then
+        decide 'never what waited on the host was killed'
+    else
+        decide 'never it was never started: the link broke, or the conductor ended, as it was sent'
+    fi
 }
 
 # -- the beginning ----------------------------------------------------------------------------------------------------
