@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 JOBS   ?= 2
 
-.PHONY: demo test test-systemd mutants check bench soak picture lock clean
+.PHONY: demo test test-systemd mutants check bench soak picture docs lock clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv --without-pip $(VENV)
@@ -39,6 +39,9 @@ soak: $(READY)        ## 1,000 kills and 1,000 cuts under whole windows: up to t
 
 picture: $(READY)     ## the README's picture of the dashboard
 	$(BIN)/python -m docs.picture
+
+docs: $(READY)        ## the tables of docs/plan-file.md, from what the plan's keys say of themselves
+	$(BIN)/python -m docs.plan_keys
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build

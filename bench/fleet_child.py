@@ -19,7 +19,9 @@ import asyncssh
 from upgrade_tui.fleet import parse, probe, samplers
 from upgrade_tui.fleet.connect import CIPHERS, Dialer
 from upgrade_tui.fleet.fleet import PHASE_HOSTS, PHASE_SECONDS, Fleet
-from upgrade_tui.plan.model import Host, Plan, Ssh, Watch, When, Window
+from upgrade_tui.plan.inventory import Host, Ssh, Watch
+from upgrade_tui.plan.model import Plan, Window
+from upgrade_tui.units import When
 
 ADDRESS = "127.0.0.1"
 PATIENCE = 240.0  # seconds until all hosts are up

@@ -1,1 +1,1 @@
-"""Pictures of the documentation are made by code in here."""
+"""Pictures and tables of the documentation are made by code in here."""

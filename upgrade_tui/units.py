@@ -1,9 +1,10 @@
-"""Durations, percentages and byte sizes as people write them, and back again. Pure; used by every layer."""
+"""Durations, percentages, byte sizes and moments as people write them, and back again. Pure; used by every layer."""
 
 from __future__ import annotations
 
 import math
 import re
+from datetime import datetime
 
 _DURATION = re.compile(r"(?:(?P<d>\d+(?:\.\d+)?)d)?(?:(?P<h>\d+(?:\.\d+)?)h)?(?:(?P<m>\d+(?:\.\d+)?)m(?!s))?"
                        r"(?:(?P<s>\d+(?:\.\d+)?)s)?(?:(?P<ms>\d+(?:\.\d+)?)ms)?")  # fmt: skip
@@ -64,6 +65,39 @@ class Size(int):
             if size < 2**60:  # a shell counts to 2^63; nothing is as large as an exbibyte
                 return cls(size)
         raise ValueError(f'expected a size such as "500MiB" or "5GiB", got {shown(text)}')
+
+
+class When:
+    """A moment: a TOML date-time with its offset, or ``"now"`` (``at`` is None) for drills."""
+
+    __slots__ = ("at",)
+
+    def __init__(self, at: datetime | None) -> None:
+        self.at = at
+
+    @classmethod
+    def parse(cls, value: object) -> When:
+        """Raises ValueError that says what would be right."""
+        if value == "now":
+            return cls(None)
+        if isinstance(value, datetime):
+            if value.tzinfo is None:
+                raise ValueError(
+                    f"expected an offset after the time, such as {value.isoformat()}Z or {value.isoformat()}+08:00"
+                )
+            return cls(value)
+        raise ValueError(
+            f'expected a date-time such as 2026-11-21T22:00:00+08:00 (without quotes) or "now", got {shown(value)}'
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, When) and other.at == self.at
+
+    def __hash__(self) -> int:
+        return hash(self.at)
+
+    def __repr__(self) -> str:
+        return f"When({self.at.isoformat() if self.at else 'now'})"
 
 
 def shown(value: object) -> str:

@@ -12,8 +12,8 @@ import pytest
 
 from upgrade_tui.canary.result import Result
 from upgrade_tui.canary.watch import Canaries
-from upgrade_tui.plan.model import Canary, Plan, When, Window
-from upgrade_tui.units import Duration
+from upgrade_tui.plan.model import Canary, Plan, Window
+from upgrade_tui.units import Duration, When
 from upgrade_tui.window.events import CanaryVerdict
 
 GOOD = (0, b"1", True)

@@ -11,7 +11,7 @@ import pytest
 from tests.fleet.watched import PATIENCE, Watched, plan_of, watched
 from tests.sshd import Sshd
 from upgrade_tui.fleet.ended import Ended
-from upgrade_tui.plan.model import Host
+from upgrade_tui.plan.inventory import Host
 
 HERE = "127.0.0.1"
 

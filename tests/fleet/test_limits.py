@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from upgrade_tui.fleet.limits import Limits
-from upgrade_tui.plan.model import Host, Plan, Watch, When, Window
-from upgrade_tui.units import Duration, Percent
+from upgrade_tui.plan.inventory import Host, Watch
+from upgrade_tui.plan.model import Plan, Window
+from upgrade_tui.units import Duration, Percent, When
 from upgrade_tui.window.events import LimitCleared, LimitCrossed
 from upgrade_tui.window.telemetry import DiskSample, Sample
 

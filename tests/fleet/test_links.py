@@ -11,7 +11,7 @@ import pytest
 from tests.fleet.watched import plan_of, ssh_of, watched
 from tests.sshd import Netns, Sshd, free_port
 from tests.support import require
-from upgrade_tui.plan.model import Host
+from upgrade_tui.plan.inventory import Host
 
 pytestmark = pytest.mark.ssh
 HERE = "127.0.0.1"

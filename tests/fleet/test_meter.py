@@ -7,7 +7,7 @@ import pytest
 from upgrade_tui.fleet import meter
 from upgrade_tui.fleet.meter import Meter
 from upgrade_tui.fleet.probe import Facts
-from upgrade_tui.plan.model import Host
+from upgrade_tui.plan.inventory import Host
 from upgrade_tui.window.telemetry import HostDetail
 
 

@@ -19,7 +19,7 @@ import pytest
 
 from tests.support import require
 from upgrade_tui.fleet.preflight import script
-from upgrade_tui.plan.model import Check
+from upgrade_tui.plan.kit import Check
 from upgrade_tui.units import Duration, Percent
 
 PROC = Path(__file__).parent / "proc"

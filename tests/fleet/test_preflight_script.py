@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from tests.support import require
 from upgrade_tui.fleet.preflight import FAILED, NOT_FOUND_OUT, command_of, script
-from upgrade_tui.plan.model import Check, Step
+from upgrade_tui.plan.kit import Check
+from upgrade_tui.plan.model import Step
 from upgrade_tui.plan.reader import check_plan, read_plan
-from upgrade_tui.plan.rules.checks import KINDS
 from upgrade_tui.plan.words import describe
 from upgrade_tui.units import Duration, Percent
 
@@ -198,7 +198,7 @@ texts = st.sampled_from(
     ]
 )
 tables = st.dictionaries(
-    st.sampled_from([*KINDS, "version", "min", "max_age", "sha256"]), texts, min_size=1, max_size=4
+    st.sampled_from([*Check.one_of, "version", "min", "max_age", "sha256"]), texts, min_size=1, max_size=4
 )
 
 
@@ -229,7 +229,7 @@ DOCS = (Path(__file__).parents[2] / "docs" / "preflight.md").read_text(encoding=
 
 def test_the_documentation_has_every_check_and_its_examples_are_plans() -> None:
     headings = " ".join(line for line in DOCS.splitlines() if line.startswith("### "))
-    assert all(f"`{kind}`" in headings for kind in KINDS)
+    assert all(f"`{kind}`" in headings for kind in Check.one_of)
     for example in re.findall(r"```toml\n(.*?)```", DOCS, re.DOTALL):
         for found in check_plan(example, "example")[1]:
             missing = ("no ", "`[window]` is missing")

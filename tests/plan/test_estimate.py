@@ -18,9 +18,9 @@ from upgrade_tui.plan.estimate import (
     window_end,
     window_start,
 )
-from upgrade_tui.plan.model import Plan, Rollback, Step, When, Window
+from upgrade_tui.plan.model import Plan, Rollback, Step, Window
 from upgrade_tui.plan.reader import parse_plan
-from upgrade_tui.units import Duration
+from upgrade_tui.units import Duration, When
 
 PLAN = """
 [window]

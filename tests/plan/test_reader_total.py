@@ -10,8 +10,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from upgrade_tui.foreign import harmless
+from upgrade_tui.plan.keys import keys_of, tables_of
+from upgrade_tui.plan.model import Plan
 from upgrade_tui.plan.reader import check_plan
-from upgrade_tui.plan.schema import KEYS
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.toml"))
 SAMPLE = "\n".join(path.read_text(encoding="utf-8") for path in CONFIGS[:1])
@@ -43,7 +44,7 @@ scalars = st.one_of(
     st.text(max_size=12).map(lambda t: '"' + t.replace("\\", "").replace('"', "").replace("\n", "") + '"'),
 )
 values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3).map(lambda items: f"[{', '.join(items)}]"))
-keys = st.sampled_from(sorted({key for table in KEYS.values() for key in table} | {"zzz"}))
+keys = st.sampled_from(sorted({key for table in tables_of(Plan) for key in keys_of(table)} | {"zzz"}))
 headers = st.sampled_from(
     ["[window]", "[people.mei]", "[[risks]]", "[ssh]", "[hosts.db1]", "[hosts.db2.ssh]", "[watch]", "[watch.limits]",
      "[[canaries]]", "[canaries.expect]", "[[steps]]", "[steps.rollback]", "[[steps.checks]]", "[hosts]", "[[hosts]]",

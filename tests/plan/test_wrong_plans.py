@@ -78,3 +78,10 @@ def test_without_the_parser_for_positions_everything_is_still_found(monkeypatch:
     assert plan is None
     assert len(found) == len((WRONG / "names.txt").read_text(encoding="utf-8").splitlines())
     assert 'names.toml: steps[0].on[1]: no host or group is called "frnt"; did you mean `front`?' in map(str, found)
+
+
+@pytest.mark.parametrize("name", ["title", "note", "run"])
+def test_a_header_has_one_line_whatever_key_it_is_called_like(name: str) -> None:
+    plan = f'[[canaries]]\nname = "c"\nhttp = "http://h"\nheaders = {{ {name} = "a\\nb" }}\n'
+    said = [found for found in check_plan(plan, "p.toml")[1] if found.line == 4]
+    assert [(found.severity, found.message) for found in said] == [("error", f"`{name}` has a line break in it")]

@@ -11,7 +11,7 @@ from tests.fleet.watched import Watched, plan_of, watched
 from tests.systemd.hosts import PATIENCE, SystemdHosts
 from upgrade_tui.fleet.ended import Ended
 from upgrade_tui.fleet.jobs import JobSpec
-from upgrade_tui.plan.model import Host
+from upgrade_tui.plan.inventory import Host
 
 HOST = "h1"
 _NAMES = (f"w-{n}" for n in count(1))  # no two jobs of a run have one name: hosts are shared

@@ -9,7 +9,7 @@ import pytest
 from tests.systemd.fleets import HOST, command, fleet_of
 from tests.systemd.hosts import SystemdHost, SystemdHosts, until
 from upgrade_tui.fleet.preflight import script
-from upgrade_tui.plan.model import Check
+from upgrade_tui.plan.kit import Check
 
 FLAPS = "[Service]\nExecStart=/bin/sleep 2\nRestart=always\nRestartSec=100ms\nStartLimitIntervalSec=0\n"
 STEADY = "[Service]\nExecStart=/bin/sleep infinity\nRestart=always\n"

@@ -20,7 +20,7 @@ from msgspec import Struct
 from upgrade_tui.fleet.failures import Unreachable, network_failure
 from upgrade_tui.fleet.knownhosts import KnownHosts, fingerprint
 from upgrade_tui.foreign import one_line
-from upgrade_tui.plan.model import Ssh
+from upgrade_tui.plan.inventory import Ssh
 
 CIPHERS = (
     "aes128-gcm@openssh.com",

@@ -11,7 +11,7 @@ from upgrade_tui.fleet import parse
 from upgrade_tui.fleet.clock import Clock
 from upgrade_tui.fleet.probe import Facts
 from upgrade_tui.fleet.unitwatch import UnitWatch
-from upgrade_tui.plan.model import Host
+from upgrade_tui.plan.inventory import Host
 from upgrade_tui.window.telemetry import HostDetail, Sample
 
 SLOW_KEPT = 30.0  # seconds after which disk use and units that nobody renewed are forgotten

@@ -19,7 +19,7 @@ from upgrade_tui.fleet.probe import Facts, facts
 from upgrade_tui.fleet.remote import CHANNELS
 from upgrade_tui.fleet.remote import Link as Commands
 from upgrade_tui.fleet.stream import Lines, open_lines
-from upgrade_tui.plan.model import Host
+from upgrade_tui.plan.inventory import Host
 from upgrade_tui.window.telemetry import HostDetail, HostFrame, Link, Sample
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0  # seconds between attempts, doubling

@@ -7,154 +7,93 @@ a file; nothing here reads anything.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from functools import cached_property
 from itertools import pairwise
-from typing import Literal
+from typing import Annotated as Key
+from typing import ClassVar, Literal
 
 from msgspec import Struct, field
 
-from upgrade_tui.units import Duration, Percent
-from upgrade_tui.units import shown as _shown
+from upgrade_tui.plan.inventory import Host, Ssh, Watch
+from upgrade_tui.plan.keys import BATCHES, BY_NAME, COUNTED, NAMED, SOME, VARIABLES, says
+from upgrade_tui.plan.kit import Check
+from upgrade_tui.units import Duration, Percent, When
 
 Role = Literal["lead", "engineer", "observer"]
 Level = Literal["low", "medium", "high"]
-StepKind = Literal["manual", "command", "gate", "bake"]
+StepKind = Literal["bake", "command", "gate", "manual"]
 OnFail = Literal["warn", "pause", "rollback"]
-UndoScope = Literal["step", "phase", "all"]
+UndoScope = Literal["all", "phase", "step"]
 
 LOCAL = "local"  # as a step's `on` or a host's address: this machine, without SSH
 
-
-def _seconds(text: str) -> Duration:
-    return Duration.parse(text)
-
-
-class When:
-    """A moment: a TOML date-time with its offset, or ``"now"`` (``at`` is None) for drills."""
-
-    __slots__ = ("at",)
-
-    def __init__(self, at: datetime | None) -> None:
-        self.at = at
-
-    @classmethod
-    def parse(cls, value: object) -> When:
-        """Raises ValueError that says what would be right."""
-        if value == "now":
-            return cls(None)
-        if isinstance(value, datetime):
-            if value.tzinfo is None:
-                raise ValueError(
-                    f"expected an offset after the time, such as {value.isoformat()}Z or {value.isoformat()}+08:00"
-                )
-            return cls(value)
-        raise ValueError(
-            f'expected a date-time such as 2026-11-21T22:00:00+08:00 (without quotes) or "now", got {_shown(value)}'
-        )
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, When) and other.at == self.at
-
-    def __hash__(self) -> int:
-        return hash(self.at)
-
-    def __repr__(self) -> str:
-        return f"When({self.at.isoformat() if self.at else 'now'})"
+SHORT_NAME = 'write id = "a-short-name"; commands and files use it'
+FEW_WORDS = 'write title = "what this is, in a few words"'
 
 
 class Window(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """``[window]``: when, for what, and what was promised. Either ``end`` or ``duration``."""
 
-    id: str
-    title: str
-    start: When
-    end: When | None = None
-    duration: Duration | None = None
-    change: str = ""
-    margin: Duration = field(default_factory=lambda: _seconds("10m"))
-    rto: Duration | None = None
-    goal: str = ""
-    services: tuple[str, ...] = ()
-    accept_no_way_back: str = ""  # why the plan may have a time without a way back before its point of no return
+    heading: ClassVar = "[window]"
+    one_of: ClassVar = ("end", "duration")
+
+    id: Key[str, says("Short name; the window's directory is named after it.", missing=SHORT_NAME, schema=NAMED)]
+    title: Key[str, says("What this window is, as people say it.", text="label", missing=FEW_WORDS)]
+    start: Key[
+        When,
+        says(
+            'When it opens: a date-time with its offset, or "now" for a drill.',
+            missing='write start = 2026-12-05T22:00:00+08:00, or start = "now" for a drill',
+        ),
+    ]
+    end: Key[When | None, says("When it must be over. Either this or `duration`.")] = None
+    duration: Key[Duration | None, says("How long it is. Either this or `end`.")] = None
+    change: Key[str, says("Number of the change request or ticket.", text="label")] = ""
+    margin: Key[Duration, says("Kept free before the end: rolling back must be over by then.")] = field(
+        default_factory=lambda: Duration.parse("10m")
+    )
+    rto: Key[Duration | None, says("Promised recovery time: no rollback may ever take longer.")] = None
+    goal: Key[str, says("What is true when it worked.", text="prose")] = ""
+    services: Key[tuple[str, ...], says("The services that are touched.", text="label")] = ()
+    accept_no_way_back: Key[
+        str, says("Why there may be steps after which no time is left to go back; else that is refused.")
+    ] = ""
 
 
 class Person(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """``[people.LOGIN]``: the key is an OS login; who attaches and is not listed is an observer."""
 
-    role: Role
-    name: str = ""
-    contact: str = ""
+    heading: ClassVar = "[people.LOGIN]"
+
+    role: Key[Role, says("lead (may override), engineer (may act), observer (may look).")]
+    name: Key[str, says("As colleagues call them.")] = ""
+    contact: Key[str, says("Phone or chat, for the preview and the retrospective.", text="label")] = ""
 
 
 class Risk(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """``[[risks]]``: a row of the risk matrix. ``watch`` names canaries that would show it happening."""
 
-    title: str
-    likelihood: Level
-    impact: Level
-    response: str = ""
-    owner: str = ""
-    watch: tuple[str, ...] = ()
+    heading: ClassVar = "[[risks]]"
 
-
-class Ssh(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """``[ssh]`` for all hosts, or ``[hosts.NAME.ssh]`` for one. What is not given comes from ``~/.ssh/config``.
-
-    Host keys are always verified. Times in seconds.
-    """
-
-    user: str | None = None
-    port: int | None = None
-    identity: tuple[str, ...] = ()
-    known_hosts: str | None = None
-    config: str | None = None  # an ssh_config file instead of ~/.ssh/config
-    jump: str | None = None  # ProxyJump: [user@]host[:port][,...]
-    job_dir: str = ""  # where job directories are on the hosts; left out, in the login user's state directory
-    connect_timeout: Duration = field(default_factory=lambda: _seconds("5s"))
-    keepalive: Duration = field(default_factory=lambda: _seconds("1s"))
-
-
-class Host(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """``[hosts.NAME]``: a machine; ``address = "local"`` is this one. ``disks``: mount points, ``units``: systemd's."""
-
-    address: str
-    groups: tuple[str, ...] = ()
-    disks: tuple[str, ...] = ("/",)
-    units: tuple[str, ...] = ()
-    proc_root: str = "/proc"
-    limits: Mapping[str, Percent] = {}
-    ssh: Ssh | None = None
-    note: str = ""
-
-
-class Watch(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """``[watch]``: how often hosts are sampled and what they must not exceed.
-
-    ``limits`` keys: ``cpu``, ``memory``, ``swap``, ``disk``, ``iowait``, ``steal``, ``load`` (of the CPUs),
-    ``psi_cpu``, ``psi_memory``, ``psi_io``; each in percent. Crossed after ``for`` seconds above, cleared after as long
-    at ``clear`` percentage points below.
-    """
-
-    interval: Duration = field(default_factory=lambda: _seconds("1s"))
-    limits: Mapping[str, Percent] = {}
-    sustain: Duration = field(default_factory=lambda: _seconds("5s"), name="for")
-    clear: Percent = field(default_factory=lambda: Percent(5))
+    title: Key[str, says("What may go wrong.", text="label", missing=FEW_WORDS)]
+    likelihood: Key[Level, says("How likely it is.")]
+    impact: Key[Level, says("How bad it would be.")]
+    response: Key[str, says("What to do if it happens.", text="prose")] = ""
+    owner: Key[str, says("Login of who watches for it.")] = ""
+    watch: Key[tuple[str, ...], says("Canaries that would show it.")] = ()
 
 
 class Expect(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What a canary must answer.
+    """What a canary must answer."""
 
-    ``status``, ``body`` (a substring): http. ``days`` (at least): tls. ``exit``, ``min``, ``max``
-    (of the number printed): run.
-    """
+    heading: ClassVar = "a canary's `expect`"
 
-    status: int | None = None
-    body: str | None = None
-    days: int | None = None
-    exit: int | None = None
-    min: float | None = None
-    max: float | None = None
+    status: Key[int | None, says("HTTP status; any 2xx or 3xx without it.", only="http")] = None
+    body: Key[str | None, says("Text the answer must contain.", text="lines", only="http")] = None
+    days: Key[int | None, says("Days the certificate must still be valid.", only="tls")] = None
+    exit: Key[int | None, says("Exit code of the command; 0 without it.", only="run")] = None
+    min: Key[float | None, says("The number it prints must be at least this.", only="run")] = None
+    max: Key[float | None, says("The number it prints must be at most this.", only="run")] = None
 
 
 class Canary(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -164,57 +103,50 @@ class Canary(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     in a row, healthy again after ``recovery`` good answers in a row.
     """
 
-    name: str
-    http: str | None = None
-    tcp: str | None = None  # host:port
-    tls: str | None = None  # host:port
-    run: str | None = None
-    on: str | None = None  # `run` only: a host of the plan or "local"
-    method: Literal["GET", "HEAD", "POST"] = "GET"
-    headers: Mapping[str, str] = {}
-    verify: bool = True  # TLS certificates of http and tls
-    expect: Expect = field(default_factory=Expect)
-    max_latency: Duration | None = None
-    interval: Duration = field(default_factory=lambda: _seconds("5s"))
-    timeout: Duration = field(default_factory=lambda: _seconds("2s"))
-    failure_limit: int = 3
-    recovery: int = 3
-    on_fail: OnFail = "warn"
-    undo: UndoScope = "step"  # what `on_fail = "rollback"` undoes: the steps that list it, their phases, or everything
+    heading: ClassVar = "[[canaries]]"
+    one_of: ClassVar = ("http", "tcp", "tls", "run")
+
+    name: Key[str, says("What steps, risks and the screen call it.", missing='write name = "what this canary tells"')]
+    http: Key[str | None, says("URL to ask.")] = None
+    tcp: Key[str | None, says("host:port that must accept a connection.")] = None
+    tls: Key[str | None, says("host:port whose certificate is looked at.")] = None
+    run: Key[str | None, says("Command whose exit code or number tells.", text="command")] = None
+    on: Key[str | None, says('For `run`: a host of the plan, or "local".', only="run")] = None
+    method: Key[Literal["GET", "HEAD", "POST"], says("HTTP method.", only="http")] = "GET"
+    headers: Key[
+        Mapping[str, str], says("HTTP headers. No secrets: everybody attached can read the plan.", only="http")
+    ] = {}
+    verify: Key[bool, says("Verify the certificate of http and tls.", only="http tls")] = True
+    expect: Key[Expect, says("What it must answer.")] = field(default_factory=Expect)
+    max_latency: Key[Duration | None, says("A slower answer is degraded.")] = None
+    interval: Key[Duration, says("How often it is asked.")] = field(default_factory=lambda: Duration.parse("5s"))
+    timeout: Key[Duration, says("How long an answer may take.")] = field(default_factory=lambda: Duration.parse("2s"))
+    failure_limit: Key[int, says("Failing after so many bad answers in a row.", schema=COUNTED)] = 3
+    recovery: Key[int, says("Healthy again after so many good answers in a row.", schema=COUNTED)] = 3
+    on_fail: Key[OnFail, says("What failing does: warn, pause the window, or roll back.")] = "warn"
+    undo: Key[
+        UndoScope, says('What `on_fail = "rollback"` undoes: the steps that list it, their phases, or everything.')
+    ] = "step"
 
     @property
     def probe(self) -> str:
         """Which of http, tcp, tls, run this is."""
-        return next((kind for kind in ("http", "tcp", "tls", "run") if getattr(self, kind) is not None), "none")
+        return next((kind for kind in self.one_of if getattr(self, kind) is not None), "none")
 
 
 class Rollback(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How to undo one batch of a step: a command (``run``) or instructions (``manual``). ``estimate``: one batch."""
 
-    estimate: Duration
-    run: str | None = None
-    manual: str | None = None
-    check: str | None = None
-    timeout: Duration | None = None
+    heading: ClassVar = "a step's `rollback`"
+    one_of: ClassVar = ("run", "manual")
 
-
-class Check(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A ready-made check of a host, without shell: one of the preflight kit. Each says what it found."""
-
-    free: str | None = None  # mount point: at least `min`
-    memory: str | None = None  # at least so much available, "2GiB"
-    load: Percent | None = None  # one-minute load at most so much of the CPUs
-    port: str | None = None  # host:port that must answer from there
-    package: str | None = None  # installed; with `version`, that version
-    program: str | None = None  # on the PATH; with `version`, what its --version says
-    version: str = ""
-    unit: str | None = None  # systemd unit that must be active
-    clock: Duration | None = None  # clock at most so far from the conductor's
-    no_reboot_pending: bool = False
-    backup: str | None = None  # file: exists, not empty, not older than `max_age`, checksum of `sha256` file verifies
-    max_age: Duration | None = None
-    sha256: str | None = None  # checksum file beside the backup
-    min: str = ""  # a size such as "5GiB" (free, backup) or a share such as "10%" (free)
+    estimate: Key[
+        Duration, says("How long undoing one batch takes.", missing='write estimate = "5m": what one batch takes')
+    ]
+    run: Key[str | None, says("Command that undoes the step, on the same hosts.", text="command")] = None
+    manual: Key[str | None, says("Instructions for undoing it by hand.", text="prose")] = None
+    check: Key[str | None, says("Command that proves with exit 0 that it is undone.", text="command")] = None
+    timeout: Key[Duration | None, says("Give the command up after this long.")] = None
 
 
 class Step(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -225,41 +157,113 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     before.
     """
 
-    id: str
-    title: str
-    phase: str = ""
-    kind: StepKind | None = None
-    owner: str = ""
-    on: str | tuple[str, ...] = ()
-    run: str | None = None
-    check: str | None = None  # exit 0: the step's work is done and right
-    instructions: str = ""
-    needs: tuple[str, ...] | None = None
-    batches: tuple[int | str, ...] = ("100%",)
-    max_fail: Percent = field(default_factory=lambda: Percent(0))
-    estimate: Duration = field(default_factory=lambda: _seconds("1m"))
-    timeout: Duration | None = None
-    canaries: tuple[str, ...] = ()
-    bake: Duration | None = None  # a command's pause between batches; a bake step's length
-    parallel: int | None = None  # at most so many hosts of a batch at a time
-    stop: Literal["batch", "now"] = "batch"  # too many failed: end the batch first, or start nothing more at once
-    on_fail: Literal["stop", "rollback"] = "stop"  # too many failed: only stop, or undo all of the step's hosts as well
-    once: bool = False  # run once, for the first of its hosts
-    run_on: str = ""  # run there instead, once for each host of `on`, which $UPGRADE_HOST names
-    check_first: bool = True  # where `check` passes before, there is nothing to run
-    checks: tuple[Check, ...] = ()  # ready-made checks instead of `run`: the preflight kit
-    evidence: bool = False  # manual: ticking it needs a word on what was seen
-    secret_env: tuple[str, ...] = ()  # variables from the conductor's environment, given to the command over stdin
-    secret_command: str | None = None  # run beside the conductor; prints NAME=VALUE lines for those of secret_env
-    confirm_within: Duration | None = None  # dead-man: the host undoes the step by itself unless confirmed in time
-    on_armed: bool = False  # a step that changes nothing: it runs on what is armed, not yet confirmed
-    confirm: Literal["person", "auto"] = "person"  # who confirms; auto: a passed check and healthy canaries
-    failure_changes_nothing: bool = False  # a failed attempt left nothing to undo: it disarms the dead-man rollback
-    rollback: Rollback | None = None
-    irreversible: bool = False
-    changes: bool = True  # false: the step only looks (a check before or after), there is nothing to undo
-    approvals: int = 1
-    by: tuple[str, ...] = ()
+    heading: ClassVar = "[[steps]]"
+
+    id: Key[str, says("Short name; commands and files use it.", missing=SHORT_NAME, schema=NAMED)]
+    title: Key[str, says("What is done, as people say it.", text="label", missing=FEW_WORDS)]
+    phase: Key[str, says("Heading it stands under; keep a phase's steps together.", text="label")] = ""
+    kind: Key[
+        StepKind | None, says("manual, command, gate or bake. Left out: command with `run` or `checks`, else manual.")
+    ] = None
+    owner: Key[str, says("Login of who does it.")] = ""
+    on: Key[
+        str | tuple[str, ...], says('Where: a host, a group, a list of them, or "local".', only="manual command")
+    ] = ()
+    run: Key[str | None, says("The command. No pty; use sudo -n.", text="command", only="command")] = None
+    check: Key[
+        str | None,
+        says("Command that proves with exit 0 that the work is done and right.", text="command", only="command"),
+    ] = None
+    instructions: Key[str, says("What to do or to look at, for people.", text="prose")] = ""
+    needs: Key[
+        tuple[str, ...] | None, says("Ids of earlier steps that must be over first. Left out: the step before.")
+    ] = None
+    batches: Key[
+        tuple[int | str, ...], says("How many hosts at a time; the last entry repeats.", only="command", schema=BATCHES)
+    ] = ("100%",)
+    max_fail: Key[Percent, says("Share of hosts that may fail without the step failing.", only="command")] = field(
+        default_factory=lambda: Percent(0)
+    )
+    estimate: Key[Duration, says("How long one batch takes.", only="manual command gate")] = field(
+        default_factory=lambda: Duration.parse("1m")
+    )
+    timeout: Key[
+        Duration | None,
+        says(
+            "Give a host's command up, or a gate, after this long. A gate that times out is a no.", only="command gate"
+        ),
+    ] = None
+    canaries: Key[tuple[str, ...], says("Canaries that must stay healthy.")] = ()
+    bake: Key[
+        Duration | None, says("A command's pause between batches; a bake step's length.", only="command bake")
+    ] = None
+    parallel: Key[
+        int | None, says("At most so many hosts of a batch at the same time.", only="command", schema=COUNTED)
+    ] = None
+    stop: Key[
+        Literal["batch", "now"],
+        says("Too many hosts failed: batch = end the batch, then stop; now = start no other host.", only="command"),
+    ] = "batch"
+    on_fail: Key[
+        Literal["stop", "rollback"],
+        says(
+            "Too many hosts failed: stop = only stop; rollback = undo all of the step's hosts by itself.",
+            only="command",
+        ),
+    ] = "stop"
+    once: Key[bool, says("Run once only, for the first of its hosts.", only="command")] = False
+    run_on: Key[
+        str,
+        says(
+            'Run there instead, once for each host of `on`, which $UPGRADE_HOST names: a host, or "local".',
+            only="command",
+        ),
+    ] = ""
+    check_first: Key[
+        bool, says("Where `check` passes before, there is nothing to run: the step is done already.", only="command")
+    ] = True
+    checks: Key[tuple[Check, ...], says("Ready-made checks of each host, instead of `run`.", only="command")] = ()
+    evidence: Key[bool, says("A manual step that is only ticked with a word on what was seen.", only="manual")] = False
+    secret_env: Key[
+        tuple[str, ...],
+        says(
+            "Variables given to the command, taken from the conductor's environment. Never shown or logged.",
+            only="command",
+            schema=VARIABLES,
+        ),
+    ] = ()
+    secret_command: Key[
+        str | None,
+        says(
+            "Run beside the conductor instead: prints a line NAME=VALUE for each name in `secret_env`.",
+            text="command",
+            only="command",
+        ),
+    ] = None
+    confirm_within: Key[
+        Duration | None,
+        says("Each host undoes the step by itself, unless confirmed so long after its start.", only="command"),
+    ] = None
+    on_armed: Key[
+        bool, says("A step that changes nothing runs on what is armed, before it is confirmed.", only="command")
+    ] = False
+    confirm: Key[
+        Literal["person", "auto"],
+        says(
+            "Who confirms: person, or auto at the end of the bake: `check` passed, the step's canaries healthy.",
+            only="command",
+        ),
+    ] = "person"
+    failure_changes_nothing: Key[
+        bool, says("Where the command fails there is nothing to undo: `confirm_within` is called off.", only="command")
+    ] = False
+    rollback: Key[Rollback | None, says("How one batch is undone.", only="manual command")] = None
+    irreversible: Key[
+        bool, says("There is no way back from this step: the point of no return.", only="manual command")
+    ] = False
+    changes: Key[bool, says("false: the step only looks, there is nothing to undo.", only="command")] = True
+    approvals: Key[int, says("How many people must say go.", only="gate", schema=COUNTED)] = 1
+    by: Key[tuple[str, ...], says("Logins of who may say go. Left out: anyone but observers.", only="gate")] = ()
 
     @property
     def what(self) -> StepKind:
@@ -275,14 +279,28 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, dict=True):
     """A whole plan file. Lookups by name are worked out once and kept: the clock asks several times a second."""
 
-    window: Window
-    people: Mapping[str, Person] = {}
-    risks: tuple[Risk, ...] = ()
-    ssh: Ssh = field(default_factory=Ssh)
-    hosts: Mapping[str, Host] = {}
-    watch: Watch = field(default_factory=Watch)
-    canaries: tuple[Canary, ...] = ()
-    steps: tuple[Step, ...] = ()
+    heading: ClassVar = "the plan"
+
+    window: Key[
+        Window,
+        says(
+            "When, for what, and what was promised.",
+            missing="add [window] with `id`, `title`, `start`, and `end` or `duration`",
+        ),
+    ]
+    people: Key[
+        Mapping[str, Person], says("Who takes part: OS login to role. Who attaches and is not listed is an observer.")
+    ] = {}
+    risks: Key[tuple[Risk, ...], says("Rows of the risk matrix.")] = ()
+    ssh: Key[
+        Ssh, says("How hosts are reached; what is not given comes from ~/.ssh/config. Host keys are always verified.")
+    ] = field(default_factory=Ssh)
+    hosts: Key[Mapping[str, Host], says("The machines, by name.", schema=BY_NAME)] = {}
+    watch: Key[Watch, says("How often hosts are sampled, and what they must not exceed.")] = field(
+        default_factory=Watch
+    )
+    canaries: Key[tuple[Canary, ...], says("Named health signals.")] = ()
+    steps: Key[tuple[Step, ...], says("The steps in order, grouped by phase.", schema=SOME)] = ()
 
     def step(self, step_id: str) -> Step | None:
         """The step with this id, or None."""

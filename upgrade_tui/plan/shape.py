@@ -9,26 +9,16 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from datetime import date, datetime, time
-from functools import cache
 from typing import Any
 
 from msgspec import Struct, inspect
 
 from upgrade_tui.foreign import harmless, one_line
-from upgrade_tui.plan import model
 from upgrade_tui.plan.diagnostics import Path, path_text
 from upgrade_tui.plan.findings import Findings
-from upgrade_tui.units import Duration, Percent
-
-# Text for people is shown, never run or compared: what could act on a terminal is replaced and only warned about.
-_FOR_PEOPLE = {"title", "goal", "note", "instructions", "response", "contact", "manual", "change", "services", "phase"}
-_MANY_LINES = {"run", "check", "instructions", "goal", "note", "response", "manual", "body", "secret_command"}
-_TABLES: dict[type[Struct], str] = {
-    model.Plan: "the plan", model.Window: "[window]", model.Person: "[people.LOGIN]", model.Risk: "[[risks]]",
-    model.Ssh: "[ssh]", model.Host: "[hosts.NAME]", model.Watch: "[watch]", model.Canary: "[[canaries]]",
-    model.Expect: "a canary's `expect`", model.Rollback: "a step's `rollback`", model.Step: "[[steps]]",
-    model.Check: "a step's `checks`",
-}  # fmt: skip
+from upgrade_tui.plan.keys import PlanKey, keys_of, tables_of
+from upgrade_tui.plan.model import Plan
+from upgrade_tui.units import Duration, Percent, When
 
 
 def near(word: str, known: Sequence[str]) -> str | None:
@@ -67,7 +57,7 @@ def check_shape(data: dict[str, Any], findings: Findings, *, partial: bool = Fal
     ``partial``: lines with broken syntax were left out, so that nothing can be said about what is missing.
     """
     walker = _Walker(findings, partial)
-    return walker.table(data, _described(model.Plan), ())
+    return walker.table(data, Plan, ())
 
 
 class _Walker:
@@ -75,27 +65,30 @@ class _Walker:
         self._findings = findings
         self._partial = partial
 
-    def value(self, value: Any, kind: inspect.Type, path: Path) -> Any:
-        """``value`` if it is of this kind; else a stand-in, with the mistake reported."""
+    def value(self, value: Any, about: PlanKey, path: Path) -> Any:
+        """``value`` if it is what this key may have; else a stand-in, with the mistake reported."""
+        return self._of_kind(value, about.type, about, path)
+
+    def _of_kind(self, value: Any, kind: inspect.Type, about: PlanKey, path: Path) -> Any:
         match kind:
             case inspect.UnionType():
-                return self._union(value, kind, path)
+                return self._union(value, kind, about, path)
             case inspect.StructType():
                 if isinstance(value, dict):
-                    return self.table(value, kind, path)
+                    return self.table(value, kind.cls, path)
             case inspect.DictType():
                 if isinstance(value, dict):
-                    keyed = [(self._text(key, path, of_key=True), item) for key, item in value.items()]
-                    return {key: self.value(item, kind.value_type, (*path, key)) for key, item in keyed}
+                    keyed = [(self._text(key, about, path, of_key=True), item) for key, item in value.items()]
+                    return {key: self._of_kind(item, kind.value_type, about, (*path, key)) for key, item in keyed}
             case inspect.VarTupleType():
                 if isinstance(value, list):
-                    return [self.value(item, kind.item_type, (*path, i)) for i, item in enumerate(value)]
+                    return [self._of_kind(item, kind.item_type, about, (*path, i)) for i, item in enumerate(value)]
                 if isinstance(value, str) and isinstance(kind.item_type, inspect.StrType):
                     self._wrong(path, kind, value, f'write ["{one_line(value, 60)}"]', breaks=False)
-                    return [self._text(value, path)]  # what was meant is clear: check on with it
+                    return [self._text(value, about, path)]  # what was meant is clear: check on with it
             case inspect.StrType():
                 if isinstance(value, str):
-                    return self._text(value, path)
+                    return self._text(value, about, path)
             case inspect.BoolType():
                 if isinstance(value, bool):
                     return value
@@ -106,7 +99,7 @@ class _Walker:
                 if isinstance(value, int | float) and not isinstance(value, bool):
                     return self._number(value, path)
             case inspect.LiteralType():
-                return self._choice(value, kind, path)
+                return self._choice(value, kind, about, path)
             case inspect.CustomType():
                 return self._custom(value, kind, path)
             case _:
@@ -114,59 +107,60 @@ class _Walker:
         self._wrong(path, kind, value)
         return _stand_in(kind)
 
-    def table(self, data: dict[str, Any], kind: inspect.StructType, path: Path) -> dict[str, Any]:
+    def table(self, data: dict[str, Any], table: type[Struct], path: Path) -> dict[str, Any]:
         """The keys of a table that its structure knows, each checked; unknown and missing ones reported."""
-        fields = {field.encode_name: field for field in kind.fields}
+        keys = keys_of(table)
         out: dict[str, Any] = {}
-        for key, item in data.items():
-            if key in fields:
-                out[key] = self.value(item, fields[key].type, (*path, key))
-        for key, item in data.items():
-            if key not in fields:
-                meant = self._unknown(key, path, kind, [name for name in fields if name not in data])
+        for name, item in data.items():
+            if name in keys:
+                out[name] = self.value(item, keys[name], (*path, name))
+        for name, item in data.items():
+            if name not in keys:
+                meant = self._unknown(name, path, table, [known for known in keys if known not in data])
                 if meant is not None and meant not in out:
-                    self._findings.renamed((*path, meant), (*path, key))
-                    out[meant] = self.value(item, fields[meant].type, (*path, meant))
-        for name, field in fields.items():
-            if field.required and name not in out:
+                    self._findings.renamed((*path, meant), (*path, name))
+                    out[meant] = self.value(item, keys[meant], (*path, meant))
+        for name, key in keys.items():
+            if key.required and name not in out:
                 if not self._partial:
-                    where = "in " + _TABLES[kind.cls] if path else "at the top level"
-                    self._findings.error(path, f"`{_needed(name, field.type)}` is missing {where}", _example(name))
+                    where = f"in {_heading(table)}" if path else "at the top level"
+                    self._findings.error(path, f"`{_needed(key)}` is missing {where}", _hint(key))
                 self._findings.breaks((*path, name))
-                out[name] = _stand_in(field.type)
+                out[name] = _stand_in(key.type)
         return out
 
-    def _unknown(self, key: str, path: Path, kind: inspect.StructType, free: Sequence[str]) -> str | None:
+    def _unknown(self, name: str, path: Path, table: type[Struct], free: Sequence[str]) -> str | None:
         """Reports an unknown key; returns the free key it was meant to be, if one is near."""
-        names = [field.encode_name for field in kind.fields]
-        meant = near(key, names)
+        known = list(keys_of(table))
+        meant = near(name, known)
         if meant is not None:
             hint = f"did you mean `{meant}`?"
         else:
-            homes = [_TABLES[cls] for cls in _TABLES if cls is not kind.cls and key in _names(cls)]
+            homes = [_heading(other) for other in tables_of(Plan) if other is not table and name in keys_of(other)]
             hint = f"it belongs in {homes[0]}; " if len(homes) == 1 else ""
-            hint += f"allowed here: {choices(names, 40)}"
-        self._findings.error((*path, key), f"unknown key `{one_line(key, 60)}`", hint, at_key=True)
+            hint += f"allowed here: {choices(known, 40)}"
+        self._findings.error((*path, name), f"unknown key `{one_line(name, 60)}`", hint, at_key=True)
         if meant is not None and meant in free:
             return meant
         return None
 
-    def _union(self, value: Any, kind: inspect.UnionType, path: Path) -> Any:
+    def _union(self, value: Any, kind: inspect.UnionType, about: PlanKey, path: Path) -> Any:
         options = [option for option in kind.types if not isinstance(option, inspect.NoneType)]
         if len(options) == 1:
-            return self.value(value, options[0], path)
+            return self._of_kind(value, options[0], about, path)
         for option in options:
             if _fits(value, option):
-                return self.value(value, option, path)
+                return self._of_kind(value, option, about, path)
         self._wrong(path, kind, value)
         return _stand_in(options[0])
 
-    def _choice(self, value: Any, kind: inspect.LiteralType, path: Path) -> Any:
+    def _choice(self, value: Any, kind: inspect.LiteralType, about: PlanKey, path: Path) -> Any:
         if isinstance(value, str) and value in kind.values:
             return value
         known = [str(option) for option in kind.values]
         meant = near(value, known) if isinstance(value, str) else None
-        self._wrong(path, kind, value, f'did you mean "{meant}"?' if meant else "")
+        allowed = "one of " + ", ".join(f'"{one}"' for one in about.values)
+        self._wrong(path, allowed, value, f'did you mean "{meant}"?' if meant else "")
         return meant or known[0]
 
     def _custom(self, value: Any, kind: inspect.CustomType, path: Path) -> Any:
@@ -188,33 +182,30 @@ class _Walker:
         self._findings.breaks(path)
         return 1
 
-    def _text(self, value: str, path: Path, *, of_key: bool = False) -> str:
+    def _text(self, value: str, about: PlanKey, path: Path, *, of_key: bool = False) -> str:
         """Foreign text made harmless. In what is run or compared a replaced character is a mistake, not a detail."""
-        name = next((part for part in reversed(path) if isinstance(part, str)), "")
-        clean = harmless if name in _MANY_LINES and not of_key else one_line
+        clean = harmless if about.text in ("lines", "command", "prose") and not of_key else one_line
         text = value if clean is harmless or of_key else value.strip()
         odd = next((character for character in text if clean(character) != character), None)
         if odd is None:
             return text
         what = {"\n": "a line break", "\t": "a tab"}.get(odd, f"a control character (U+{ord(odd):04X})")
-        if name in _FOR_PEOPLE and not of_key:
-            self._findings.warn(
-                path, f"`{_last(path)}` has {what} in it, which will not be shown as such", "take it out"
-            )
+        if about.text in ("label", "prose") and not of_key:
+            message = f"`{_last(path)}` has {what} in it, which will not be shown as such"
+            self._findings.warn(path, message, "take it out")
         else:
             place = (*path, clean(text)) if of_key else path
             subject = f"the key {shown(value)}" if of_key else f"`{_last(path)}`"
-            hint = (
-                "take it out"
-                if name not in ("run", "check", "secret_command")
-                else "let printf make it: printf '\\033'"
-            )
+            hint = "let printf make it: printf '\\033'" if about.text == "command" else "take it out"
             self._findings.error(place, f"{subject} has {what} in it", hint, at_key=of_key)
             self._findings.breaks(place)
         return clean(text)
 
-    def _wrong(self, path: Path, kind: inspect.Type, value: object, hint: str = "", *, breaks: bool = True) -> None:
-        self._findings.error(path, f"`{_last(path)}`: expected {_words(kind)}, got {shown(value)}", hint)
+    def _wrong(
+        self, path: Path, wanted: inspect.Type | str, value: object, hint: str = "", *, breaks: bool = True
+    ) -> None:
+        expected = wanted if isinstance(wanted, str) else _words(wanted)
+        self._findings.error(path, f"`{_last(path)}`: expected {expected}, got {shown(value)}", hint)
         if breaks:
             self._findings.breaks(path)
 
@@ -245,8 +236,6 @@ def _words(kind: inspect.Type, *, many: bool = False) -> str:
             return "whole numbers" if many else "a whole number"
         case inspect.FloatType():
             return "numbers" if many else "a number"
-        case inspect.LiteralType():
-            return "one of " + ", ".join(f'"{v}"' for v in _in_order(kind))
         case inspect.VarTupleType():
             return "a list of " + _words(kind.item_type, many=True)
         case inspect.DictType() | inspect.StructType():
@@ -261,26 +250,6 @@ def _words(kind: inspect.Type, *, many: bool = False) -> str:
             return "another value"
 
 
-def _in_order(kind: inspect.LiteralType) -> list[str]:
-    """msgspec sorts the values of a Literal; levels and roles read better in their own order."""
-    order = (
-        "low",
-        "medium",
-        "high",
-        "lead",
-        "engineer",
-        "observer",
-        "warn",
-        "pause",
-        "rollback",
-        "batch",
-        "now",
-        "person",
-        "auto",
-    )
-    return sorted((str(v) for v in kind.values), key=lambda v: order.index(v) if v in order else -1)
-
-
 def _unit(value: object, kind: inspect.CustomType) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
         return ""
@@ -289,34 +258,20 @@ def _unit(value: object, kind: inspect.CustomType) -> str:
     return f'write "{value}%"' if kind.cls is Percent and value <= 100 else ""
 
 
-@cache
-def _described(cls: type[Struct]) -> inspect.StructType:
-    info = inspect.type_info(cls)
-    assert isinstance(info, inspect.StructType)
-    return info
+def _heading(table: type[Struct]) -> str:
+    return str(table.heading)  # type: ignore[attr-defined]
 
 
-def _names(cls: type[Struct]) -> set[str]:
-    return {field.encode_name for field in _described(cls).fields}
+def _needed(key: PlanKey) -> str:
+    return f"[{key.name}]" if isinstance(key.type, inspect.StructType) else key.name
 
 
-def _needed(name: str, kind: inspect.Type) -> str:
-    return f"[{name}]" if isinstance(kind, inspect.StructType) else name
-
-
-def _example(name: str) -> str:
-    return {
-        "window": 'add [window] with `id`, `title`, `start`, and `end` or `duration`',
-        "start": 'write start = 2026-12-05T22:00:00+08:00, or start = "now" for a drill',
-        "id": 'write id = "a-short-name"; commands and files use it',
-        "title": 'write title = "what this is, in a few words"',
-        "role": 'write role = "lead", "engineer" or "observer"',
-        "address": 'write address = "10.0.0.1", a name, or "local" for this machine',
-        "estimate": 'write estimate = "5m": what one batch takes',
-        "name": 'write name = "what this canary tells"',
-        "likelihood": 'write likelihood = "low", "medium" or "high"',
-        "impact": 'write impact = "low", "medium" or "high"',
-    }.get(name, "")  # fmt: skip
+def _hint(key: PlanKey) -> str:
+    """How a key that is missing would be written."""
+    if key.values:
+        *most, last = (f'"{value}"' for value in key.values)
+        return f"write {key.name} = {', '.join(most)} or {last}"
+    return key.missing
 
 
 def _stand_in(kind: inspect.Type) -> Any:
@@ -335,9 +290,9 @@ def _stand_in(kind: inspect.Type) -> Any:
         case inspect.DictType():
             return {}
         case inspect.StructType():
-            return {field.encode_name: _stand_in(field.type) for field in kind.fields if field.required}
+            return {key.name: _stand_in(key.type) for key in keys_of(kind.cls).values() if key.required}
         case inspect.UnionType():
             return _stand_in(next(option for option in kind.types if not isinstance(option, inspect.NoneType)))
         case inspect.CustomType():
-            return {Duration: "1s", Percent: "0%", model.When: "now"}[kind.cls]
+            return {Duration: "1s", Percent: "0%", When: "now"}[kind.cls]
     raise AssertionError(f"the plan's model uses a type the reader does not know: {kind}")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from upgrade_tui.plan.model import Check, Step
+from upgrade_tui.plan.kit import Check
+from upgrade_tui.plan.model import Step
 from upgrade_tui.units import Percent, duration_text
 
 

@@ -21,7 +21,7 @@ from tests.sshd import Sshd
 from tests.support import require
 from upgrade_tui.fleet.ended import Ended
 from upgrade_tui.fleet.jobs import Arming, JobSpec
-from upgrade_tui.plan.model import Host
+from upgrade_tui.plan.inventory import Host
 
 HERE = "127.0.0.1"
 pytestmark = pytest.mark.ssh
@@ -129,7 +129,7 @@ from pathlib import Path
 from tests.fleet.watched import plan_of, watched
 from tests.fleet.jobs.ran import Heard
 from upgrade_tui.fleet.jobs import JobSpec
-from upgrade_tui.plan.model import Host
+from upgrade_tui.plan.inventory import Host
 
 async def main(table, directory, command):
     async with watched(plan_of({{"h": Host(address="127.0.0.1")}}, table)) as fleet:

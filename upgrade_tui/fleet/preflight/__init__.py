@@ -18,7 +18,8 @@ from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
-from upgrade_tui.plan.model import Check, Step
+from upgrade_tui.plan.kit import Check
+from upgrade_tui.plan.model import Step
 from upgrade_tui.plan.words import age_words, least_words, share_words, size_words
 from upgrade_tui.units import Percent, Size
 

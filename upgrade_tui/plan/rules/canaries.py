@@ -6,13 +6,11 @@ import re
 from urllib.parse import urlsplit
 
 from upgrade_tui.plan.diagnostics import Path
-from upgrade_tui.plan.model import LOCAL, Canary
+from upgrade_tui.plan.keys import keys_of
+from upgrade_tui.plan.model import LOCAL, Canary, Expect
 from upgrade_tui.plan.rules.context import Context
 from upgrade_tui.plan.shape import shown
 
-PROBES = ("http", "tcp", "tls", "run")
-_EXPECTS = {"http": ("status", "body"), "tcp": (), "tls": ("days",), "run": ("exit", "min", "max")}
-_ONLY = {"on": ("run",), "method": ("http",), "headers": ("http",), "verify": ("http", "tls")}
 _HOST_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9_][A-Za-z0-9_.-]*):(?P<port>\d{1,5})")
 _FASTEST = 0.1
 _SECRET = ("authorization", "cookie", "x-api-key", "private-token", "x-auth-token")
@@ -29,7 +27,7 @@ def check(context: Context) -> None:
 
 def _probe(context: Context, path: Path, canary: Canary) -> bool:
     """Exactly one probe, and a target that can be probed."""
-    given = [kind for kind in PROBES if kind in context.written(*path)]
+    given = [kind for kind in Canary.one_of if kind in context.written(*path)]
     if len(given) > 1:
         context.error(
             (*path, given[1]),
@@ -83,20 +81,21 @@ def _host_port(context: Context, path: Path, target: str) -> None:
 def _fits_probe(context: Context, path: Path, canary: Canary) -> None:
     """Every key given must mean something for this probe."""
     kind, given = canary.probe, context.written(*path)
-    for key, probes in _ONLY.items():
-        if key in given and kind not in probes:
+    for key in keys_of(Canary).values():
+        if key.name in given and key.only and kind not in key.only:
             context.error(
-                (*path, key),
-                f"`{key}` means nothing for a {kind} canary",
-                f"it is for {' and '.join(probes)}",
+                (*path, key.name),
+                f"`{key.name}` means nothing for a {kind} canary",
+                f"it is for {' and '.join(key.only)}",
                 at_key=True,
             )
-    for key in context.written(*path, "expect"):
-        if key not in _EXPECTS[kind]:
-            fitting = " and ".join(f"`{name}`" for name in _EXPECTS[kind])
+    expects = [key.name for key in keys_of(Expect).values() if kind in key.only]
+    for name in context.written(*path, "expect"):
+        if name not in expects:
+            fitting = " and ".join(f"`{fits}`" for fits in expects)
             context.error(
-                (*path, "expect", key),
-                f"a {kind} canary has no `{key}` to expect",
+                (*path, "expect", name),
+                f"a {kind} canary has no `{name}` to expect",
                 f"it can expect {fitting}" if fitting else "it expects that the port opens",
                 at_key=True,
             )

@@ -5,21 +5,13 @@ from __future__ import annotations
 import re
 
 from upgrade_tui.plan.diagnostics import Path
-from upgrade_tui.plan.model import Check
+from upgrade_tui.plan.keys import keys_of
+from upgrade_tui.plan.kit import Check
 from upgrade_tui.plan.rules.context import Context
 from upgrade_tui.plan.rules.hosts import UNIT
 from upgrade_tui.plan.shape import choices, shown
 from upgrade_tui.units import Percent, Size
 
-KINDS = ("free", "memory", "load", "port", "package", "program", "unit", "clock", "no_reboot_pending", "backup")
-"""What a check can look at: exactly one of them in each."""
-
-_COMPANIONS = {
-    "version": ("package", "program"),
-    "min": ("free", "backup"),
-    "max_age": ("backup",),
-    "sha256": ("backup",),
-}
 _SHORTEST_CLOCK = 1.0  # seconds: starting the check on the host takes a part of one, and counts as a difference
 _PORT = re.compile(r"(?:\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9_][A-Za-z0-9_.-]*):(?P<port>\d{1,5})")
 _PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._:@-]*")
@@ -40,7 +32,7 @@ def check(context: Context) -> None:
         for j, wanted in enumerate(step.checks):
             path: Path = ("steps", i, "checks", j)
             given = tuple(context.written(*path))
-            kinds = [key for key in given if key in KINDS]
+            kinds = [key for key in given if key in Check.one_of]
             if context.broken(path):
                 continue
             if len(kinds) == 1:
@@ -49,13 +41,14 @@ def check(context: Context) -> None:
                 names = " and ".join(f"`{kind}`" for kind in kinds)
                 context.error(path, f"this check looks at {names}", "one thing each: write a table for every one")
             else:
-                context.error(path, "this check looks at nothing", f"write one of {choices(KINDS)}")
+                context.error(path, "this check looks at nothing", f"write one of {choices(Check.one_of)}")
 
 
 def _one(context: Context, path: Path, wanted: Check, kind: str, given: tuple[str, ...]) -> None:
+    keys = keys_of(Check)
     for key in given:
-        if key in _COMPANIONS and kind not in _COMPANIONS[key]:
-            fits = " and ".join(f"`{name}`" for name in _COMPANIONS[key])
+        if keys[key].only and kind not in keys[key].only:
+            fits = " and ".join(f"`{name}`" for name in keys[key].only)
             context.error(
                 (*path, key), f"`{key}` means nothing for a check of `{kind}`", f"it is for {fits}", at_key=True
             )
@@ -92,7 +85,7 @@ def _sizes(context: Context, path: Path, wanted: Check, kind: str) -> None:
     if kind == "free" and not wanted.min:
         context.error(path, "a check of free space needs to know how much", 'write min = "5GiB" or min = "10%"')
     for key, text in (("memory", wanted.memory), ("min", wanted.min)):
-        if not text or (key == "min" and kind not in _COMPANIONS["min"]):
+        if not text or (key == "min" and kind not in keys_of(Check)["min"].only):
             continue
         share = kind == "free" and text.endswith("%")
         try:

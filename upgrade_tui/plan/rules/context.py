@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -12,7 +11,6 @@ from upgrade_tui.plan.model import Plan
 from upgrade_tui.plan.shape import choices, near, shown
 from upgrade_tui.units import duration_text
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 NAME_HINT = "up to 64 letters, digits, `.`, `_` and `-`, beginning with a letter or digit: files are named after it"
 LONGEST = 31 * 86400.0  # seconds: no window, and nothing in one, takes longer
 

@@ -6,12 +6,11 @@ import re
 from collections.abc import Mapping
 
 from upgrade_tui.plan.diagnostics import Path
-from upgrade_tui.plan.model import LOCAL, Ssh
+from upgrade_tui.plan.inventory import METRICS, Ssh
+from upgrade_tui.plan.model import LOCAL
 from upgrade_tui.plan.rules.context import Context
 from upgrade_tui.plan.shape import shown
 from upgrade_tui.units import Percent
-
-METRICS = ("cpu", "memory", "swap", "disk", "iowait", "steal", "load", "psi_cpu", "psi_memory", "psi_io")
 
 _ADDRESS = re.compile(r"[A-Za-z0-9_\[][A-Za-z0-9_.:%\[\]-]*")
 _JUMP = re.compile(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from upgrade_tui.plan.diagnostics import Path
+from upgrade_tui.plan.keys import NAME
 from upgrade_tui.plan.model import LOCAL
-from upgrade_tui.plan.rules.context import NAME, NAME_HINT, Context
+from upgrade_tui.plan.rules.context import NAME_HINT, Context
 from upgrade_tui.plan.shape import shown
 
 _RESERVED = {LOCAL: "`local` is this machine, without being listed", "all": "`all` is the group of every host"}

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 
 from upgrade_tui.plan.diagnostics import Path
+from upgrade_tui.plan.keys import VARIABLE
 from upgrade_tui.plan.model import Step
 from upgrade_tui.plan.rules.context import Context
 from upgrade_tui.plan.shape import shown
 
-VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _STEERING = {"PATH", "HOME", "IFS", "ENV", "BASH_ENV", "SHELL", "PWD", "LD_PRELOAD", "LD_LIBRARY_PATH"}
 _OURS = "UPGRADE_"
 _QUOTED = re.compile(r"'[^']*'")

@@ -7,24 +7,11 @@ import re
 from upgrade_tui.plan.batches import size
 from upgrade_tui.plan.diagnostics import Path
 from upgrade_tui.plan.estimate import batches_of
+from upgrade_tui.plan.keys import keys_of
 from upgrade_tui.plan.model import LOCAL, Plan, Rollback, Step
 from upgrade_tui.plan.rules.context import Context
 from upgrade_tui.plan.shape import choices, shown
 
-_RUN = {"run", "check", "batches", "max_fail", "timeout"}
-_COMMAND = _RUN | {
-    "parallel", "stop", "on_fail", "once", "run_on", "check_first", "checks", "secret_env", "secret_command",
-    "confirm_within", "confirm", "failure_changes_nothing", "on_armed",
-}  # fmt: skip
-_UNDO = {"rollback", "irreversible", "changes"}
-_GATE = {"approvals", "by"}
-MEANINGLESS = {
-    "command": _GATE | {"evidence"},
-    "manual": _COMMAND | _GATE | {"bake", "changes"},
-    "gate": (_COMMAND - {"timeout"}) | _UNDO | {"on", "bake", "evidence"},
-    "bake": _COMMAND | _UNDO | _GATE | {"on", "estimate", "evidence"},
-}
-"""Keys of ``[[steps]]`` that a kind of step has no use for: refused, since somebody meant something by them."""
 _NOT_ONCE = ("batches", "parallel", "max_fail", "stop", "bake")
 _NOT_CHECKS = {
     "check": "the checks themselves say what is right",
@@ -66,8 +53,9 @@ def _kind(context: Context, path: Path, step: Step) -> None:
     if context.broken((*path, "kind")):
         return
     for key in given:
-        if key in MEANINGLESS[kind]:
-            hint = f"drop it, or write {_meant(key)}"
+        only = keys_of(Step)[key].only
+        if only and kind not in only:
+            hint = f"drop it, or write {_meant(key, only)}"
             context.error((*path, key), f"`{key}` means nothing for a {kind} step", hint, at_key=True)
     nothing = not (step.run or "").strip() and not step.checks
     if kind == "command" and nothing and not context.broken((*path, "run"), (*path, "checks")):
@@ -80,14 +68,10 @@ def _kind(context: Context, path: Path, step: Step) -> None:
         context.warn((*path, "kind"), "this bakes without a canary to watch: it is only a pause", "add [[canaries]]")
 
 
-def _meant(key: str) -> str:
-    if key == "evidence":
-        return 'kind = "manual"'
-    if key in _GATE:
-        return 'kind = "gate"'
-    if key == "bake":
-        return 'kind = "bake"'
-    return "`run`" if key in _COMMAND | {"changes"} and key != "run" else 'kind = "command"'
+def _meant(key: str, only: tuple[str, ...]) -> str:
+    if only == ("command",) or key == "timeout":
+        return "`run`" if key != "run" else 'kind = "command"'
+    return 'kind = "bake"' if key == "bake" else f'kind = "{only[0] if len(only) == 1 else "command"}"'
 
 
 def _places(context: Context, path: Path, step: Step) -> None:
