@@ -83,6 +83,7 @@ class Hosts:
     ended: list[tuple[str, str]] = field(default_factory=list)
     guards: dict[tuple[str, str], DeadMan] = field(default_factory=dict)
     no_place: dict[str, str] = field(default_factory=dict)
+    stays: dict[str, str] = field(default_factory=dict)  # what cannot be ended on a host
     cannot_arm: str = ""
     risk: str = ""  # what could kill a dead-man here
 
@@ -127,9 +128,9 @@ class Hosts:
             self.jobs[host, spec.name] = await self._run(host, spec.command, on_output)
         return self.jobs[host, spec.name]
 
-    async def end_job(self, host: str, name: str, *, place: str = "") -> bool:
+    async def end_job(self, host: str, name: str, *, place: str = "") -> str:
         self.ended.append((host, name))
-        return True
+        return self.stays.get(host, "")
 
     async def place(self, host: str, directory: str) -> str:
         if host in self.no_place:

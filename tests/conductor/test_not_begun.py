@@ -160,6 +160,77 @@ async def test_what_was_settled_while_it_may_run_is_ended_before_it_is_tried_aga
     await rig.book.close()
 
 
+LEFT = Ended(proven=False, left="4711 root dpkg", reason="timed out after 60 s, but this may still run: 4711 root dpkg")
+
+
+async def left_running(rig: support.Rig) -> None:
+    """The step's time is up on a, something could not be ended there, and somebody settles it."""
+    rig.hosts.script["a", "upgrade"] = LEFT
+    await rig.start("roll")
+    assert rig.book.state.steps["roll"].tasks["a"].state == "unknown"
+    await told(rig, cmd.Settle(step="roll", host="a", outcome="failed", reason="apt is slow"))
+    rig.hosts.ran.clear()
+
+
+async def test_what_a_timeout_left_is_ended_before_a_retry(tmp_path: Path) -> None:
+    rig = await support.rig(tmp_path, ONE)
+    await left_running(rig)
+    rig.hosts.script.clear()
+    await told(rig, cmd.Start(step="roll", hosts=("a",)))
+    await rig.steps.run("roll")
+    assert rig.hosts.ended == [("a", "w1.roll.1")]
+    assert rig.book.state.steps["roll"].tasks["a"].state == "done"
+    await rig.book.close()
+
+
+@pytest.mark.parametrize("text", [ONE, GUARDED], ids=["plain", "armed"])
+async def test_nothing_is_begun_beside_what_cannot_be_ended(tmp_path: Path, text: str) -> None:
+    rig = await support.rig(tmp_path, text)
+    await left_running(rig)
+    if text == GUARDED:
+        rig.hosts.guards["a", "w1.roll.deadman1"] = DeadMan(state="confirmed")
+    rig.hosts.stays["a"] = "4711 root dpkg"
+    await told(rig, cmd.Start(step="roll", hosts=("a",)))
+    await rig.steps.run("roll")
+    task = rig.book.state.steps["roll"].tasks["a"]
+    assert (task.state, rig.hosts.ran) == ("unreachable", []), "not sent, and not armed"
+    assert "attempt 1 may still run there, and could not be ended: 4711 root dpkg" in task.reason
+    await rig.book.close()
+
+
+async def test_what_a_timeout_left_is_ended_before_a_rollback(tmp_path: Path) -> None:
+    rig = await support.rig(tmp_path, ONE)
+    await left_running(rig)
+    rig.hosts.stays["a"] = "4711 root dpkg"
+    await told(rig, cmd.Rollback(confirm="w1", reason="bad"))
+    await rig.rollbacks.run()
+    task = rig.book.state.steps["roll"].tasks["a"]
+    assert task.state == "unreachable"
+    assert "4711 root dpkg" in task.reason
+    assert ("a", "downgrade") not in rig.hosts.ran
+    rig.hosts.stays.clear()
+    await told(rig, cmd.Rollback(confirm="w1", reason="bad"))
+    await rig.rollbacks.run()
+    assert set(rig.hosts.ended) == {("a", "w1.roll.1")}
+    assert rig.book.state.steps["roll"].state == "rolled back"
+    await rig.book.close()
+
+
+async def test_what_a_rollback_left_is_ended_before_the_next_one(tmp_path: Path) -> None:
+    rig = await support.rig(tmp_path, ONE)
+    await rig.start("roll")
+    rig.hosts.script["a", "downgrade"] = LEFT
+    await told(rig, cmd.Rollback(confirm="w1", reason="bad"))
+    await rig.rollbacks.run()
+    await told(rig, cmd.Settle(step="roll", host="a", outcome="failed", reason="apt is slow"))
+    rig.hosts.script.clear()
+    await told(rig, cmd.Rollback(confirm="w1", reason="again"))
+    await rig.rollbacks.run()
+    assert rig.hosts.ended == [("a", "w1.roll.undo1")]
+    assert rig.book.state.steps["roll"].state == "rolled back"
+    await rig.book.close()
+
+
 async def test_a_step_that_has_nowhere_to_run_is_not_done_by_that(tmp_path: Path) -> None:
     rig = await support.rig(tmp_path, ONE.replace('batches = ["100%"]', "once = true"))
     rig.hosts.script["a", "upgrade"] = Ended(exit=1)

@@ -171,9 +171,9 @@ async def test_an_abort_goes_on_until_a_lost_host_could_be_told(
     rig.hosts.hold["a"] = asyncio.Event()
     asked: list[str] = []
 
-    async def end_job(host: str, name: str, *, place: str = "") -> bool:
+    async def end_job(host: str, name: str, *, place: str = "") -> str:
         asked.append(host)
-        return len(asked) > 2
+        return "" if len(asked) > 2 else "the link is cut"
 
     monkeypatch.setattr(rig.hosts, "end_job", end_job)
     running = asyncio.create_task(rig.start("roll"))

@@ -53,7 +53,8 @@ class Truth:
         if secrets and rng.random() < 0.6:
             said += f"with {secrets.get(SECRET, '')} it works\n".encode()
         said += b"more\nended\n" if rng.random() < 0.4 else b""
-        return Order(seconds=seconds, exit=1 if 0.02 <= fate < 0.07 else 0, output=said, stubborn=rng.random() < 0.3)
+        stubborn, stays = rng.random() < 0.3, rng.random() < 0.3
+        return Order(seconds, 1 if 0.02 <= fate < 0.07 else 0, said, stubborn, stays)
 
     def _check(self, rng: Random, word: str, where: Where) -> Order:
         good = (where in self.applied) == (word == "is")
@@ -72,7 +73,7 @@ class Truth:
         if self.starts[job.key] > 1:
             self._broken("starts once", f"{job.key} began {self.starts[job.key]} times")
         others = [
-            j for j in self.at_work.get(where, ()) if j.running and j.lives and not j.gone
+            j for j in self.at_work.get(where, ()) if j.running and (j.lives or j.left) and not j.gone
         ]  # else nobody can know
         if others:
             self._broken("one at a time", f"{job.key} began on {where[1]} while {others[0].key} still runs there")
@@ -111,5 +112,5 @@ class Truth:
         return job.command.startswith("undo ")
 
     def busy(self, where: Where) -> bool:
-        """Whether something runs there."""
-        return any(job.running for job in self.at_work.get(where, ()))
+        """Whether something runs there, as its host would tell who looked."""
+        return any(job.running and not job.left for job in self.at_work.get(where, ()))

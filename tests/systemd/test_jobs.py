@@ -62,7 +62,7 @@ async def test_the_environment_of_a_job_is_not_told_to_other_users(proxied: Syst
         running = asyncio.create_task(job(fleet, spec, heard))
         await heard.until(lambda: heard.output)
         told = proxied.shell("systemctl show '*'; systemctl list-units --all; ps -eo args", "app")
-        assert await fleet.fleet.end_job(HOST, spec.name)
+        assert await fleet.fleet.end_job(HOST, spec.name) == ""
         await running
     assert "proxy.example" not in told
 
@@ -135,7 +135,11 @@ async def test_what_a_timeout_could_not_end_is_named_and_the_job_is_unknown(
     heard = Heard()
     try:
         async with fleet_of(hosts, "app") as fleet:
-            ended, _said = await job(fleet, spec_of("sudo -n /usr/local/bin/stubborn", timeout=1.0), heard)
+            spec = spec_of("sudo -n /usr/local/bin/stubborn", timeout=1.0)
+            ended, _said = await job(fleet, spec, heard)
+            assert await fleet.fleet.end_job(HOST, spec.name) == ended.left, "nothing is begun beside it"
+            host.shell(f"kill -KILL {heard.output.decode().strip()}")
+            assert await fleet.fleet.end_job(HOST, spec.name) == ""
         assert (ended.proven, ended.sent) == (False, True), ended
         assert heard.output.decode().strip() in ended.reason
         assert "stubborn" in ended.reason

@@ -24,6 +24,7 @@ class Ended(Struct, frozen=True, kw_only=True):
     early: str = ""  # why it did not come to its own end, and what that took: a timeout, a request, a shutdown
     proven: bool = True
     sent: bool = True
+    left: str = ""  # what a timeout could not end there: pid, user and name of each
     reason: str = ""  # one line, where something went wrong
 
     @property

@@ -163,7 +163,7 @@ class SimHost:
         elif job is None:
             say("R gone" if call.verb == "end" else "R gone ? its directory is gone from the host")
         elif call.verb == "end":
-            self._end(job, say)
+            self._end(job, say, reply)
         else:
             if call.verb == "confirm":
                 job.take("confirmed")
@@ -178,9 +178,12 @@ class SimHost:
                 del self.jobs[key]
         return sum(key in self.jobs for key in mine)
 
-    def _end(self, job: SimJob, say: Callable[[str], None]) -> None:
-        if job.code is not None:
+    def _end(self, job: SimJob, say: Callable[[str], None], reply: Reply) -> None:
+        if job.boot != self.boot:
             say("R over")
+        elif job.code is not None:
+            job.strike_again()
+            _gave_up(say, reply) if job.left else say("R over")
         elif job.fate == "open" and not job.begun:
             job.take("ended")
             say("R ended")
@@ -188,15 +191,17 @@ class SimHost:
             say("R ended")
         else:
             job.end()
-            self._await_end(job, say, self.world.mono() + 12.0)
+            self._await_end(job, say, reply, self.world.mono() + 12.0)
 
-    def _await_end(self, job: SimJob, say: Callable[[str], None], limit: float) -> None:
-        if job.code is not None:
+    def _await_end(self, job: SimJob, say: Callable[[str], None], reply: Reply, limit: float) -> None:
+        if job.left:
+            _gave_up(say, reply)
+        elif job.code is not None:
             say("R ended")
         elif not job.lives or self.world.mono() > limit:
             say("R running")
         else:
-            self.world.later(0.2, self._await_end, job, say, limit)
+            self.world.later(0.2, self._await_end, job, say, reply, limit)
 
     def _state(self, job: SimJob) -> bytes:
         if job.fate == "confirmed":
@@ -221,6 +226,11 @@ class SimHost:
         else:
             said = "+"
         return f"R fired {said}\n".encode() + bytes(job.output[-4096:])
+
+
+def _gave_up(say: Callable[[str], None], reply: Reply) -> None:
+    say("R running")
+    reply.say(b"4242 root stays")
 
 
 def _speaker(call: Call, reply: Reply) -> Callable[[str], None]:
@@ -258,6 +268,8 @@ class _Follower:
         if job.code is not None and (self._heeds or not job.gone):
             code, why, how, seconds = job.code
             up = job.host.uptime()
+            if job.left:
+                self._say("L 4242 root stays")
             self._leave(f"X {code} {why} {how} {up - seconds:.2f} {up:.2f} {self._at if job.gone else len(job.output)}")
         elif job.begun == "never":
             self._leave(f"N {job.detail or 'it was never started'}")

@@ -15,16 +15,17 @@ WAY_LIMIT = 15.0  # seconds that a dead-man waits for the end of what it guards
 
 
 class Order(Struct, frozen=True):
-    """What a command will do on a host. ``stubborn``: it ends only by force."""
+    """What a command will do on a host. ``stubborn``: it ends only by force; ``stays``: not even by that, at first."""
 
     seconds: float = 1.0
     exit: int = 0
     output: bytes = b""
     stubborn: bool = False
+    stays: bool = False
 
 
 class Code(NamedTuple):
-    """How a command ended. ``why``: "exit", "timeout", "ended"; ``how``: the last signal sent, or "-"."""
+    """How a command ended. ``why``: "exit", "timeout", "ended"; ``how``: the last signal sent, "left", or "-"."""
 
     exit: int
     why: str
@@ -53,7 +54,8 @@ class SimJob:
         self.waited = False  # a dead-man: its wait for the deadline began
         self._running = False  # the command itself
         self._began = 0.0
-        self._stubborn = False
+        self._stubborn = self._stays = False
+        self.left = False  # its runner has given up, and something of it still runs
         self.followers: list[Callable[[], None]] = []  # told at each news
 
     @property
@@ -74,6 +76,8 @@ class SimJob:
     @property
     def settled(self) -> bool:
         """Whether its directory can be cleared away."""
+        if self.left and self.boot == self.host.boot:
+            return False
         if self.code is not None or self.fate in ("confirmed", "ended") or self.boot != self.host.boot:
             return True
         return not self.lives if self.begun or self.armed else False
@@ -134,7 +138,7 @@ class SimJob:
             return
         self.begun, self._running, self._began = "begun", True, self.host.world.mono()
         order = self.host.behave(self.host, self.command, self.env, self.secrets)
-        self._stubborn = order.stubborn
+        self._stubborn, self._stays = order.stubborn or order.stays, order.stays
         self.host.witness.began(self)
         half = len(order.output) // 2
         later = self.host.world.later
@@ -165,12 +169,22 @@ class SimJob:
     def _over(self, code: int, why: str, how: str) -> None:
         if not self.running:
             return
+        seconds = self.host.world.mono() - self._began
+        if how == "KILL" and self._stays and self.lives:
+            self.code, self._lives, self.left = Code(code, why, "left", seconds), False, True
+            self.news()
+            return
         self._running = False
         if self.lives:
-            self.code = Code(code, why, how, self.host.world.mono() - self._began)
-        self._lives = False
+            self.code = Code(code, why, how, seconds)
+        self._lives = self.left = False
         self.host.witness.ended(self, code)
         self.news()
+
+    def strike_again(self) -> None:
+        """Try once more to end what is left; mostly it has gone by then."""
+        if self.left and self.host.world.chance(0.7):
+            self._over(137, "ended", "-")
 
     def kill_runner(self) -> None:
         """As the kernel does it when memory is out: the command goes on, and nobody notes how it ends."""

@@ -154,13 +154,13 @@ def _undone_too_early(state: WindowState, step_id: str, hosts: Sequence[str]) ->
 
 
 def _perhaps_beside_it(state: WindowState, step_id: str, hosts: Sequence[str]) -> Refusal | None:
-    """A host that was settled or excluded while its command was looked for."""
+    """A host that was settled or excluded while its command was looked for, or where that could not be ended."""
     tasks = state.steps[step_id].tasks
     perhaps = [h for h in hosts if h in tasks and tasks[h].abandoned]
     if not perhaps:
         return None
     return Refusal(
-        f'"{step_id}" may still run on {", ".join(perhaps)}, where it was given up while the host was lost',
+        f'"{step_id}" may still run on {", ".join(perhaps)}: it was given up while the host was lost, or did not end',
         "a rollback or a retry ends it there first",
     )
 

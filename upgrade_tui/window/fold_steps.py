@@ -190,9 +190,10 @@ def checked(s: WindowState, r: ev.Record, e: ev.TaskChecked) -> WindowState:
 def unknown(s: WindowState, r: ev.Record, e: ev.TaskUnknown) -> WindowState:
     if _outdated(s, e):
         return s
+    left = {"abandoned": f"undo{e.attempt}" if e.undo else str(e.attempt)} if e.left else {}
     return change_task(
         s, e.step, e.host, state="unknown", finished=r.ts, reason=e.reason, touched=True, following=e.following,
-        **_of_attempt(e),
+        **_of_attempt(e), **left,
     )  # fmt: skip
 
 

@@ -55,7 +55,7 @@ async def test_here_it_is_the_same(tmp_path: Path) -> None:
         heard = Heard()
         ended = await job(fleet, spec_of(tmp_path, "w.s.1", "echo here; exit 3"), heard, host="local")
         assert (ended.exit, bytes(heard.output)) == (3, b"here\n")
-        assert await fleet.fleet.end_job("local", "w.s.1", place=await fleet.fleet.place("local", str(tmp_path)))
+        assert not await fleet.fleet.end_job("local", "w.s.1", place=await fleet.fleet.place("local", str(tmp_path)))
 
 
 async def test_a_host_that_is_not_there_was_sent_nothing(own_sshd: Sshd, tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ async def test_a_host_that_is_not_there_was_sent_nothing(own_sshd: Sshd, tmp_pat
         ended = await job(fleet, spec_of(tmp_path, "w.s.1", "true"), Heard())
         assert (ended.proven, ended.sent) == (False, False)
         assert "not reachable" in ended.reason
-        assert not await fleet.fleet.end_job("h", "w.s.1")
+        assert "not reachable" in await fleet.fleet.end_job("h", "w.s.1")
         assert (await fleet.fleet.armed("h", "w.s.1")).state == "not known"
         assert "not reachable" in str(await fleet.fleet.arm("h", "w.s.1", "true", 60))
 
@@ -120,7 +120,8 @@ async def test_who_stops_waiting_gives_the_channel_back(tmp_path: Path) -> None:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
             for n in range(8):
-                assert await fleet.fleet.end_job("h", f"w.s.{n}", place=await fleet.fleet.place("h", str(tmp_path)))
+                place = await fleet.fleet.place("h", str(tmp_path))
+                assert await fleet.fleet.end_job("h", f"w.s.{n}", place=place) == ""
 
 
 CLIENT = """

@@ -140,7 +140,8 @@ class Rollbacks:
         elif task.undo != step.undo or _before(task, step):
             why = await self._deadman.disarm(spec, host)  # else it would be undone twice
             if why is None:
-                await self._tasks.run(work)
+                if await self._tasks.make_way(work):
+                    await self._tasks.run(work)
             elif self._desk.step(spec.id).tasks[host].state != "rolled back":
                 await self._tasks.cannot(work, why)
 

@@ -144,7 +144,9 @@ class Steps:
             if await self._tasks.check_before(work):
                 return
             await begin(self._desk, spec, work.attempt, work.batch)  # the check may have taken a while
-            if self._task(spec, work.host).state == "pending" and await self._deadman.arm(work):
+            if self._task(spec, work.host).state != "pending" or not await self._tasks.make_way(work):
+                return
+            if await self._deadman.arm(work):
                 await self._tasks.run(work)
                 await self._deadman.task_begun(spec, work.host)
 

@@ -143,10 +143,6 @@ class Tasks:
         if secrets is None and not resume:
             await self.cannot(work, unknown)
             return
-        abandoned = self._task(work).abandoned
-        if abandoned and not resume and not await self._end(work, abandoned):
-            await self.cannot(work, f"attempt {abandoned} was settled while its host was lost, and may still run there")
-            return
         if not resume:
             try:
                 await self._desk.place(work.place)
@@ -249,13 +245,23 @@ class Tasks:
         while not _aborted(self._desk.state(), work):
             await self._desk.changed()
         name, place = work.job_name(self._desk.state().jobs), self._desk.place_of(work.place)
-        while not await self._desk.hosts.end_job(work.place, name, place=place):  # noqa: ASYNC110 - ask again
+        while await self._desk.hosts.end_job(work.place, name, place=place):  # noqa: ASYNC110 - ask again
             await asyncio.sleep(AGAIN)
 
-    async def _end(self, work: Work, which: str) -> bool:
-        """End an attempt that was settled by a person while it may have run. Whether it is over."""
-        name = job_name(self._desk.state().jobs, work.spec, work.host, which)
-        return await self._desk.hosts.end_job(work.place, name, place=self._desk.place_of(work.place))
+    async def make_way(self, work: Work) -> bool:
+        """Before another attempt or an undo: end what may be left of an earlier one. False, and told, where it stays.
+
+        That one was settled by a person while its host was lost, or its time was up and it could not be ended.
+        """
+        earlier = self._task(work).abandoned
+        if not earlier:
+            return True
+        name = job_name(self._desk.state().jobs, work.spec, work.host, earlier)
+        stays = await self._desk.hosts.end_job(work.place, name, place=self._desk.place_of(work.place))
+        if stays:
+            which = earlier.replace("undo", "rollback ") if earlier.startswith("undo") else f"attempt {earlier}"
+            await self.cannot(work, f"{which} may still run there, and could not be ended: {stays}")
+        return not stays
 
     async def _output(self, name: str) -> Output:
         """Where output is kept; nowhere, and saying so, where it cannot be: a rollback goes on with a full disk."""
@@ -273,7 +279,7 @@ class Tasks:
             await self._desk.record(
                 ev.TaskUnknown(
                     step=work.spec.id, host=work.host, attempt=work.attempt, reason=one_line(ended.reason, 300),
-                    undo=work.undo,
+                    undo=work.undo, left=one_line(ended.left, 300),
                 )
             )  # fmt: skip
         else:

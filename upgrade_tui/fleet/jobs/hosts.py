@@ -15,6 +15,7 @@ from upgrade_tui.fleet.jobs.job import Job, Tale
 from upgrade_tui.fleet.jobs.manage import NotAnswered, ask
 from upgrade_tui.fleet.jobs.scripts import manage_call
 from upgrade_tui.fleet.jobs.spec import JobSpec
+from upgrade_tui.foreign import one_line
 
 
 class Jobs(ABC):
@@ -55,18 +56,22 @@ class Jobs(ABC):
         _words, said = await ask(door, manage_call("place", "", host, directory=directory, proc_root=proc_root))
         return said.decode("utf-8", "surrogateescape")
 
-    async def end_job(self, host: str, name: str, *, place: str = "") -> bool:
-        """End a job with all it started: TERM, after 5 seconds KILL. True once nothing of it runs, or ever will.
+    async def end_job(self, host: str, name: str, *, place: str = "") -> str:
+        """End a job with all it started: TERM, after 5 seconds KILL. Empty once nothing of it runs, or ever will.
 
-        False: it still runs, or its host could not be asked.
+        Else why not: what of it still runs (pid, user and name of each), or why that is not known.
         """
         door, proc_root = self._door(host)
         call = manage_call("end", name, host, place=place, proc_root=proc_root)
         try:
-            words, _rest = await ask(door, call)
-        except NotAnswered:
-            return False
-        return words[:1] in (["ended"], ["over"])
+            words, rest = await ask(door, call)
+        except NotAnswered as error:
+            return str(error)
+        if words[:1] in (["ended"], ["over"]):
+            return ""
+        if words[:1] == ["gone"]:
+            return "its job directory is gone from the host, and with it what it started"
+        return one_line(rest.decode("utf-8", "replace").strip(), 300) or "it still runs"
 
     async def clean_jobs(self, host: str, window: str, *, place: str = "") -> int:
         """Remove the directories of the window's finished jobs (``<window>.…``); the number still running, and left.

@@ -171,7 +171,9 @@ class Job:
         early = self._early(result)
         if result.how == "left":
             there = ", ".join(self._last.left) or "processes that the host did not name"
-            return Ended(proven=False, reason=f"{early}, but this could not be ended and may still run: {there}")
+            return Ended(
+                proven=False, left=there, reason=f"{early}, but this could not be ended and may still run: {there}"
+            )
         said = [early] if early else []
         if self._tale.spoiled:
             said.append(f"its output could not be kept: {self._tale.spoiled}")

@@ -2,10 +2,12 @@
 # What is asked comes in a record on standard input.
 
 settled() { # has it ended, or never begun, or lost its runner?
-    coded || [ -e confirmed ] || [ -e ended ] && return 0
-    boot
-    was=
-    { read -r was _ <boot; } 2>/dev/null
+    if coded; then
+        rebooted || ! stays
+        return
+    fi
+    [ ! -e confirmed ] && [ ! -e ended ] || return 0
+    rebooted
     [ "$was" = "$booted" ] || return 0
     if begun; then
         ! lives
@@ -31,9 +33,10 @@ place() { # where jobs are on this host: made, and proven ours
 
 end() {
     found gone
+    ! rebooted || leave 'R over'
     if coded; then
         over && leave 'R over'
-        leave 'R running'
+        running
     fi
     if [ -e token ] || [ -e due ]; then
         claim ended
@@ -50,24 +53,41 @@ end() {
         n=$((n + 1))
     done
     coded && over && leave 'R ended'
-    leave 'R running'
+    [ -n "$still" ] || lives || still='what ran it was killed, and it may still go on'
+    running
 }
 
-over() { # does nothing live any more that could not be ended? Else it is tried once more
-    [ -s left ] || return 0
+rebooted() { # since the job was made? Then nothing of it runs any more, or ever will
+    boot
+    was=
+    { read -r was _ <boot; } 2>/dev/null
+    [ -n "$was" ] && [ -n "$booted" ] && [ "$was" != "$booted" ]
+}
+
+running() { # something of it goes on, in `still`
+    say 'R running'
+    printf '%s' "$still"
+    exit 0
+}
+
+over() { # does nothing live any more that could not be ended? Else it is tried once more; what stays into `still`
     n=0
-    while [ $n -lt 10 ]; do
-        still=
-        while read -r pid start _; do
-            alive "$pid" "$start" || continue
-            still=1
-            [ $n -gt 0 ] || kill -KILL "$pid" 2>/dev/null || sudo -n kill -KILL "$pid" 2>/dev/null </dev/null
-        done <left
-        [ -n "$still" ] || return 0
+    while stays; do
+        [ $n -lt 10 ] || return 1
+        [ $n -gt 0 ] || kill -KILL $pids 2>/dev/null || sudo -n kill -KILL $pids 2>/dev/null </dev/null
         n=$((n + 1))
         nap 0.1
     done
-    return 1
+}
+
+stays() { # does anything live that a timeout could not end? Its pids into `pids`, with user and name into `still`
+    still= pids=
+    [ -s left ] || return 1
+    while read -r pid start named; do
+        alive "$pid" "$start" || continue
+        pids="$pids $pid" still="$still${still:+, }$pid $named"
+    done <left
+    [ -n "$pids" ]
 }
 
 clean() { # the finished jobs of $window as $host
@@ -157,6 +177,7 @@ fired() { # how far is it?
     exit 0
 }
 
+still=
 take || exit 0
 exec </dev/null
 case $mode in place | end | clean | confirm | extend | state) "$mode" ;; esac

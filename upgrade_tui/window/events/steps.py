@@ -138,6 +138,7 @@ class TaskUnknown(Base, frozen=True, kw_only=True, tag="task.unknown"):
     """The link broke or the conductor died after the command was sent: no result is proven.
 
     ``following``: its job is looked for as soon as the host is back, and then its result is told after all.
+    ``left``: what a timeout could not end there; that is ended before anything else is done there.
     """
 
     step: str
@@ -146,6 +147,7 @@ class TaskUnknown(Base, frozen=True, kw_only=True, tag="task.unknown"):
     reason: str
     following: bool = False
     undo: bool = False
+    left: str = ""
 
 
 class TaskFound(Base, frozen=True, kw_only=True, tag="task.found"):

@@ -192,7 +192,8 @@ ROWS = (
     Row(event=ev.TaskChecked, say=_checked, fold=fold.checked, notice=_how_checked, moves_the_clock=True),
     Row(
         event=ev.TaskUnknown, say=_task_unknown, fold=fold.unknown, notice=rings("Result unknown", "unknown"),
-        moves_the_clock=True,
+        moves_the_clock=True, v=2,
+        changed="it says what a timeout left running: that is ended before a retry or a rollback",
     ),
     Row(event=ev.TaskFound, say=_found, fold=fold.found, notice=told("good"), moves_the_clock=True),
     Row(
