@@ -47,7 +47,7 @@ def test_a_reboot_kills_a_dead_man_and_nothing_else_is_said_of_it(
     assert "undoes" not in log.split("NOTHING will undo")[1]
     assert not [e for e in program.events("real") if e["kind"] == "deadman.fired"]
     seen = program.status()
-    assert step(seen, "change")["tasks"][0]["state"] == "armed", "the change stands, unconfirmed"
+    assert step(seen, "change")["tasks"][0]["state"] == "unprotected", "the change stands, unconfirmed"
     assert step(seen, "after")["state"] == "pending", "nobody confirmed it"
     program.run("confirm", "change")
     program.until(lambda seen: step(seen, "change")["state"] == "done")

@@ -245,7 +245,7 @@ def test_where_nothing_is_armed_the_keys_are_grey(name: str) -> None:
 def test_arming_and_firing_are_heard_of_and_the_last_minute_once() -> None:
     session = armed(100.0)
     record = session.records[-1]
-    heard = alert(record)
+    heard = alert(record, {})
     assert heard is not None
     assert (heard.title, heard.severity) == ("Armed", "warning")
     soon = Soon()
@@ -255,7 +255,7 @@ def test_arming_and_firing_are_heard_of_and_the_last_minute_once() -> None:
     assert [a.title for a in soon.due(later)] == ["About to be undone"]
     assert soon.due(later) == []
     happens(session, ev.DeadmanFired(step="pg-switch", host="db1", exit=0))
-    fired = alert(session.records[-1])
+    fired = alert(session.records[-1], {})
     assert fired is not None
     assert (fired.title, fired.severity) == ("Undone by the host itself", "error")
 

@@ -245,7 +245,7 @@ def record(event: ev.Event, actor: str = ev.SYSTEM) -> Record:
 def test_a_log_line_says_when_who_and_what() -> None:
     line = log_view.line(scene("rollout"), record(ev.StepTicked(step="announce"), "mei"), 80)
     assert text(line) == "23:30:30 ✓ mei     ticked announce"
-    assert log_view.matches(record(ev.StepTicked(step="announce"), "mei"), "mei announce")
+    assert log_view.matches(scene("rollout"), record(ev.StepTicked(step="announce"), "mei"), "mei announce")
 
 
 def test_what_must_be_heard_at_once_rings() -> None:
@@ -260,18 +260,18 @@ def test_what_must_be_heard_at_once_rings() -> None:
         ev.UnitChanged(host="db1", unit="postgresql@16-main", before="active", after="failed"),
         ev.HostLink(host="db1", link="unresolved"),
     ]
-    assert all(alerts.alert(record(event)) is not None for event in loud)
+    assert all(alerts.alert(record(event), {}) is not None for event in loud)
     quiet = [
         ev.HostLink(host="db1", link="up"),
         ev.TaskFinished(step="s", host="h", attempt=1, exit=0, seconds=1.0),
         ev.CanaryVerdict(canary="c", verdict="healthy", before="failing"),
         ev.TaskChecked(step="s", host="h", attempt=1, exit=1, before=True),
     ]
-    assert all(alerts.alert(record(event)) is None for event in quiet)
+    assert all(alerts.alert(record(event), {}) is None for event in quiet)
 
 
 def test_many_alerts_at_once_become_one_with_the_worst_in_front() -> None:
-    found = [alerts.alert(record(e)) for e in (ev.HostRebooted(host="a", before="1", after="2"),
+    found = [alerts.alert(record(e), {}) for e in (ev.HostRebooted(host="a", before="1", after="2"),
                                                ev.HostLink(host="db1", link="lost"))]  # fmt: skip
     one = alerts.together([a for a in found if a is not None])
     assert one.title == "Host lost, and 1 more alerts"

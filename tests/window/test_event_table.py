@@ -44,7 +44,7 @@ def test_sentence_notice_tone_bell_and_weight_of_every_kind_come_from_its_row(ki
     assert said.tone in get_args(Tone)
     assert said.tone in TONES
     assert weight(event) in get_args(ReportWeight)
-    rings = alert(ev.Record(seq=1, ts=0.0, mono=0.0, boot="b", actor="mei", event=event))
+    rings = alert(ev.Record(seq=1, ts=0.0, mono=0.0, boot="b", actor="mei", event=event), {})
     assert (rings is not None) == (said.weight == "rings")
     assert rings is None or rings.title == said.title
 

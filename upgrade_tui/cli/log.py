@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import click
@@ -21,21 +23,51 @@ def log(following: bool, as_json: bool, since: int, window: str | None) -> None:
     """Print the event log: of a running window or of an old one."""
     directory = find_window(window)
     if following:
-        talk(directory, lambda client: follow(client, as_json), since=since)
+        talk(directory, lambda client: follow(client, as_json, since))
         return
+    from upgrade_tui.conductor.paths import PLAN
     from upgrade_tui.journal import JournalError, read
 
+    outcomes = Outcomes(directory / PLAN)
     try:
-        for record in read(directory, since + 1):
-            click.echo(line(record, as_json))
+        for record in read(directory):
+            outcomes.take(record)
+            if record.seq > since:
+                click.echo(line(record, as_json, outcomes.found))
     except JournalError as error:
         fail(str(error), Exit.LOG_DAMAGED)
     except OSError as error:
         fail(f"cannot read the log: {error}", Exit.NO_INPUT)
 
 
-def line(record: Any, as_json: bool) -> str:
-    """A record as a line: local time, actor, sentence; or its fields as JSON."""
+class Outcomes:
+    """What attempts came to, by the ``seq`` of their end; nothing without a plan. For that all of the log is folded."""
+
+    def __init__(self, plan: Path | str) -> None:
+        """A plan's file, or its text."""
+        from upgrade_tui.plan.reader import PlanError, parse_plan
+        from upgrade_tui.window.state import initial
+
+        self.found: dict[int, str] = {}
+        try:
+            text = plan.read_text(encoding="utf-8") if isinstance(plan, Path) else plan
+            self._state: Any = initial(parse_plan(text, "plan.toml"))
+        except (PlanError, OSError, UnicodeDecodeError):  # the log can be read without
+            self._state = None
+
+    def take(self, record: Any) -> None:
+        """Records in their order, from the first."""
+        from upgrade_tui.window.fold import fold
+        from upgrade_tui.window.outcomes import outcome
+
+        if self._state is not None:
+            self._state = fold(self._state, record)
+            if came := outcome(self._state, record):
+                self.found[record.seq] = came
+
+
+def line(record: Any, as_json: bool, outcomes: Mapping[int, str]) -> str:
+    """A record as a line: local time, actor, sentence; or its fields as JSON. ``outcomes``: what attempts came to."""
     if as_json:
         import msgspec
 
@@ -43,10 +75,10 @@ def line(record: Any, as_json: bool) -> str:
         fields |= fields.pop("event")
         return msgspec.json.encode(fields).decode()
     from upgrade_tui.window.event_table import notice
-    from upgrade_tui.window.sentences import sentence
+    from upgrade_tui.window.outcomes import told
 
     at = datetime.fromtimestamp(record.ts).astimezone()
-    return f"{at:%H:%M:%S} {record.actor:<12} {painted(sentence(record.event), notice(record.event).tone)}"
+    return f"{at:%H:%M:%S} {record.actor:<12} {painted(told(record, outcomes), notice(record.event).tone)}"
 
 
 STYLES: dict[str, dict[str, Any]] = {
@@ -63,14 +95,17 @@ def painted(text: str, tone: str) -> str:
     return text if plain else click.style(text, **STYLES.get(tone, {}))
 
 
-async def follow(client: Any, as_json: bool) -> None:
-    """Print what happened and what happens until the window is closed."""
+async def follow(client: Any, as_json: bool, since: int = 0) -> None:
+    """Print what happened behind ``since`` and what happens, until the window is closed."""
     from upgrade_tui.conductor.protocol import Happened
     from upgrade_tui.window.events import WindowClosed
 
+    outcomes = Outcomes(client.welcome.plan_text)
     async for message in client.stream():
         if isinstance(message, Happened):
             for record in message.records:
-                click.echo(line(record, as_json))
+                outcomes.take(record)
+                if record.seq > since:
+                    click.echo(line(record, as_json, outcomes.found))
                 if isinstance(record.event, WindowClosed):
                     return

@@ -17,7 +17,8 @@ from upgrade_tui.plan.model import Plan, Role
 from upgrade_tui.plan.reader import parse_plan
 from upgrade_tui.window.commands import AnyCommand, Refusal
 from upgrade_tui.window.events import Record
-from upgrade_tui.window.fold import fold, fold_all
+from upgrade_tui.window.fold import fold
+from upgrade_tui.window.outcomes import outcome
 from upgrade_tui.window.state import WindowState, initial
 from upgrade_tui.window.telemetry import Frame, HostDetail
 
@@ -35,6 +36,7 @@ class Session:
         self.plan, self.login, self.role, self.directory = plan, login, role, directory
         self.state: WindowState = initial(plan)
         self.records: list[Record] = []
+        self.outcomes: dict[int, str] = {}  # seq of an attempt's end -> what it brought its step to
         self.frame: Frame | None = None
         self.frame_at: float | None = None  # monotonic seconds when the frame came
         self.details: dict[str, HostDetail] = {}
@@ -64,8 +66,7 @@ class Session:
     ) -> Session:  # fmt: skip
         """A session without a conductor, at the end of ``records`` (or at ``now``). Its verbs are refused."""
         session = cls(plan, login, role)
-        session.records = list(records)
-        session.state = fold_all(plan, records)
+        session._fold(records)
         session.frame, session.details, session.live = frame, details or {}, True
         session.frame_at = time.monotonic() if frame else None
         at = now if now is not None else (records[-1].ts if records else 0.0)
@@ -139,6 +140,8 @@ class Session:
                 continue  # a reconnect may send one twice
             self.state = fold(self.state, record)
             self.records.append(record)
+            if came := outcome(self.state, record):
+                self.outcomes[record.seq] = came
             if self.live:
                 self.on_record(record)
 

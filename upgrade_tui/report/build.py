@@ -33,7 +33,7 @@ from upgrade_tui.report.telemetry import Curve, Telemetry, thinned
 from upgrade_tui.report.times import elapsed, moment, zone_name, zone_of
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.events import Record
-from upgrade_tui.window.sentences import sentence
+from upgrade_tui.window.outcomes import told as told_of
 from upgrade_tui.window.state import role_of
 
 CURVE_POINTS = 400  # of the slack curve, at most twice as many
@@ -221,7 +221,7 @@ def _timeline(history: History, zone: tzinfo) -> tuple[Entry, ...]:
     return tuple(
         Entry(
             seq=r.seq, at=moment(r.ts, zone), actor=r.actor, kind=tags[type(r.event)],
-            weight=decisions.weight(r.event), text=sentence(r.event),
+            weight=decisions.weight(r.event), text=told_of(r, history.outcomes),
         )
         for r in history.records
     )  # fmt: skip

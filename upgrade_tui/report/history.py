@@ -17,6 +17,7 @@ from upgrade_tui.window import events as ev
 from upgrade_tui.window.event_table import moves_the_clock
 from upgrade_tui.window.fold import fold
 from upgrade_tui.window.fold_hosts import alert_key
+from upgrade_tui.window.outcomes import outcome
 from upgrade_tui.window.state import WindowState, initial
 
 GOING_ON = ("open", "paused", "aborted")  # phases in which one can still go back, so that slack counts
@@ -67,6 +68,7 @@ class History:
         self.plan = plan
         self.state = initial(plan)
         self.records: list[ev.Record] = []
+        self.outcomes: dict[int, str] = {}  # seq of an attempt's end -> what it brought its step to
         self.gaps = 0
         self.runs: list[Run] = []
         self.alerts: list[tuple[str, Stretch]] = []  # (host, stretch whose state is the metric)
@@ -115,6 +117,8 @@ class History:
             handler(self, record, record.event)
         before, self.state = self.state, fold(self.state, record)
         self.records.append(record)
+        if came := outcome(self.state, record):
+            self.outcomes[record.seq] = came
         self._ends(record, before)
         if moves_the_clock(record.event):
             self._read_clock(record, getattr(record.event, "step", ""))

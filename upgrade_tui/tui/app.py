@@ -94,7 +94,7 @@ class UpgradeApp(App[None]):
 
     def happened(self, record: Record) -> None:
         """A new event: perhaps one that must be heard of."""
-        found = alert(record)
+        found = alert(record, self.session.outcomes)
         if found is not None:
             self._alerts.append(found)
         if isinstance(record.event, WindowClosed) and self._linger is not None:
@@ -105,7 +105,7 @@ class UpgradeApp(App[None]):
         s = self.session
         return Scene(
             state=s.state, records=s.records, frame=s.frame, frame_age=s.frame_age(), details=s.details, now=s.now(),
-            login=s.login, role=s.role, lost=s.trouble, lost_at=self._lost_at, zone=self._zone,
+            outcomes=s.outcomes, login=s.login, role=s.role, lost=s.trouble, lost_at=self._lost_at, zone=self._zone,
         )  # fmt: skip
 
     def tick(self) -> None:

@@ -30,7 +30,8 @@ from upgrade_tui.tui.view.history import History
 from upgrade_tui.tui.view.layout import Layout, layout_for
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.window import clock
-from upgrade_tui.window.sentences import about, sentence
+from upgrade_tui.window.outcomes import told
+from upgrade_tui.window.sentences import about
 
 if TYPE_CHECKING:
     from upgrade_tui.tui.app import UpgradeApp
@@ -361,7 +362,7 @@ class MainScreen(Screen[None]):
         pane = self.panes[self.current - 1]
         text = pane.selected
         if isinstance(pane, LogPane) and (record := pane.record(pane.selected)) is not None:
-            text = f"{self.ours.scene().time(record.ts)} {record.actor}: {sentence(record.event)}"
+            text = f"{self.ours.scene().time(record.ts)} {record.actor}: {told(record, self.ours.scene().outcomes)}"
         elif pane is self.hosts and pane.selected in self.ours.session.plan.hosts:
             text = self.ours.session.plan.hosts[pane.selected].address
         elif pane is self.clock:

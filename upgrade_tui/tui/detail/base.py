@@ -33,7 +33,7 @@ def scene_of(session: Session) -> Scene:
     return Scene(
         state=session.state, records=session.records, frame=session.frame, frame_age=session.frame_age(),
         details=session.details, now=session.now(), login=session.login, role=session.role, lost=session.trouble,
-        zone=zone_of(session.plan),
+        zone=zone_of(session.plan), outcomes=session.outcomes,
     )  # fmt: skip
 
 

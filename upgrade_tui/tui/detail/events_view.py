@@ -10,7 +10,7 @@ from upgrade_tui.tui.view.spans import BLANK, Line, Span, fit, wrapped
 from upgrade_tui.tui.words import Tone
 from upgrade_tui.window.event_table import notice
 from upgrade_tui.window.events import SYSTEM, Record
-from upgrade_tui.window.sentences import sentence
+from upgrade_tui.window.outcomes import told
 
 INDENT = 11  # cells before a sentence: its time and its mark
 MOST = 300  # events: more than anybody scrolls through here
@@ -22,7 +22,7 @@ def events(scene: Scene, records: Sequence[Record], width: int, most: int = MOST
     for record in reversed(records[-most:]):
         shade: Tone = notice(record.event).tone
         mark = log.line(scene, record, 40)[1]
-        words: list[Span] = [(sentence(record.event), "plain" if shade == "run" else shade)]
+        words: list[Span] = [(told(record, scene.outcomes), "plain" if shade == "run" else shade)]
         if record.actor != SYSTEM:
             words.insert(0, (f"{record.actor} ", "title"))
         first, *rest = wrapped(tuple(words), max(16, width - INDENT))

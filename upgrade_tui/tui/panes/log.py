@@ -40,7 +40,7 @@ class LogPane(LinePane):
         if self.needle != self._filtered_by or len(scene.records) < self._taken:
             self._keys, self._records, self._taken, self._filtered_by = [], {}, 0, self.needle
         for record in scene.records[self._taken :]:
-            if not self.needle or view.matches(record, self.needle):
+            if not self.needle or view.matches(scene, record, self.needle):
                 key = str(record.seq)
                 self._keys.append((key, 0))
                 self._records[key] = record

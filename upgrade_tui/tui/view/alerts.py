@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import Struct
@@ -10,7 +11,7 @@ from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.undo import armed_steps, armed_text
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.event_table import notice
-from upgrade_tui.window.sentences import sentence
+from upgrade_tui.window.outcomes import told
 
 Severity = Literal["information", "warning", "error"]
 
@@ -23,13 +24,13 @@ class Alert(Struct, frozen=True):
     severity: Severity
 
 
-def alert(record: ev.Record) -> Alert | None:
-    """The alert that a new record raises, or None."""
+def alert(record: ev.Record, outcomes: Mapping[int, str]) -> Alert | None:
+    """The alert that a new record raises, or None. ``outcomes``: what attempts that ended came to, by ``seq``."""
     said = notice(record.event)
     if said.weight != "rings":
         return None
     severity: Severity = "error" if said.tone in ("bad", "unknown") else "warning"
-    return Alert(said.title, sentence(record.event), severity)
+    return Alert(said.title, told(record, outcomes), severity)
 
 
 SOON = 60.0  # seconds before a host undoes a step by itself

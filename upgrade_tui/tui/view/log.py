@@ -7,7 +7,7 @@ from upgrade_tui.tui.view.spans import Line, cut, fit
 from upgrade_tui.tui.words import Tone
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.event_table import notice
-from upgrade_tui.window.sentences import sentence
+from upgrade_tui.window.outcomes import told
 
 _MARKS: dict[Tone, str] = {
     "bad": "✗",
@@ -29,13 +29,13 @@ def line(scene: Scene, record: ev.Record, width: int) -> Line:
             (scene.time(record.ts) + " ", "muted"),
             (_MARKS.get(shade, " ") + " ", shade),
             (actor + " ", "title"),
-            (sentence(record.event), "plain" if shade == "run" else shade),
+            (told(record, scene.outcomes), "plain" if shade == "run" else shade),
         ),
         width,
     )
 
 
-def matches(record: ev.Record, needle: str) -> bool:
+def matches(scene: Scene, record: ev.Record, needle: str) -> bool:
     """Whether a filter shows this record: in its sentence or its actor."""
-    text = f"{record.actor} {sentence(record.event)}".lower()
+    text = f"{record.actor} {told(record, scene.outcomes)}".lower()
     return all(part in text for part in needle.lower().split())

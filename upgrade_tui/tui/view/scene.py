@@ -26,6 +26,7 @@ class Scene(Struct, frozen=True, kw_only=True):
     now: float
     login: str
     role: Role
+    outcomes: Mapping[int, str] = {}  # seq of an attempt's end -> what it brought its step to
     lost: str | None = None
     lost_at: float | None = None
     zone: tzinfo | None = None  # None: this machine's
