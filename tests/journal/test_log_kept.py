@@ -49,10 +49,10 @@ async def test_kept_lines_take_over_from_what_was_never_acknowledged(tmp_path: P
 
 def test_who_only_looks_sees_what_is_kept_behind_the_log(tmp_path: Path) -> None:
     log, kept = put(tmp_path, LINES)
-    seen = [r.seq for r in read_both(log, kept)]
-    assert seen == [1, 2, 3, 4, 5, 6, 7]
-    assert isinstance(list(read_both(log, kept))[5].event, LogFenced)
-    assert [r.seq for r in read_both(log, tmp_path / "nothing")] == [1, 2, 3, 4, 5, 6]
+    seen = [(r.seq, there) for r, there in read_both(log, kept)]
+    assert seen == [(1, False), (2, False), (3, False), (4, False), (5, False), (6, True), (7, True)]
+    assert isinstance(list(read_both(log, kept))[5][0].event, LogFenced)
+    assert [r.seq for r, _ in read_both(log, tmp_path / "nothing")] == [1, 2, 3, 4, 5, 6]
 
 
 async def test_a_kept_line_that_was_torn_is_left_out(tmp_path: Path) -> None:

@@ -26,14 +26,17 @@ def log(following: bool, as_json: bool, since: int, window: str | None) -> None:
         talk(directory, lambda client: follow(client, as_json, since))
         return
     from upgrade_tui.conductor.paths import PLAN
-    from upgrade_tui.journal import JournalError, read
+    from upgrade_tui.conductor.windows import kept_elsewhere, records_of
+    from upgrade_tui.journal import JournalError
 
     outcomes = Outcomes(directory / PLAN)
     try:
-        for record in read(directory):
+        for record, elsewhere in records_of(directory):
             outcomes.take(record)
             if record.seq > since:
-                click.echo(line(record, as_json, outcomes.found))
+                click.echo(line(record, as_json, outcomes.found, elsewhere=elsewhere))
+        if note := kept_elsewhere(directory):
+            click.echo(f"upgrade-tui: {note}", err=True)
     except JournalError as error:
         fail(str(error), Exit.LOG_DAMAGED)
     except OSError as error:
@@ -66,19 +69,25 @@ class Outcomes:
                 self.found[record.seq] = came
 
 
-def line(record: Any, as_json: bool, outcomes: Mapping[int, str]) -> str:
-    """A record as a line: local time, actor, sentence; or its fields as JSON. ``outcomes``: what attempts came to."""
+def line(record: Any, as_json: bool, outcomes: Mapping[int, str], *, elsewhere: bool = False) -> str:
+    """A record as a line: local time, actor, sentence; or its fields as JSON.
+
+    ``outcomes``: what attempts came to. ``elsewhere``: it is not in the log yet.
+    """
     if as_json:
         import msgspec
 
         fields = msgspec.to_builtins(record)
         fields |= fields.pop("event")
+        if elsewhere:
+            fields["elsewhere"] = True
         return msgspec.json.encode(fields).decode()
     from upgrade_tui.window.event_table import notice
-    from upgrade_tui.window.outcomes import told
+    from upgrade_tui.window.outcomes import NOT_IN_THE_LOG, told
 
     at = datetime.fromtimestamp(record.ts).astimezone()
-    return f"{at:%H:%M:%S} {record.actor:<12} {painted(told(record, outcomes), notice(record.event).tone)}"
+    said = told(record, outcomes) + NOT_IN_THE_LOG * elsewhere
+    return f"{at:%H:%M:%S} {record.actor:<12} {painted(said, notice(record.event).tone)}"
 
 
 STYLES: dict[str, dict[str, Any]] = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import click
 
@@ -21,6 +20,7 @@ def verify(window: str, as_json: bool) -> None:
     frozen plan or a task's output is not what the log recorded, by name.
     """
     from upgrade_tui.conductor.recorded import Recorded
+    from upgrade_tui.conductor.windows import kept_elsewhere
     from upgrade_tui.journal import JournalError
     from upgrade_tui.journal import verify as check
 
@@ -32,7 +32,7 @@ def verify(window: str, as_json: bool) -> None:
         fail(str(error), Exit.NO_INPUT)
     except OSError as error:
         fail(f"cannot read the log: {error}", Exit.NO_INPUT)
-    elsewhere = _elsewhere(directory)
+    elsewhere = kept_elsewhere(directory)
     plan = recorded.plan_difference(directory)
     differs = ((plan,) if plan else ()) + recorded.output_differences(directory)
     if as_json:
@@ -47,20 +47,3 @@ def verify(window: str, as_json: bool) -> None:
             if note:
                 click.echo(f"  {note}")
     sys.exit(Exit.OK if verdict.intact and not differs else Exit.LOG_DAMAGED)
-
-
-def _elsewhere(directory: Path) -> str:
-    """What is to be said of events that are not in the log yet, or empty."""
-    from upgrade_tui.conductor.paths import kept_directory
-    from upgrade_tui.journal import JournalError
-
-    place = kept_directory(directory)
-    if not place.is_dir():
-        return ""
-    from upgrade_tui.journal.kept import kept_lines
-
-    try:
-        count = len(kept_lines(place))
-    except (JournalError, OSError) as error:
-        return f"what is kept in {place} cannot be read: {error}"
-    return f"{count} events are kept in {place}, and are not in the log yet" if count else ""

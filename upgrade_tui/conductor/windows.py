@@ -70,21 +70,39 @@ def look(directory: Path) -> WindowInfo:
         return WindowInfo(directory, running, None, f"the plan cannot be read: {error}")
     state = initial(plan)
     try:
-        for record in _records(directory):
+        for record, _ in records_of(directory):
             state = fold(state, record)
     except (JournalError, OSError) as error:
         return WindowInfo(directory, running, state if state.seq else None, str(error))
     return WindowInfo(directory, running, state)
 
 
-def _records(directory: Path) -> Iterable[Record]:
-    """The log, and behind it what is kept elsewhere since the log could not be written. Raises as ``read``."""
+def records_of(directory: Path) -> Iterable[tuple[Record, bool]]:
+    """The log, and behind it what is kept elsewhere since the log could not be written; and whether each is such a one.
+
+    Raises as ``read``.
+    """
     kept = kept_directory(directory)
     if not kept.is_dir():
-        return read(directory)
+        return ((record, False) for record in read(directory))
     from upgrade_tui.journal.kept import read_both  # what writes is not needed to look at a window
 
     return read_both(directory, kept)
+
+
+def kept_elsewhere(directory: Path) -> str:
+    """What is to be said of events that are not in the log yet, or empty."""
+    place = kept_directory(directory)
+    if not place.is_dir():
+        return ""
+    from upgrade_tui.journal.kept import kept_lines
+
+    try:
+        count = len(kept_lines(place))
+    except (JournalError, OSError) as error:
+        return f"what is kept in {place} cannot be read: {error}"
+    many = "1 event is" if count == 1 else f"{count} events are"
+    return f"{many} kept in {place}, and {'is' if count == 1 else 'are'} not in the log yet" if count else ""
 
 
 def all_windows() -> list[WindowInfo]:

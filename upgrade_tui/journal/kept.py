@@ -159,10 +159,10 @@ def read_unwritable(log: Path, kept: Path) -> Unwritable:
     return Unwritable(records, lines, last.record.seq if last else seq, last.h if last else h, walk.last.path, size)
 
 
-def read_both(log: Path, kept: Path) -> Iterable[Record]:
-    """The records of ``log``, and those kept in ``kept`` behind them. Raises as ``read``."""
+def read_both(log: Path, kept: Path) -> Iterable[tuple[Record, bool]]:
+    """The records of ``log``, then those kept in ``kept``; and whether each is one of these. Raises as ``read``."""
     try:
         found = read_unwritable(log, kept)
     except JournalError:  # it has nothing to do with this log, or the log is damaged, and says so
-        return read(log)
-    return chain(found.records, (line.record for line in found.kept))
+        return ((record, False) for record in read(log))
+    return chain(((record, False) for record in found.records), ((line.record, True) for line in found.kept))

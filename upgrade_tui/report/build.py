@@ -33,6 +33,7 @@ from upgrade_tui.report.telemetry import Curve, Telemetry, thinned
 from upgrade_tui.report.times import elapsed, moment, zone_name, zone_of
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.events import Record
+from upgrade_tui.window.outcomes import NOT_IN_THE_LOG
 from upgrade_tui.window.outcomes import told as told_of
 from upgrade_tui.window.state import role_of
 
@@ -47,6 +48,8 @@ class Source(Struct, frozen=True, kw_only=True):
 
     head: str = ""  # hash of the last line
     damage: str = ""  # why it could not be read further
+    elsewhere: str = ""  # that, and where, records are kept that are not in the log yet
+    in_the_log: int | None = None  # seq of the last one that is in it; None: all are
     plan_differs: str = ""  # how the plan beside it is not the one that it records
     plan_accepted: str = ""  # who went on with a plan that had been changed, and why
 
@@ -80,7 +83,7 @@ def build(
         people=_people(plan, history, local),
         steps=rows,
         tasks=steps.task_rows(history),
-        timeline=_timeline(history, local),
+        timeline=_timeline(history, local, source),
         alerts=signals.alerts(history, local),
         hosts=hosts,
         canaries=signals.canary_rows(plan, history, told),
@@ -216,12 +219,13 @@ def _people(plan: Plan, history: History, zone: tzinfo) -> tuple[Participant, ..
     )  # fmt: skip
 
 
-def _timeline(history: History, zone: tzinfo) -> tuple[Entry, ...]:
+def _timeline(history: History, zone: tzinfo, source: Source) -> tuple[Entry, ...]:
+    last = source.in_the_log if source.in_the_log is not None else history.state.seq
     tags = {kind: str(kind.__struct_config__.tag) for kind in {type(r.event) for r in history.records}}
     return tuple(
         Entry(
             seq=r.seq, at=moment(r.ts, zone), actor=r.actor, kind=tags[type(r.event)],
-            weight=decisions.weight(r.event), text=told_of(r, history.outcomes),
+            weight=decisions.weight(r.event), text=told_of(r, history.outcomes) + NOT_IN_THE_LOG * (r.seq > last),
         )
         for r in history.records
     )  # fmt: skip
@@ -231,7 +235,7 @@ def _integrity(history: History, source: Source) -> Integrity:
     records = history.records
     return Integrity(
         records=len(records), first=records[0].seq if records else None, last=records[-1].seq if records else None,
-        head=source.head, gaps=history.gaps, damage=source.damage,
+        head=source.head, gaps=history.gaps, damage=source.damage, elsewhere=source.elsewhere,
         plan_differs=source.plan_differs, plan_accepted=source.plan_accepted,
         recovered=sum(1 for r in records if isinstance(r.event, ev.LogRecovered)), fences=history.state.fences,
     )  # fmt: skip

@@ -7,12 +7,14 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from upgrade_tui.conductor.paths import PLAN, TELEMETRY
+from upgrade_tui.conductor.paths import PLAN, TELEMETRY, kept_directory
 from upgrade_tui.conductor.protocol import Point
 from upgrade_tui.conductor.recorded import Recorded
 from upgrade_tui.conductor.telemetry_reader import TelemetryReader, TelemetryUnreadable
+from upgrade_tui.conductor.windows import kept_elsewhere
 from upgrade_tui.journal.chain import Walk
-from upgrade_tui.journal.errors import DamagedError, OtherLogError
+from upgrade_tui.journal.errors import DamagedError, JournalError, OtherLogError
+from upgrade_tui.journal.kept import read_unwritable
 from upgrade_tui.plan.model import Plan
 from upgrade_tui.plan.reader import read_plan
 from upgrade_tui.report.build import Source, build
@@ -42,6 +44,8 @@ def load(directory: Path, *, zone: tzinfo | None = None) -> Report:
 
 def _log(directory: Path) -> tuple[list[Record], Source]:
     """All intact records. Lines of a kind that this version does not know are left out, as the chain still holds."""
+    if kept_directory(directory).is_dir() and (both := _with_kept(directory)) is not None:
+        return both
     walk = Walk(directory, lenient=True)
     records: list[Record] = []
     damage = ""
@@ -49,7 +53,18 @@ def _log(directory: Path) -> tuple[list[Record], Source]:
         records.extend(walk)
     except (DamagedError, OtherLogError) as error:
         damage = str(error)
-    return records, Source(head=walk.h if records else "", damage=damage)
+    return records, Source(head=walk.h if records else "", damage=damage, elsewhere=kept_elsewhere(directory))
+
+
+def _with_kept(directory: Path) -> tuple[list[Record], Source] | None:
+    """The log and, behind it, what is kept elsewhere; None where that does not continue the log, or nothing is kept."""
+    try:
+        found = read_unwritable(directory, kept_directory(directory))
+    except JournalError:
+        return None
+    last = found.records[-1].seq
+    source = Source(head=found.h, elsewhere=kept_elsewhere(directory), in_the_log=last)
+    return [*found.records, *(line.record for line in found.kept)], source
 
 
 def _telemetry(path: Path, plan: Plan, records: list[Record]) -> Telemetry:

@@ -241,6 +241,8 @@ def _integrity(report: Report) -> str:
         lines.append(f"- {words.counted(i.gaps, 'line')} between them are of a kind unknown here and left out")
     if i.damage:
         lines.append(f"- **the log could not be read further: {escaped(i.damage)}**")
+    if i.elsewhere:
+        lines.append(f"- **{escaped(i.elsewhere)}**; this report has them, marked")
     if i.recovered or i.fences:
         lines.append(f"- torn tails set aside: {i.recovered}; failures of writing: {i.fences}")
     made = f" by upgrade-tui {escaped(report.summary.version)}" if report.summary.version else ""

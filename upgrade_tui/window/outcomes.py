@@ -12,6 +12,9 @@ from upgrade_tui.window import events as ev
 from upgrade_tui.window.sentences import sentence
 from upgrade_tui.window.state import WindowState
 
+NOT_IN_THE_LOG = " [kept elsewhere, not in the log yet]"
+"""Behind what is told while the log cannot be written."""
+
 
 def outcome(after: WindowState, record: ev.Record) -> str:
     """The state that ``record`` brought its step to; empty unless it ended the attempt. ``after``: with it folded."""
