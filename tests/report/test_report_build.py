@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tests.golden import MOMENTS, golden
-from tests.report.report_support import OPENED_AT, opened, report_of, small_plan, told
+from tests.report.report_support import OPENED_AT, SMALL, opened, report_of, small_plan, told
+from upgrade_tui.plan.reader import parse_plan
 from upgrade_tui.report import html, markdown, tables
 from upgrade_tui.report.build import Source, build
 from upgrade_tui.report.model import Report
@@ -394,3 +395,47 @@ def test_what_the_caller_knows_of_the_log_is_in_the_document() -> None:
     text = markdown.render(report)
     assert "ab12" in text
     assert "line 2 is wrong" in text
+
+
+def rebooted(run: str, *, after: int) -> tuple[str, ...]:
+    """What is said to have gone badly where the host went away ``after`` minutes behind its step's end."""
+    plan = parse_plan(
+        SMALL.replace("TITLE", '"t"').replace("GOAL", '"g"').replace('run = "true"', f'run = "{run}"', 1), "p"
+    )
+    report = build(plan, told(
+        (0, opened()),
+        (0, ev.HostLink(host="web1", link="up")),
+        (1, ev.StepIntent(step="one", attempt=1, batches=(("web1",),))),
+        (1, ev.TaskStarted(step="one", host="web1", attempt=1)),
+        (10, ev.TaskFinished(step="one", host="web1", attempt=1, exit=0, seconds=540)),
+        (10, ev.StepFinished(step="one", attempt=1)),
+        (10 + after, ev.HostLink(host="web1", link="lost")),
+        (12 + after, ev.HostLink(host="web1", link="up")),
+        (12 + after, ev.HostRebooted(host="web1", before="1", after="2")),
+    ))  # fmt: skip
+    return tuple(lesson.text for lesson in report.lessons.badly if "reboot" in lesson.text)
+
+
+@pytest.mark.parametrize("run", ["sudo -n systemctl reboot", "apt-get -y upgrade; shutdown -r +1", "sudo reboot"])
+def test_a_reboot_by_its_own_step_is_nothing_that_went_badly(run: str) -> None:
+    assert rebooted(run, after=1) == ()
+
+
+def test_a_reboot_right_behind_a_step_is_told_as_that_and_a_later_one_as_nobodys() -> None:
+    assert rebooted("/opt/upgrade", after=1) == ("web1 rebooted 1 m after one had ended on it",)
+    assert rebooted("/opt/upgrade", after=30) == ("web1 rebooted while no step was running on it",)
+    assert rebooted("sudo reboot", after=30) == ("web1 rebooted while no step was running on it",)
+
+
+def test_a_step_whose_end_was_heard_of_after_the_reboot_was_running_as_the_host_went_away() -> None:
+    report = build(small_plan(), told(
+        (0, opened()),
+        (0, ev.HostLink(host="web1", link="up")),
+        (1, ev.StepIntent(step="one", attempt=1, batches=(("web1",),))),
+        (1, ev.TaskStarted(step="one", host="web1", attempt=1)),
+        (2, ev.HostLink(host="web1", link="lost")),
+        (4, ev.HostLink(host="web1", link="up")),
+        (4, ev.TaskFinished(step="one", host="web1", attempt=1, exit=0, seconds=60)),
+        (4, ev.HostRebooted(host="web1", before="1", after="2")),
+    ))  # fmt: skip
+    assert not [lesson.text for lesson in report.lessons.badly if "reboot" in lesson.text]

@@ -239,3 +239,22 @@ def test_a_risk_says_which_canaries_watch_it_and_whether_they_say_anything() -> 
     shown = card(log.state, "go", log.now)
     assert shown is not None
     assert "; SHOWS NOW: health" in "\n".join(card_lines(shown, log.now))
+
+
+def test_the_card_names_units_that_keep_restarting_or_do_not_run() -> None:
+    log = Log().copied().opens("go")
+    log.happens(
+        ev.UnitChanged(host="a", unit="api.service", before="active", after="restarting", restarts=4),
+        ev.UnitChanged(host="b", unit="nginx.service", before="active", after="failed"),
+        ev.UnitChanged(host="b", unit="cron.service", before="failed", after="active"),
+    )
+    shown = card(log.state, "go", log.now)
+    assert shown is not None
+    assert shown.units == ("a unit api.service restarting", "b unit nginx.service failed")
+    assert [line.strip() for line in card_lines(shown, log.now) if "unit" in line] == [
+        "not running well: a unit api.service restarting", "not running well: b unit nginx.service failed",
+    ]  # fmt: skip
+    log.does("mei", cmd.Exclude(host="b", reason="out"))
+    shown = card(log.state, "go", log.now)
+    assert shown is not None
+    assert shown.units == ("a unit api.service restarting",)

@@ -6,6 +6,7 @@ Nothing is guessed: a fact says what happened, not why.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from upgrade_tui.plan.estimate import step_seconds
@@ -24,6 +25,8 @@ from upgrade_tui.window.state import OVER
 OFF_BY = 0.2  # an estimate that was off by more than this share ...
 OFF_SECONDS = 60.0  # ... and by more than this is worth a line
 CLOSE_CALL = 600.0  # seconds of slack
+JUST_NOW = 300.0  # seconds in which a host goes away after it was asked to reboot
+_REBOOT = re.compile(r"\b(reboot|kexec|shutdown\s+-\w*r|init\s+6)\b")
 
 Fact = tuple[str, tuple[int, ...]]
 
@@ -42,7 +45,7 @@ def lessons(plan: Plan, history: History, notes: tuple[NoteRow, ...]) -> Lessons
                 *_promised(plan, history, kept=False),
                 *_slower(plan, history),
                 *_signals_trouble(history),
-                *_reboots(history),
+                *_reboots(plan, history),
                 *_machinery(history),
             ],
         ),
@@ -181,17 +184,36 @@ def _seqs(stretches: list[Stretch]) -> tuple[int, ...]:
     return tuple(sorted({seq for s in stretches for seq in evidence(s)}))
 
 
-def _reboots(history: History) -> Iterator[Fact]:
-    """Reboots of hosts on which no step was running: nobody in this window asked for them."""
+def _reboots(plan: Plan, history: History) -> Iterator[Fact]:
+    """Reboots that no step stands behind: none ran there as the host went away, none that reboots had just ended."""
     running: set[tuple[str, str]] = set()
+    ended: dict[str, tuple[str, float]] = {}  # host -> the step that ended there last, when
+    away: dict[str, float] = {}  # host -> when it went away last
     for record in history.records:
         match record.event:
             case ev.TaskStarted(step=step, host=host):
                 running.add((step, host))
             case ev.TaskFinished(step=step, host=host) | ev.TaskSettled(step=step, host=host):
                 running.discard((step, host))
-            case ev.HostRebooted(host=host) if all(host != other for _, other in running):
-                yield f"{host} rebooted while no step was running on it", (record.seq,)
+                ended[host] = (step, record.ts)
+            case ev.HostLink(host=host, link=link) if link not in ("up", "connecting"):
+                away[host] = record.ts
+            case ev.HostRebooted(host=host):
+                step, at = ended.pop(host, ("", 0.0))
+                before = away.pop(host, record.ts) - at
+                if any(host == other for _, other in running) or (step and before <= 0):
+                    continue  # it ran as the host went away: its own end says what became of it
+                if not step or before > JUST_NOW:
+                    yield f"{host} rebooted while no step was running on it", (record.seq,)
+                elif not _reboots_hosts(plan, step):
+                    yield f"{host} rebooted {duration_text(before)} after {step} had ended on it", (record.seq,)
+
+
+def _reboots_hosts(plan: Plan, step: str) -> bool:
+    """Whether its commands say that they reboot the host they run on."""
+    spec = plan.step(step)
+    undo = spec.rollback.run if spec is not None and spec.rollback is not None else None
+    return spec is not None and _REBOOT.search(f"{spec.run or ''}\n{undo or ''}") is not None
 
 
 def _machinery(history: History) -> Iterator[Fact]:

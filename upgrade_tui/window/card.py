@@ -9,6 +9,7 @@ from upgrade_tui.plan.words import only_looks, what_runs
 from upgrade_tui.units import duration_text
 from upgrade_tui.window import clock
 from upgrade_tui.window.gates import alert_words, approvers
+from upgrade_tui.window.health import bad_units
 from upgrade_tui.window.state import WindowState
 
 
@@ -75,6 +76,7 @@ class Card(Struct, frozen=True, kw_only=True):
     steps: tuple[NextStep, ...]
     canaries: tuple[Health, ...]
     alerts: tuple[str, ...]
+    units: tuple[str, ...]  # watched ones that keep restarting, failed, or give no answer
     links: tuple[str, ...]  # hosts that are not up
     risks: tuple[Watched, ...]
     slack: float | None
@@ -101,6 +103,7 @@ def card(state: WindowState, gate: str, now: float) -> Card | None:
             for c in state.canaries.values()
         ),
         alerts=tuple(alert_words(h.name, a) for h in state.hosts.values() for a in h.alerts.values()),
+        units=bad_units(state),
         links=_links(state),
         risks=_risks(state), slack=reading.slack, words=reading.words, cost=reading.cost,
         forecast=reading.forecast, end=state.end,
@@ -166,6 +169,7 @@ def card_lines(c: Card, now: float) -> list[str]:
         changed = "" if h.before == h.now else f" (was {h.before})"
         lines.append(f"  canary {h.name}: {h.now}{changed}" + (f": {h.detail}" if h.detail else ""))
     lines += [f"  over its limit: {text}" for text in c.alerts]
+    lines += [f"  not running well: {text}" for text in c.units]
     lines += [f"  not up: {text}" for text in c.links]
     for risk in c.risks:
         signs = f"; {risk.signs}" if risk.signs else ""

@@ -60,5 +60,14 @@ def _host(state: WindowState, host: HostState, frame: Frame | None) -> list[str]
     if seen is not None and link == "up" and seen.sample is None:
         out.append(f"{host.name} up, but no measurement yet")
     out += [f"{host.name} {key} over its limit" for key in host.alerts]
-    units = units_of(state, host.name, detail if link == "up" else None)
-    return out + [f"{host.name} unit {unit_text(u, word)}" for u, word in units.items() if not unit_is_good(word)]
+    return out + _units(state, host.name, detail if link == "up" else None)
+
+
+def bad_units(state: WindowState) -> tuple[str, ...]:
+    """Watched units that are not as they should be, as the log tells them, of hosts that take part."""
+    return tuple(text for name in state.hosts if name not in state.excluded for text in _units(state, name, None))
+
+
+def _units(state: WindowState, name: str, detail: HostDetail | None) -> list[str]:
+    units = units_of(state, name, detail)
+    return [f"{name} unit {unit_text(unit, word)}" for unit, word in units.items() if not unit_is_good(word)]

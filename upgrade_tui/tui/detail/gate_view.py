@@ -125,7 +125,7 @@ def _wrong(card: Card) -> Line:
     worse = [h for h in card.canaries if h.now != "healthy"]
     found += [(f"{verdict_word(h.now).glyph} {h.name} {h.now}", verdict_word(h.now).tone) for h in worse]
     found += [(f"✗ {text}", "bad") for text in card.links]
-    found += [(f"▲ {text}", "tight") for text in card.alerts]
+    found += [(f"▲ {text}", "tight") for text in (*card.alerts, *card.units)]
     found += [(f"▲ risk shows: {risk.title}", "tight") for risk in card.risks if risk.showing]
     return joined(found) or (("● canaries healthy, hosts up, no limit crossed, no risk showing", "good"),)
 
@@ -214,6 +214,7 @@ def evidence_lines(scene: Scene, card: Card, width: int) -> list[Line]:
     out: list[Line] = []
     section(out, "CANARIES NOW (AND WHEN IT WAS OPENED)", [_canary(scene, h, card, width) for h in card.canaries])
     section(out, "OVER THEIR LIMIT", [cut(((f"▲ {text}", "tight"),), width) for text in card.alerts])
+    section(out, "UNITS", [cut(((f"▲ {text}", "tight"),), width) for text in card.units])
     section(out, "HOSTS NOT UP", [cut(((f"✗ {text}", "bad"),), width) for text in card.links])
     reading = clock.read(scene.state, scene.now)
     word = level_word(reading.level)
