@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -82,3 +83,24 @@ def test_the_window_core_loads_nothing_but_its_data_structures() -> None:
 def test_every_package_says_what_it_is_for() -> None:
     for init in PACKAGE.rglob("__init__.py"):
         assert ast.get_docstring(ast.parse(init.read_text(encoding="utf-8"))), f"{init} has no docstring"
+
+
+BY_HAND = re.compile(
+    r""":\.0f\}\ (?:ms|%|s\b)       # {value:.0f} %, {seconds * 1000:.0f} ms
+    | ['"]s['"]\ ?(?:\*|if)       # step{'s' * (n != 1)}
+    | and\ \{.*\}\ more['"]\ ?if  # f" and {len(names) - 3} more" if ...""",
+    re.VERBOSE,
+)
+
+
+APART = {PACKAGE / "units.py", PACKAGE / "demo/release/service.py"}  # the demo's service runs on its own
+
+
+def test_numbers_become_words_in_one_place() -> None:
+    found = [
+        f"{path.relative_to(PACKAGE)}:{number}: {line.strip()}"
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if path not in APART and BY_HAND.search(line)
+    ]
+    assert found == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +17,12 @@ from upgrade_tui.units import (
     Size,
     bytes_text,
     clock_text,
+    count_text,
     duration_text,
+    few_text,
+    latency_text,
+    percent_text,
+    short_duration,
 )
 
 calmly = settings(max_examples=60, deadline=None)
@@ -156,3 +162,34 @@ def test_sizes_are_read_as_people_write_them(text: str, count: int) -> None:
 def test_what_is_no_size_is_refused_with_an_example(wrong: object) -> None:
     with pytest.raises(ValueError, match=r'expected a size such as "500MiB" or "5GiB", got'):
         Size.parse(wrong)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "reads"),
+    [
+        (None, "–"), (0, "0 ms"), (0.0123, "12 ms"), (0.9994, "999 ms"), (0.9996, "1 s"), (1.04, "1.04 s"),
+        (2.0, "2 s"),
+        (12.34, "12.3 s"), (90, "90 s"), (1234.5, "1234 s"),
+    ],
+)  # fmt: skip
+def test_a_latency_reads_with_three_figures_so_that_over_a_limit_differs_from_the_limit(
+    seconds: float | None, reads: str
+) -> None:
+    assert latency_text(seconds) == reads
+
+
+@pytest.mark.parametrize(("number", "reads"), [(0, "0 hosts"), (1, "1 host"), (2, "2 hosts")])
+def test_only_one_of_something_is_singular(number: int, reads: str) -> None:
+    assert count_text(number, "host") == reads
+    assert count_text(number, "batch", "batches") == reads.replace("hosts", "batches").replace("host", "batch")
+
+
+def test_of_a_long_list_the_first_are_named_and_the_rest_counted() -> None:
+    assert few_text(["a", "b", "c"], 3) == "a, b, c"
+    assert few_text(["a", "b", "c"], 2, "; ") == "a; b and 1 more"
+    assert few_text([], 2) == ""
+
+
+@pytest.mark.parametrize("text", [duration_text, short_duration, latency_text, percent_text])
+def test_what_was_not_measured_is_a_dash(text: Callable[[float | None], str]) -> None:
+    assert text(None) == "–"

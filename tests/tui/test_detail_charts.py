@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from upgrade_tui.conductor.protocol import Point
 from upgrade_tui.tui.detail import charts
-from upgrade_tui.tui.detail.charts import Chart, columns, drawn, grid, nice, percent, rate, series_of
+from upgrade_tui.tui.detail.charts import Chart, columns, drawn, grid, nice, series_of
 from upgrade_tui.tui.view.spans import Line, length
+from upgrade_tui.units import fine_percent_text, rate_text
 
-CPU = Chart(title="cpu", names=("cpu",), text=percent, ceiling=100.0, limit=90.0)
+CPU = Chart(title="cpu", names=("cpu",), text=fine_percent_text, ceiling=100.0, limit=90.0)
 
 
 def points(*values: float | None, start: float = 0.0, step: float = 1.0) -> tuple[Point, ...]:
@@ -64,7 +65,11 @@ def test_the_time_axis_runs_to_now() -> None:
 
 def test_rates_are_added_over_mounts_and_said_one_by_one() -> None:
     chart = Chart(
-        title="disk", names=("read", "written"), text=rate, binary=True, says=(("read", "read"), ("write", "written"))
+        title="disk",
+        names=("read", "written"),
+        text=rate_text,
+        binary=True,
+        says=(("read", "read"), ("write", "written")),
     )
     series = {"read /": points(1024), "read /var": points(1024), "written /": points(2048)}
     assert [p.mean for p in series_of(series, "read")] == [2048]
@@ -119,5 +124,5 @@ def test_a_meter_is_as_wide_as_asked_whatever_the_value() -> None:
 
 
 def test_percent_keeps_a_decimal_only_where_it_matters() -> None:
-    assert [percent(v) for v in (0.0, 0.4, 9.94, 9.96, 55.5)] == ["0 %", "0.4 %", "9.9 %", "10 %", "56 %"]
+    assert [fine_percent_text(v) for v in (0.0, 0.4, 9.94, 9.96, 55.5)] == ["0 %", "0.4 %", "9.9 %", "10 %", "56 %"]
     assert math.isfinite(nice(math.inf))

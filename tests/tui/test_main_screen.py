@@ -540,7 +540,7 @@ async def test_new_alerts_ring_the_bell_once_and_are_told_together(monkeypatch: 
         app.tick()
         await pilot.pause()
         assert rung == [True]
-        assert said(app) == ["Host lost, and 1 more alerts: db1 is lost: cut"]
+        assert said(app) == ["Host lost, and 1 more alert: db1 is lost: cut"]
 
 
 async def test_e_writes_the_report_in_a_thread_and_says_where(tmp_path: Any) -> None:

@@ -23,6 +23,7 @@ from upgrade_tui.tui.verbs import VERBS
 from upgrade_tui.tui.view import alarms, keys, undo
 from upgrade_tui.tui.view.alerts import Soon, alert
 from upgrade_tui.tui.view.spans import Line
+from upgrade_tui.units import countdown_text
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev
 
@@ -161,7 +162,7 @@ def test_what_is_armed_counts_down_by_the_second() -> None:
     ("seconds", "reads"), [(0, "0:00"), (5, "0:05"), (65, "1:05"), (3665, "1:01:05"), (-3, "0:00")]
 )
 def test_a_countdown_reads_as_a_clock(seconds: float, reads: str) -> None:
-    assert undo.countdown(seconds) == reads
+    assert countdown_text(seconds) == reads
 
 
 def test_what_was_asked_of_the_host_is_told_until_it_answered() -> None:

@@ -15,6 +15,7 @@ from upgrade_tui.tui.view import steps as step_view
 from upgrade_tui.tui.view.history import History, Series
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import length
+from upgrade_tui.units import short_duration, short_rate
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.events import Record
 
@@ -80,7 +81,7 @@ def test_step_lines_are_all_of_one_width(width: int) -> None:
     ("seconds", "said"), [(None, "–"), (48, "48s"), (60, "1m"), (192, "3m12s"), (1480, "24m"), (3840, "1h04m")]
 )
 def test_short_durations(seconds: float | None, said: str) -> None:
-    assert step_view.short(seconds) == said
+    assert short_duration(seconds) == said
 
 
 def test_steps_are_found_by_id_owner_and_state() -> None:
@@ -207,7 +208,7 @@ def test_history_takes_each_frame_once_and_leaves_a_gap_where_a_host_was_lost() 
 
 @pytest.mark.parametrize(("value", "said"), [(0, "0B/s"), (2048, "2.0K/s"), (18_874_368, "18M/s"), (3e12, "2794G/s")])
 def test_rates_are_short(value: float, said: str) -> None:
-    assert host_view.rate(value) == said
+    assert short_rate(value) == said
 
 
 # -- canaries -----------------------------------------------------------------------------------------------------
@@ -274,7 +275,7 @@ def test_many_alerts_at_once_become_one_with_the_worst_in_front() -> None:
     found = [alerts.alert(record(e), {}) for e in (ev.HostRebooted(host="a", before="1", after="2"),
                                                ev.HostLink(host="db1", link="lost"))]  # fmt: skip
     one = alerts.together([a for a in found if a is not None])
-    assert one.title == "Host lost, and 1 more alerts"
+    assert one.title == "Host lost, and 1 more alert"
     assert one.severity == "error"
 
 

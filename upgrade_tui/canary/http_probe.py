@@ -15,9 +15,10 @@ from upgrade_tui import __version__
 from upgrade_tui.canary.names import Names, no_answer
 from upgrade_tui.canary.result import Result, unknown
 from upgrade_tui.canary.tls_probe import tls_context
-from upgrade_tui.canary.words import DETAIL, in_words, place_text, seconds_text
+from upgrade_tui.canary.words import DETAIL, in_words, place_text
 from upgrade_tui.foreign import one_line
 from upgrade_tui.plan.model import Canary
+from upgrade_tui.units import latency_text
 
 if TYPE_CHECKING:
     import aiohttp
@@ -66,7 +67,7 @@ class HttpProbe:
             self._session = None
 
     def _late(self, canary: Canary, place: str, connected: bool) -> str:
-        within = f"within {seconds_text(canary.timeout)}"
+        within = f"within {latency_text(canary.timeout)}"
         if connected:
             return f"{place} took the connection but gave no answer {within}"
         return no_answer(self._names, *_target(canary.http or ""), within=within)

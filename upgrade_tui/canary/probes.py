@@ -16,9 +16,10 @@ from upgrade_tui.canary.result import Result, unknown
 from upgrade_tui.canary.run_probe import Execute, probe_run
 from upgrade_tui.canary.tcp_probe import probe_tcp
 from upgrade_tui.canary.tls_probe import probe_tls, tls_context
-from upgrade_tui.canary.words import DETAIL, host_port, seconds_text
+from upgrade_tui.canary.words import DETAIL, host_port
 from upgrade_tui.foreign import one_line
 from upgrade_tui.plan.model import Canary
+from upgrade_tui.units import latency_text
 
 _LIBRARIES = {"http": ("aiohttp",), "tcp": ("aiohappyeyeballs",), "tls": ("aiohappyeyeballs", "cryptography.x509")}
 
@@ -56,9 +57,9 @@ class Prober:
         latency = self._mono() - began
         if not result.ok:
             return replace(result, latency=latency)
-        result = replace(result, latency=latency, detail=f"{result.detail} in {seconds_text(latency)}")
+        result = replace(result, latency=latency, detail=f"{result.detail} in {latency_text(latency)}")
         if canary.max_latency is not None and too_slow(canary, result):
-            return replace(result, detail=f"{result.detail}, wanted at most {seconds_text(canary.max_latency)}")
+            return replace(result, detail=f"{result.detail}, wanted at most {latency_text(canary.max_latency)}")
         return result
 
     async def close(self) -> None:
@@ -79,7 +80,7 @@ class Prober:
                 case "run":
                     return await probe_run(canary, self._execute)
         except TimeoutError:
-            within = f"within {seconds_text(canary.timeout)}"
+            within = f"within {latency_text(canary.timeout)}"
             detail = no_answer(self._names, *host_port(canary.tcp or canary.tls or ""), within=within)
             return Result(ok=False, latency=None, value=None, detail=detail)
         except ValueError as error:

@@ -7,9 +7,9 @@ import math
 from typing import Protocol
 
 from upgrade_tui.canary.result import Result, unknown
-from upgrade_tui.canary.words import seconds_text
 from upgrade_tui.foreign import decoded, one_line
 from upgrade_tui.plan.model import LOCAL, Canary
+from upgrade_tui.units import latency_text
 
 _KEPT = 4096  # bytes of output that are looked at: its end
 _SHOWN = 100  # characters of foreign output in a detail
@@ -35,7 +35,7 @@ async def probe_run(canary: Canary, execute: Execute) -> Result:
         async with asyncio.timeout(canary.timeout + GRACE):
             code, output, proven = await execute(host, canary.run or "", canary.timeout)
     except TimeoutError:
-        return unknown(f"{host} did not say what became of the command within {seconds_text(canary.timeout + GRACE)}")
+        return unknown(f"{host} did not say what became of the command within {latency_text(canary.timeout + GRACE)}")
     last = _last_line(output)
     if not proven:
         return unknown(last or f"{host} cannot be reached")
@@ -51,7 +51,7 @@ def _wrong(canary: Canary, code: int | None, number: float | None, last: str) ->
     wanted = expect.exit or 0
     shown = f": {last}" if last else ""
     if code is None:
-        return f"no exit code: a signal ended it, or {seconds_text(canary.timeout)} were not enough{shown}"
+        return f"no exit code: a signal ended it, or {latency_text(canary.timeout)} were not enough{shown}"
     if code != wanted:
         return f"exit {code}, wanted {wanted}{shown}"
     if expect.min is None and expect.max is None:

@@ -39,11 +39,6 @@ def place_text(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def seconds_text(seconds: float) -> str:
-    """``0.0123`` -> ``12 ms``, ``2.0`` -> ``2 s``."""
-    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.3g} s"
-
-
 def in_words(error: BaseException, place: str) -> str:
     """Why ``place`` could not be asked, on one line."""
     if isinstance(error, ssl.SSLError):

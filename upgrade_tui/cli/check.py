@@ -18,7 +18,7 @@ from upgrade_tui.plan.diagnostics import Diagnostic, PlanError
 from upgrade_tui.plan.estimate import batches_of, schedule, step_seconds, window_end, window_start
 from upgrade_tui.plan.model import Plan
 from upgrade_tui.plan.reader import check_plan, decode_file
-from upgrade_tui.units import duration_text
+from upgrade_tui.units import count_text, duration_text
 
 
 @click.command("check", short_help="Check a plan and preview its window.")
@@ -103,18 +103,16 @@ def report(diagnostics: Sequence[Diagnostic]) -> None:
             click.echo(f"    {found.hint}", err=True)
     errors, warnings = _counts(diagnostics)
     if errors:
-        click.echo(f"{_count(errors, 'error')}, {_count(warnings, 'warning')}: this plan will not run.", err=True)
+        click.echo(
+            f"{count_text(errors, 'error')}, {count_text(warnings, 'warning')}: this plan will not run.", err=True
+        )
     elif warnings:
-        click.echo(f"{_count(warnings, 'warning')}.", err=True)
+        click.echo(f"{count_text(warnings, 'warning')}.", err=True)
 
 
 def _counts(diagnostics: Sequence[Diagnostic]) -> tuple[int, int]:
     errors = sum(found.severity == "error" for found in diagnostics)
     return errors, len(diagnostics) - errors
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _as_json(file: str, plan: Plan | None, diagnostics: Sequence[Diagnostic]) -> str:

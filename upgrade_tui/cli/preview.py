@@ -18,7 +18,7 @@ from upgrade_tui.plan.model import LOCAL, Canary, Plan, Step
 from upgrade_tui.plan.rules.timing import first_without_a_way_back
 from upgrade_tui.plan.undone import undone_by_itself
 from upgrade_tui.plan.words import describe
-from upgrade_tui.units import duration_text
+from upgrade_tui.units import count_text, duration_text, latency_text
 
 _LEVELS = ("low", "medium", "high")
 _WIDE = 110  # columns from which tables get what is only nice to know
@@ -184,7 +184,8 @@ def _canaries(plan: Plan, wide: bool) -> RenderableType:
     )
     for canary in plan.canaries:
         needed = ", ".join(step.id for step in plan.steps if canary.name in step.canaries)
-        cells = [canary.name, _probe(canary), _short(canary.interval), str(canary.failure_limit), canary.on_fail]
+        every = latency_text(canary.interval) if canary.interval < 60 else duration_text(canary.interval)
+        cells = [canary.name, _probe(canary), every, str(canary.failure_limit), canary.on_fail]
         table.add_row(*_texts(*cells, *((needed or "–",) if wide else ())))
     return table
 
@@ -204,10 +205,6 @@ def _whole(seconds: float) -> str:
     return duration_text(seconds).replace(" ", "")
 
 
-def _short(seconds: float) -> str:
-    return duration_text(seconds) if seconds >= 1 else f"{seconds * 1000:.0f} ms"
-
-
 def _probe(canary: Canary) -> str:
     kind = canary.probe
     target = getattr(canary, kind)
@@ -220,7 +217,7 @@ def _probe(canary: Canary) -> str:
         "" if expect.exit is None else f"exit {expect.exit}",
         "" if expect.min is None else f"at least {expect.min:g}",
         "" if expect.max is None else f"at most {expect.max:g}",
-        "" if canary.max_latency is None else f"under {_short(canary.max_latency)}",
+        "" if canary.max_latency is None else f"under {latency_text(canary.max_latency)}",
     ]
     said = ", ".join(part for part in wanted if part)
     what = one_line(target, 60) if kind == "http" else f"{kind} {one_line(target, 60)}"
@@ -290,7 +287,7 @@ def _where(plan: Plan, step: Step) -> str:
 
 def _command(plan: Plan, step: Step) -> str:
     batches = batches_of(plan, step)
-    what = "command" if not step.checks else "1 check" if len(step.checks) == 1 else f"{len(step.checks)} checks"
+    what = count_text(len(step.checks), "check") if step.checks else "command"
     if step.once:
         first = batches[0][0] if batches else ""
         return f"{what} once, " + (f"at {step.run_on} for {first}" if step.run_on else f"on {first}")
@@ -304,9 +301,8 @@ def _command(plan: Plan, step: Step) -> str:
     parallel = f", {step.parallel} at a time" if many else ""
     bake = f", bake {_whole(step.bake)} between" if step.bake and len(batches) > 1 else ""
     places = ", ".join(step.places)
-    hosts = "1 host" if count == 1 else f"{count} hosts"
     named = count > 1 or places not in plan.hosts
-    return f"{what}{at} {places}" + (f": {hosts}{cut}{parallel}{bake}" if named else "")
+    return f"{what}{at} {places}" + (f": {count_text(count, 'host')}{cut}{parallel}{bake}" if named else "")
 
 
 def _guarded(step: Step) -> str:

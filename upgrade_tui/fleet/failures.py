@@ -9,6 +9,7 @@ import socket
 import asyncssh
 
 from upgrade_tui.foreign import one_line
+from upgrade_tui.units import duration_text
 from upgrade_tui.window.telemetry import Link
 
 _LONGEST = 600
@@ -59,5 +60,7 @@ def link_lost(error: BaseException | None, seconds: float) -> Unreachable:
     if error is None:
         return Unreachable("lost", "the host closed the connection (a reboot, or sshd was stopped): reconnecting")
     if "keepalive" in str(error):
-        return Unreachable("lost", f"the host has not answered for {seconds:.0f} s (network cut or hung): reconnecting")
+        return Unreachable(
+            "lost", f"the host has not answered for {duration_text(seconds)} (network cut or hung): reconnecting"
+        )
     return Unreachable("lost", f"the connection broke ({error or type(error).__name__}): reconnecting")

@@ -20,6 +20,7 @@ from upgrade_tui.fleet.remote import CHANNELS
 from upgrade_tui.fleet.remote import Link as Commands
 from upgrade_tui.fleet.stream import Lines, open_lines
 from upgrade_tui.plan.inventory import Host
+from upgrade_tui.units import duration_text
 from upgrade_tui.window.telemetry import HostDetail, HostFrame, Link, Sample
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0  # seconds between attempts, doubling
@@ -208,7 +209,9 @@ class Supervisor:
             if connection.is_closed():
                 return
             why = "overloaded, or not a Linux shell; asking again"
-            self.state.set_link("no sampler", f"connected, but no answer to the probe in {ANSWER:.0f} s: {why}")
+            self.state.set_link(
+                "no sampler", f"connected, but no answer to the probe in {duration_text(ANSWER)}: {why}"
+            )
             await _closed_within(connection, PROBE_PAUSE)
             if connection.is_closed():
                 return

@@ -18,6 +18,7 @@ from typing import BinaryIO
 
 from upgrade_tui.journal.errors import DamagedError, MissingLogError, NewerLogError, OlderLogError
 from upgrade_tui.journal.format import GENESIS, MAX_LINE, FormatError, Link, OtherVersionError, UnreadError, decode
+from upgrade_tui.units import count_text
 from upgrade_tui.window.events import Record
 
 FIRST_SEGMENT = "log.jsonl"
@@ -147,7 +148,8 @@ class Walk:
         if link.seq <= self.seq:
             return f"seq {link.seq} comes again or out of order, after seq {self.seq}"
         missing = link.seq - expected
-        return f"seq {link.seq} follows seq {self.seq}: {missing} {'line is' if missing == 1 else 'lines are'} missing"
+        gap = count_text(missing, "line is", "lines are")
+        return f"seq {link.seq} follows seq {self.seq}: {gap} missing"
 
 
 def find_segments(directory: Path) -> list[Segment]:

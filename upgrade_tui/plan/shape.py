@@ -18,7 +18,7 @@ from upgrade_tui.plan.diagnostics import Path, path_text
 from upgrade_tui.plan.findings import Findings
 from upgrade_tui.plan.keys import PlanKey, keys_of, tables_of
 from upgrade_tui.plan.model import Plan
-from upgrade_tui.units import Duration, Percent, When
+from upgrade_tui.units import Duration, Percent, When, few_text
 
 
 def near(word: str, known: Sequence[str]) -> str | None:
@@ -30,8 +30,7 @@ def near(word: str, known: Sequence[str]) -> str | None:
 
 def choices(known: Sequence[str], limit: int = 12) -> str:
     """Known names for a hint, not more than a screen line or two of them."""
-    shown = ", ".join(f"`{name}`" for name in known[:limit])
-    return shown + (f" and {len(known) - limit} more" if len(known) > limit else "")
+    return few_text([f"`{name}`" for name in known], limit)
 
 
 def shown(value: object) -> str:

@@ -7,6 +7,7 @@ from msgspec import Struct
 from upgrade_tui.plan.estimate import rollback_seconds
 from upgrade_tui.plan.model import Canary, Plan, Step
 from upgrade_tui.plan.words import only_looks
+from upgrade_tui.units import share_text
 
 
 class ByItself(Struct, frozen=True, kw_only=True):
@@ -36,7 +37,7 @@ def undone_by_itself(plan: Plan) -> tuple[ByItself, ...]:
     ]
     for step in plan.steps:
         if step.on_fail == "rollback":
-            cause = f"more than {step.max_fail:g} % of its hosts fail" if step.max_fail else "a host fails"
+            cause = f"more than {share_text(step.max_fail)} of its hosts fail" if step.max_fail else "a host fails"
             out.append(_undone(cause, step, [step]))
     return tuple(out)
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 from upgrade_tui.plan.kit import Check
 from upgrade_tui.plan.model import Step
-from upgrade_tui.units import Percent, duration_text
+from upgrade_tui.units import Percent, age_text, share_text, size_text
 
 
 def what_runs(step: Step) -> str:
@@ -24,13 +22,13 @@ def describe(check: Check) -> str:
     if check.free is not None:
         return f"free space on {check.free}: at least {least_words(check.min)}"
     if check.memory is not None:
-        return f"memory: at least {size_words(check.memory)} available"
+        return f"memory: at least {size_text(check.memory)} available"
     if check.load is not None:
-        return f"load: at most {share_words(check.load)} of the CPUs"
+        return f"load: at most {share_text(check.load)} of the CPUs"
     if check.port is not None:
         return f"port {check.port}: answers"
     if check.clock is not None:
-        return f"clock: at most {age_words(check.clock)} off"
+        return f"clock: at most {age_text(check.clock)} off"
     if check.backup is not None:
         return f"backup {check.backup}: {_backup(check)}"
     if check.no_reboot_pending:
@@ -46,8 +44,8 @@ def describe(check: Check) -> str:
 
 def _backup(check: Check) -> str:
     wanted = (
-        f"at least {size_words(check.min)}" if check.min else "",
-        f"at most {age_words(check.max_age)} old" if check.max_age is not None else "",
+        f"at least {size_text(check.min)}" if check.min else "",
+        f"at most {age_text(check.max_age)} old" if check.max_age is not None else "",
         "checksum verified" if check.sha256 else "",
     )
     return ", ".join(filter(None, wanted)) or "there and not empty"
@@ -55,23 +53,4 @@ def _backup(check: Check) -> str:
 
 def least_words(least: str) -> str:
     """A size or a share: ``5 GiB``, ``10 %``."""
-    return share_words(Percent.parse(least)) if least.endswith("%") else size_words(least)
-
-
-def size_words(size: str) -> str:
-    """``5GiB`` -> ``5 GiB``: as the plan writes it."""
-    return re.sub(r"(?<=\d) ?(?=[A-Z])", " ", size.strip())
-
-
-def share_words(share: float) -> str:
-    """``10 %``."""
-    return f"{share:g} %"
-
-
-def age_words(seconds: float) -> str:
-    """As ages are shown, where that is exact: ``24 h``, not ``1 d``."""
-    if seconds < 10:
-        return f"{seconds:g} s"
-    if seconds % 3600 == 0 and 7200 <= seconds < 259200:
-        return f"{seconds / 3600:.0f} h"
-    return duration_text(seconds, parts=3)
+    return share_text(Percent.parse(least)) if least.endswith("%") else size_text(least)

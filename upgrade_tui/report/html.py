@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from upgrade_tui import units
 from upgrade_tui.report import times, words
 from upgrade_tui.report.model import Report, Series
 from upgrade_tui.report.picture import offset_of, picture
@@ -90,7 +91,7 @@ def _template() -> Template:
         loader=PackageLoader("upgrade_tui.report"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.globals |= {"words": words, "times": times, "glyphs": words.GLYPHS}
+    environment.globals |= {"words": words, "times": times, "units": units, "glyphs": words.GLYPHS}
     environment.filters |= {"slug": _slug}
     return environment.get_template("report.html.j2")
 

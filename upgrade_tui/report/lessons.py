@@ -16,7 +16,7 @@ from upgrade_tui.report.model import Lesson, Lessons, NoteRow
 from upgrade_tui.report.signals import evidence
 from upgrade_tui.report.steps import span
 from upgrade_tui.report.times import elapsed
-from upgrade_tui.units import duration_text
+from upgrade_tui.units import count_text, duration_text, percent_text
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.health import unit_is_good
 from upgrade_tui.window.sentences import sentence
@@ -161,9 +161,9 @@ def _signals_trouble(history: History) -> Iterator[Fact]:
             yield f"{name} was lost {_times(history, stretches)}", _seqs(stretches)
     for (host, metric), stretches in _by_limit(history).items():
         event = stretches[0].began.event
-        limit = f"{event.limit:.0f} %" if isinstance(event, ev.LimitCrossed) else ""
-        worst = max(s.worst for s in stretches)
-        text = f"{host}: {metric} was over its limit of {limit} {_times(history, stretches)}, at worst {worst:.0f} %"
+        limit = percent_text(event.limit) if isinstance(event, ev.LimitCrossed) else ""
+        worst = percent_text(max(s.worst for s in stretches))
+        text = f"{host}: {metric} was over its limit of {limit} {_times(history, stretches)}, at worst {worst}"
         yield text, _seqs(stretches)
 
 
@@ -177,7 +177,7 @@ def _by_limit(history: History) -> dict[tuple[str, str], list[Stretch]]:
 def _times(history: History, stretches: list[Stretch]) -> str:
     """``once, for 4 m 10 s`` or ``3 times, for 12 m in all``."""
     total = duration_text(sum(history.seconds(s) for s in stretches))
-    return f"once, for {total}" if len(stretches) == 1 else f"{len(stretches)} times, for {total} in all"
+    return f"once, for {total}" if len(stretches) == 1 else f"{count_text(len(stretches), 'time')}, for {total} in all"
 
 
 def _seqs(stretches: list[Stretch]) -> tuple[int, ...]:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from upgrade_tui.report import words
 from upgrade_tui.report.model import Lesson, Report
-from upgrade_tui.report.times import between, date_time, deviation, lasting, milliseconds, share, time_of
+from upgrade_tui.report.times import between, date_time, deviation, time_of
+from upgrade_tui.units import count_text, duration_text, latency_text, percent_text
 
 _ACTIVE = re.compile(r"[\\`*\[\]<>&|~#]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|!(?=\[)")
 _START = re.compile(r"^([-+](?=[\s-]|$)|=|\d+(?=[.)](?:\s|$)))")
@@ -56,21 +57,21 @@ def _head(report: Report) -> str:
     window = f"{date_time(s.window_start)} to {date_time(s.window_end)}" if s.window_start else "–"
     rows = [
         ("Outcome", f"**{_state(s.outcome)}**"),
-        ("Window", f"{window} ({escaped(report.zone)}), margin {lasting(s.margin)}"),
+        ("Window", f"{window} ({escaped(report.zone)}), margin {duration_text(s.margin)}"),
         ("Work", f"{date_time(s.work_started)} to {date_time(s.work_finished)}" if s.work_started else "not begun"),
         (
             "Planned / so far" if report.interim else "Planned / actual",
-            f"{lasting(s.planned_seconds)} / {lasting(s.actual_seconds)}",
+            f"{duration_text(s.planned_seconds)} / {duration_text(s.actual_seconds)}",
         ),
         ("Work ended", words.end_line(report)),
         ("Goal", escaped(s.goal) or "–"),
         ("Change", escaped(s.change) or "–"),
         ("Services", escaped(", ".join(s.services)) or "–"),
-        ("Recovery time promised", lasting(s.rto)),
+        ("Recovery time promised", duration_text(s.rto)),
     ]
     people = [
         f"- {escaped(p.name or p.login)} ({escaped(p.login)}, {escaped(p.role)})"
-        + (f": {words.counted(p.acts, 'act')}" + (f"; {escaped(', '.join(p.steps))}" if p.steps else "")
+        + (f": {count_text(p.acts, 'act')}" + (f"; {escaped(', '.join(p.steps))}" if p.steps else "")
            if p.took_part else ": not here yet" if report.interim else ": was not there")
         for p in report.people
     ]  # fmt: skip
@@ -92,11 +93,11 @@ def _numbers(report: Report) -> str:
         ("Lowest slack", words.slack_line(n) + low_at),
         ("Point of no return", f"passed at {escaped(n.no_return)}" if n.no_return else "not passed"),
         ("Overrides of the rollback clock", str(n.overrides)),
-        ("Canaries became failing", words.counted(n.canary_failures, "time")),
+        ("Canaries became failing", count_text(n.canary_failures, "time")),
         ("Limits crossed", str(n.alerts)),
         ("Hosts lost / rebooted", f"{n.hosts_lost} / {n.reboots}"),
-        ("Pauses", f"{n.pauses}, {lasting(n.paused_seconds)} in all" if n.pauses else "0"),
-        ("Conductor taken over", words.counted(n.takeovers, "time")),
+        ("Pauses", f"{n.pauses}, {duration_text(n.paused_seconds)} in all" if n.pauses else "0"),
+        ("Conductor taken over", count_text(n.takeovers, "time")),
     ]
     return "## In numbers\n\n" + _table(("", ""), rows)
 
@@ -124,9 +125,9 @@ def _steps(report: Report) -> str:
         (
             str(r.number), escaped(r.phase), escaped(f"{r.title}") + f" ({escaped(r.id)})", _state(r.state),
             between(r.planned_start, r.planned_end), between(r.started, r.finished),
-            lasting(r.planned_seconds), lasting(r.seconds), deviation(r.deviation), deviation(r.start_deviation),
-            str(r.attempts or "–"), f"{r.hosts_done}/{r.hosts}" if r.hosts else "–", escaped(r.by) or "–",
-            escaped(words.why(r)) or "–", words.evidence(r.evidence) or "–",
+            duration_text(r.planned_seconds), duration_text(r.seconds), deviation(r.deviation),
+            deviation(r.start_deviation), str(r.attempts or "–"), f"{r.hosts_done}/{r.hosts}" if r.hosts else "–",
+            escaped(r.by) or "–", escaped(words.why(r)) or "–", words.evidence(r.evidence) or "–",
         )
         for r in report.steps
     ]  # fmt: skip
@@ -136,7 +137,7 @@ def _steps(report: Report) -> str:
     )  # fmt: skip
     told = words.tasks_to_tell(report)
     tasks = _table(("step", "host", "state", "sent", "took", "what"), (
-        (escaped(t.step), escaped(t.host), _state(t.state), f"{t.sent}×", lasting(t.seconds),
+        (escaped(t.step), escaped(t.host), _state(t.state), f"{t.sent}×", duration_text(t.seconds),
          escaped(words.task_line(t)) or "–")
         for t in told
     )) if told else ""  # fmt: skip
@@ -158,7 +159,7 @@ def _canaries(report: Report) -> str:
     rows = [
         (
             escaped(c.name), escaped(c.probe), _state(c.verdict), str(c.failures), words.canary_line(c),
-            milliseconds(c.worst_latency), milliseconds(c.latency_p95), words.evidence(c.evidence) or "–",
+            latency_text(c.worst_latency), latency_text(c.latency_p95), words.evidence(c.evidence) or "–",
         )
         for c in report.canaries
     ]  # fmt: skip
@@ -170,11 +171,12 @@ def _hosts(report: Report) -> str:
     rows = []
     for h in report.hosts:
         kernel = h.kernel_before if h.kernel_before == h.kernel_after else f"{h.kernel_before} to {h.kernel_after}"
-        lost = f"{h.times_lost}, {lasting(h.lost_seconds)}" if h.times_lost else "0"
+        lost = f"{h.times_lost}, {duration_text(h.lost_seconds)}" if h.times_lost else "0"
         rows.append((
             escaped(h.host), escaped(h.link), lost, str(h.reboots), escaped(kernel) or "–",
-            f"{share(h.cpu_mean)} / {share(h.cpu_max)}", f"{share(h.memory_mean)} / {share(h.memory_max)}",
-            share(h.disk_max), str(h.alerts), escaped(", ".join(h.units)) or "–", words.evidence(h.evidence) or "–",
+            f"{percent_text(h.cpu_mean)} / {percent_text(h.cpu_max)}",
+            f"{percent_text(h.memory_mean)} / {percent_text(h.memory_max)}", percent_text(h.disk_max), str(h.alerts),
+            escaped(", ".join(h.units)) or "–", words.evidence(h.evidence) or "–",
         ))  # fmt: skip
     head = ("host", "link at the end", "lost", "reboots", "kernel", "CPU mean / max", "memory mean / max", "disk max",
             "limits crossed", "units not active", "log")  # fmt: skip
@@ -189,7 +191,7 @@ def _alerts(report: Report) -> str:
     rows = [
         (
             date_time(a.began), escaped(a.host), escaped(words.alert_line(a)),
-            lasting(a.seconds) if a.ended else f"{lasting(a.seconds)}, still open",
+            duration_text(a.seconds) if a.ended else f"{duration_text(a.seconds)}, still open",
             escaped(", ".join(a.during)) or "–", words.evidence(a.evidence),
         )
         for a in report.alerts
@@ -228,17 +230,17 @@ def _timeline(report: Report) -> str:
     ]  # fmt: skip
     body = _table(("log", f"local ({escaped(report.zone)})", "UTC", "who", "what"), rows) if rows else ""
     if left_out:
-        body += f"\n\n{words.counted(left_out, 'event')} left out for want of room; `timeline.csv` has all."
+        body += f"\n\n{count_text(left_out, 'event')} left out for want of room; `timeline.csv` has all."
     return _section("Timeline", body, "The log is empty.")
 
 
 def _integrity(report: Report) -> str:
     i = report.integrity
-    lines = [f"- {words.counted(i.records, 'record')}" + (f", #{i.first} to #{i.last}" if i.records else "")]
+    lines = [f"- {count_text(i.records, 'record')}" + (f", #{i.first} to #{i.last}" if i.records else "")]
     if i.head:
         lines.append(f"- hash of the last line: `{re.sub(r'[^0-9A-Za-z]', '', i.head)}`; compare: `upgrade-tui verify`")
     if i.gaps:
-        lines.append(f"- {words.counted(i.gaps, 'line')} between them are of a kind unknown here and left out")
+        lines.append(f"- {count_text(i.gaps, 'line')} between them are of a kind unknown here and left out")
     if i.damage:
         lines.append(f"- **the log could not be read further: {escaped(i.damage)}**")
     if i.elsewhere:

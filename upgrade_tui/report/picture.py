@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 from msgspec import Struct
 
 from upgrade_tui.report.model import Report, Span, StepRow
-from upgrade_tui.report.times import deviation, lasting
+from upgrade_tui.report.times import deviation
 from upgrade_tui.report.words import GLYPHS
+from upgrade_tui.units import duration_text
 
 _TICKS = (60, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)  # seconds between two lines
 _MOST_TICKS = 9
@@ -118,16 +119,16 @@ def _marks(axis: Axis, report: Report) -> Iterable[Mark]:
 
 
 def _hint(axis: Axis, span: Span) -> str:
-    return f"{span.state} {axis.clock(span.began)}–{axis.clock(span.ended)}, {lasting(span.ended - span.began)}"
+    return f"{span.state} {axis.clock(span.began)}–{axis.clock(span.ended)}, {duration_text(span.ended - span.began)}"
 
 
 def _step(axis: Axis, row: StepRow, phase: str) -> Lane:
     planned = None
     if row.planned_start is not None and row.planned_end is not None:
         start, end = axis.clock(row.planned_start.ts), axis.clock(row.planned_end.ts)
-        hint = f"planned {start}–{end}, {lasting(row.planned_seconds)}"
+        hint = f"planned {start}–{end}, {duration_text(row.planned_seconds)}"
         planned = axis.bar("planned", row.planned_start.ts, row.planned_end.ts, hint)
-    took = f"{lasting(row.seconds)} ({deviation(row.deviation)})" if row.seconds is not None else ""
+    took = f"{duration_text(row.seconds)} ({deviation(row.deviation)})" if row.seconds is not None else ""
     return Lane(
         label=row.title, sub=row.id, said=" ".join(part for part in (f"{GLYPHS[row.state]} {row.state}", took) if part),
         state=row.state, planned=planned, phase=phase,

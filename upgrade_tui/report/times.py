@@ -65,11 +65,6 @@ def date_time(at: Moment | None, *, local: bool = True) -> str:
     return "–" if at is None else (at.local if local else at.utc)[:19].replace("T", " ")
 
 
-def lasting(seconds: float | None) -> str:
-    """``4 m 10 s``, or a dash where nothing was measured."""
-    return "–" if seconds is None else duration_text(seconds)
-
-
 def deviation(seconds: float | None) -> str:
     """``+2 m 5 s``, ``-40 s``, ``on time`` within a second."""
     if seconds is None:
@@ -77,15 +72,3 @@ def deviation(seconds: float | None) -> str:
     if abs(seconds) < 1:
         return "on time"
     return ("+" if seconds > 0 else "") + duration_text(seconds)
-
-
-def share(percent: float | None) -> str:
-    """``91 %``, or a dash."""
-    return "–" if percent is None else f"{percent:.0f} %"
-
-
-def milliseconds(seconds: float | None) -> str:
-    """``84 ms``, ``1.20 s``, or a dash."""
-    if seconds is None:
-        return "–"
-    return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from upgrade_tui.report.model import Alert, CanaryRow, Entry, Numbers, Report, StepRow, TaskRow
-from upgrade_tui.report.times import date_time, lasting, share
-from upgrade_tui.units import duration_text
+from upgrade_tui.report.times import date_time
+from upgrade_tui.units import duration_text, percent_text
 
 GLYPHS = {
     "done": "✓", "failed": "✗", "unknown": "?", "skipped": "»", "running": "▶", "pending": "·", "ready": "○",
@@ -28,11 +28,6 @@ def plan_line(report: Report) -> str:
     if i.plan_differs:
         return f"NOT THE RECORDED PLAN: {i.plan_differs}. What was planned is read here from the changed file."
     return f"The plan was changed after it was frozen: {i.plan_accepted}" if i.plan_accepted else ""
-
-
-def counted(number: int, one: str, many: str = "") -> str:
-    """``1 step``, ``2 steps``."""
-    return f"{number} {one if number == 1 else many or one + 's'}"
 
 
 def evidence(seqs: Sequence[int], limit: int = 6) -> str:
@@ -99,7 +94,7 @@ def tasks_line(numbers: Numbers) -> str:
 def canary_line(row: CanaryRow) -> str:
     """How long it was what: ``failing 9 m, degraded 20 s``."""
     parts = [
-        f"{word} {lasting(seconds)}"
+        f"{word} {duration_text(seconds)}"
         for word, seconds in (
             ("failing", row.failing_seconds), ("degraded", row.degraded_seconds), ("no data", row.no_data_seconds),
             ("healthy", row.healthy_seconds),
@@ -111,7 +106,7 @@ def canary_line(row: CanaryRow) -> str:
 
 def alert_line(alert: Alert) -> str:
     """``memory over 90 %, at worst 92 %``."""
-    return f"{alert.metric} over {share(alert.limit)}, at worst {share(alert.worst)}"
+    return f"{alert.metric} over {percent_text(alert.limit)}, at worst {percent_text(alert.worst)}"
 
 
 def why(row: StepRow) -> str:

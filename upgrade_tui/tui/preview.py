@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from upgrade_tui.plan.estimate import step_seconds
 from upgrade_tui.plan.model import Plan, Step
 from upgrade_tui.plan.words import only_looks, what_runs
-from upgrade_tui.units import duration_text
+from upgrade_tui.units import duration_text, few_text
 from upgrade_tui.window import clock, hold
 from upgrade_tui.window.state import OVER, StepState, WindowState
 
@@ -59,8 +59,7 @@ def _command_lines(spec: Step, step: StepState) -> list[str]:
     for i, batch in enumerate(step.batches):
         left = [h for h in batch if step.tasks[h].state not in OVER]
         over = f" ({len(batch) - len(left)} over already)" if len(left) < len(batch) else ""
-        hosts = ", ".join(left[:8]) + (f" and {len(left) - 8} more" if len(left) > 8 else "")
-        out.append(f"batch {i + 1} of {len(step.batches)}: {hosts or 'nothing left'}{over}")
+        out.append(f"batch {i + 1} of {len(step.batches)}: {few_text(left, 8) or 'nothing left'}{over}")
     if spec.bake and len(step.batches) > 1:
         out.append(f"{duration_text(float(spec.bake))} of quiet between batches")
     if spec.timeout:

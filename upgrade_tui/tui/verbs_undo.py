@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from upgrade_tui.tui.sending import refused, send
-from upgrade_tui.tui.view.undo import countdown
-from upgrade_tui.units import Duration, duration_text
+from upgrade_tui.units import Duration, count_text, countdown_text, duration_text, few_text
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window.state import Armed
 from upgrade_tui.window.undo import undo_plan
@@ -77,8 +76,7 @@ async def abort(app: App[Any], session: Session) -> None:
 
     state, window = session.state, session.plan.window.id
     running = [f"{s.id} on {t.host}" for s in state.steps.values() for t in s.tasks.values() if t.state == "running"]
-    shown = ", ".join(running[:6]) + (f" and {len(running) - 6} more" if len(running) > 6 else "")
-    ends = f"These tasks are ENDED on their hosts: {shown}." if running else "No task is running now."
+    ends = f"These tasks are ENDED on their hosts: {few_text(running, 6)}." if running else "No task is running now."
     body = f"{ends}\nNothing more starts; rolling back stays possible (R). Pausing (p) would let tasks finish."
     if await ask_typed(app, "ABORT the window", body, window):
         await send(app, session, cmd.Abort(confirm=window))
@@ -112,7 +110,7 @@ def scopes(session: Session, step: str = "", hosts: tuple[str, ...] = ()) -> lis
     for command in wanted:
         plan = undo_plan(state, phase=command.phase, step=command.step, hosts=command.hosts)
         if plan.steps or (plan.cannot and not (command.phase or command.step or command.hosts)):
-            count = f"{len(plan.steps)} step{'s' * (len(plan.steps) != 1)}"
+            count = count_text(len(plan.steps), "step")
             out.append(
                 (command, f"{plan.scope[:1].upper()}{plan.scope[1:]}\n{count}, about {duration_text(plan.seconds)}")
             )
@@ -184,7 +182,9 @@ def _armed(session: Session, step: str, states: tuple[str, ...] = _ARMED) -> dic
 
 
 def _when(armed: Armed, now: float) -> str:
-    return f"undoes it in {countdown(armed.until - now)}" if armed.state == "armed" else "nothing will undo it there"
+    return (
+        f"undoes it in {countdown_text(armed.until - now)}" if armed.state == "armed" else "nothing will undo it there"
+    )
 
 
 async def _which(

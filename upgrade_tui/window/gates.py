@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 
 from upgrade_tui.plan.model import Step
+from upgrade_tui.units import percent_text
 from upgrade_tui.window import clock
 from upgrade_tui.window.events import SYSTEM, GateOpened, LimitCrossed, StepIntent
 from upgrade_tui.window.state import OVER, WindowState
@@ -40,7 +41,7 @@ def evidence(state: WindowState, step_id: str, attempt: int, now: float) -> Gate
 def alert_words(host: str, alert: LimitCrossed) -> str:
     """``db1 disk /var 91 %, limit 85 %``."""
     where = f"{alert.metric} {alert.what}".strip()
-    return f"{host} {where} {alert.value:.0f} %, limit {alert.limit:.0f} %"
+    return f"{host} {where} {percent_text(alert.value)}, limit {percent_text(alert.limit)}"
 
 
 def next_steps(state: WindowState, gate: str) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 
 from upgrade_tui.plan.model import Canary, Step
 from upgrade_tui.plan.words import only_looks
+from upgrade_tui.units import plural
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.state import WindowState
 from upgrade_tui.window.step_state import UNCONFIRMED
@@ -121,9 +122,9 @@ def _widened(state: WindowState, canary: Canary, targets: Sequence[str]) -> tupl
         phases = dict.fromkeys(s.phase for s in state.plan.steps if s.id in targets)
         steps = [s.id for s in state.plan.steps if s.phase in phases]
         named = ", ".join(phase for phase in phases if phase)
-        return (f"phase{'s' * (len(phases) > 1)} {named}" if named else "the steps without a phase"), steps
+        return (f"{plural(len(phases), 'phase')} {named}" if named else "the steps without a phase"), steps
     latest_first = ", ".join(reversed(targets))
-    return f"step{'s' * (len(targets) > 1)} {latest_first}", list(targets)
+    return f"{plural(len(targets), 'step')} {latest_first}", list(targets)
 
 
 # -- why not --------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from upgrade_tui.units import few_text
 from upgrade_tui.window.task import Armed, Task
 
 Stage = Literal["not begun", "under way", "undoing", "ended", "skipped"]
@@ -114,8 +115,7 @@ def _why_undone(tasks: Sequence[Task]) -> str:
     """What is known of the hosts where it was undone, or where undoing it did not work."""
     back = [t for t in tasks if t.undo and (t.undone or t.state in ("failed", "unreachable"))]
     told = [f"{t.host}: {t.reason}" for t in back if t.reason]
-    more = f" and {len(told) - NAMED} more" if len(told) > NAMED else ""
-    return "; ".join(told[:NAMED]) + more
+    return few_text(told, NAMED, "; ")
 
 
 def _by_hand(tasks: Sequence[Task]) -> str:

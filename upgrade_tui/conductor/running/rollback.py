@@ -13,6 +13,7 @@ from upgrade_tui.conductor.running.deadman import Deadman
 from upgrade_tui.conductor.running.desk import Desk, stumbled
 from upgrade_tui.conductor.running.tasks import Tasks, Work
 from upgrade_tui.plan.model import LOCAL, Plan, Step
+from upgrade_tui.units import few_text
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.on_fail import cut_off, in_the_way
 from upgrade_tui.window.state import StepState, Task, Undo
@@ -147,9 +148,8 @@ class Rollbacks:
 
     async def _stopped(self, spec: Step, stuck: list[Task], begun: float) -> Trouble:
         outcome: ev.Outcome = "unknown" if any(t.state == "unknown" for t in stuck) else "failed"
-        what = ", ".join(f"{t.host} {t.state}: {t.reason}" for t in stuck[:NAMED])
-        what += f" and {len(stuck) - NAMED} more" if len(stuck) > NAMED else ""  # a line of the log is not endless
-        return await self._left(spec, (outcome, what), begun)
+        what = [f"{t.host} {t.state}: {t.reason}" for t in stuck]
+        return await self._left(spec, (outcome, few_text(what, NAMED)), begun)  # a line of the log is not endless
 
     async def _left(self, spec: Step, why: Trouble, begun: float) -> Trouble:
         """Undoing the step ended before it was through."""

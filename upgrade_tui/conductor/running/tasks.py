@@ -25,6 +25,7 @@ from upgrade_tui.fleet.jobs import JobSpec, NotAnswered
 from upgrade_tui.fleet.preflight import command_of
 from upgrade_tui.foreign import one_line
 from upgrade_tui.plan.model import Step
+from upgrade_tui.units import duration_text
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.state import Task, WindowState
 from upgrade_tui.window.telemetry import TaskFrame
@@ -309,7 +310,9 @@ class Tasks:
         code = ended.exit if ended.proven and not ended.timed_out else None
         if ended.proven and code is None and not ended.timed_out:  # one whose time was up has said nothing
             code = 128  # as shells give a command that a signal ended
-        last = last or (f"the check took over {CHECK_LIMIT:.0f} s" if ended.timed_out else one_line(ended.reason, 200))
+        last = last or (
+            f"the check took over {duration_text(CHECK_LIMIT)}" if ended.timed_out else one_line(ended.reason, 200)
+        )
         await self._desk.record(
             ev.TaskChecked(
                 step=work.spec.id, host=work.host, attempt=work.attempt, exit=code, last_line=last, undo=work.undo

@@ -20,8 +20,8 @@ from typing import NamedTuple
 
 from upgrade_tui.plan.kit import Check
 from upgrade_tui.plan.model import Step
-from upgrade_tui.plan.words import age_words, least_words, share_words, size_words
-from upgrade_tui.units import Percent, Size
+from upgrade_tui.plan.words import least_words
+from upgrade_tui.units import Percent, Size, age_text, share_text, size_text
 
 __all__ = ["FAILED", "NOT_FOUND_OUT", "command_of", "script"]
 
@@ -76,14 +76,14 @@ def _call(check: Check) -> _Call:
     if check.free is not None:
         return _free(check.free, check.min)
     if check.memory is not None:
-        return _Call("memory", (str(int(Size.parse(check.memory))), size_words(check.memory)))
+        return _Call("memory", (str(int(Size.parse(check.memory))), size_text(check.memory)))
     if check.load is not None:
-        return _Call("load", (_hundredths(check.load), share_words(check.load)))
+        return _Call("load", (_hundredths(check.load), share_text(check.load)))
     if check.port is not None:
         host, _, port = check.port.rpartition(":")
         return _Call("port", (host.strip("[]"), port, check.port))
     if check.clock is not None:
-        return _Call("clock", (str(round(check.clock * 1000)), age_words(check.clock)))
+        return _Call("clock", (str(round(check.clock * 1000)), age_text(check.clock)))
     if check.backup is not None:
         return _backup(check, check.backup)
     if check.no_reboot_pending:
@@ -106,9 +106,9 @@ def _backup(check: Check, path: str) -> _Call:
     words = (
         path,
         str(int(Size.parse(check.min))) if check.min else "",
-        size_words(check.min) if check.min else "",
+        size_text(check.min) if check.min else "",
         str(int(check.max_age)) if check.max_age is not None else "",
-        age_words(check.max_age) if check.max_age is not None else "",
+        age_text(check.max_age) if check.max_age is not None else "",
         check.sha256 or "",
     )
     return _Call("backup", words)

@@ -8,14 +8,14 @@ from itertools import pairwise
 from upgrade_tui.conductor.protocol import Point
 from upgrade_tui.foreign import harmless
 from upgrade_tui.plan.model import Canary
-from upgrade_tui.tui.detail.charts import Chart, millis, plain
+from upgrade_tui.tui.detail.charts import Chart, plain
 from upgrade_tui.tui.detail.events_view import rows, section
 from upgrade_tui.tui.detail.step_view import exact
 from upgrade_tui.tui.view.canaries import canary_row
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import Line, Span, cut, fit, joined, wrapped
 from upgrade_tui.tui.words import Tone
-from upgrade_tui.units import duration_text
+from upgrade_tui.units import count_text, duration_text, latency_text
 
 MEANS = {
     "healthy": "the last answers were as they should be",
@@ -35,7 +35,7 @@ def header(scene: Scene, spec: Canary, width: int) -> list[Line]:
     row, state = canary_row(scene, spec.name), scene.state.canaries[spec.name]
     held = f" for {duration_text(row.held)}" if row.held is not None else ""
     since = f", since {scene.time(row.since)}" if row.since is not None else ""
-    troubles = f" · failing {state.troubles} time{'s' * (state.troubles != 1)} in this window" if state.troubles else ""
+    troubles = f" · failing {count_text(state.troubles, 'time')} in this window" if state.troubles else ""
     first: Line = (
         (f"{row.word.glyph} {row.word.word.upper()}  ", row.word.tone),
         (spec.name, "strong"),
@@ -55,7 +55,7 @@ def _last(scene: Scene, spec: Canary) -> Line:
     parts: list[Span | None] = [
         (f"{'STALE: ' if stale else ''}last probe {duration_text(age)} ago", "watch" if stale else "muted"),
         ("✓ good" if seen.ok else "✗ bad", tone),
-        (millis(seen.latency), "plain") if seen.latency is not None else None,
+        (latency_text(seen.latency), "plain") if seen.latency is not None else None,
         (value_text(spec, seen.value), "plain") if seen.value is not None else None,
         (seen.detail, "plain") if seen.detail else None,
     ]
@@ -74,7 +74,7 @@ def chart_of(spec: Canary, series: Mapping[str, Sequence[Point]]) -> Chart:
     if spec.probe == "tls" and series.get("value"):
         return Chart(title="days to expiry", names=("value",), text=lambda v: f"{v:.0f} d")
     limit = float(spec.max_latency) if spec.max_latency is not None else None
-    return Chart(title="latency", names=("latency",), text=millis, limit=limit, floor=0.01)
+    return Chart(title="latency", names=("latency",), text=latency_text, limit=limit, floor=0.01)
 
 
 def probe_lines(spec: Canary, width: int) -> list[Line]:
@@ -88,7 +88,7 @@ def probe_lines(spec: Canary, width: int) -> list[Line]:
         ("expects", expectation(spec)),
         (
             "latency",
-            f"under {millis(spec.max_latency)}; slower is degraded" if spec.max_latency else "",
+            f"under {latency_text(spec.max_latency)}; slower is degraded" if spec.max_latency else "",
         ),
         ("headers", ", ".join(spec.headers)),  # names only: values may be secrets
         ("TLS", "certificate is NOT verified" if not spec.verify and spec.probe in ("http", "tls") else ""),
@@ -127,7 +127,7 @@ def turning(spec: Canary) -> str:
     limit, good = spec.failure_limit, spec.recovery
     soonest = duration_text(limit * float(spec.interval))
     failing = f"Degraded at the first failure; failing after {limit} in a row (about {soonest})."
-    return f"{failing} Healthy again after {good} good answer{'s in a row' if good != 1 else ''}."
+    return f"{failing} Healthy again after {count_text(good, 'good answer', 'good answers in a row')}."
 
 
 def result_lines(scene: Scene, spec: Canary, series: Mapping[str, Sequence[Point]], width: int) -> list[Line]:
@@ -145,7 +145,7 @@ def result_lines(scene: Scene, spec: Canary, series: Mapping[str, Sequence[Point
         share = p.mean or 0.0
         word: Span = ("✓ good", "good") if share >= 1 else ("✗ bad ", "bad") if share <= 0 else ("▲ mixed", "watch")
         latency, value = latencies.get(p.ts), values.get(p.ts)
-        took = millis(latency.high) if latency is not None and latency.high is not None else "–"
+        took = latency_text(latency.high) if latency is not None and latency.high is not None else "–"
         slow = spec.max_latency is not None and latency is not None and (latency.high or 0.0) > spec.max_latency
         line: list[Span] = [
             (scene.time(p.ts) + "  ", "muted"),

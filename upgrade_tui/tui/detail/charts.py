@@ -11,7 +11,7 @@ from msgspec import Struct
 from upgrade_tui.conductor.protocol import Point
 from upgrade_tui.tui.view.spans import BLANK, Line, Span, cut, fit, length
 from upgrade_tui.tui.words import Tone
-from upgrade_tui.units import bytes_text, duration_text
+from upgrade_tui.units import duration_text, rate_text, short_rate
 
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 GAP = 2  # cells between charts side by side
@@ -37,29 +37,14 @@ class Column(Struct, frozen=True):
     high: float | None
 
 
-def percent(value: float) -> str:
-    """``23 %``; a decimal below ten."""
-    return f"{value:.1f} %" if 0 < value < 9.95 else f"{value:.0f} %"
-
-
 def plain(value: float) -> str:
     """A number without a unit, such as load."""
     return f"{value:.2f}" if value < 10 else f"{value:.0f}"
 
 
-def rate(value: float) -> str:
-    """``4.2 MiB/s``."""
-    return f"{bytes_text(value)}/s"
-
-
 def brief(chart: Chart, value: float) -> str:
     """A value in a title, where room is short: ``4.2M/s``."""
-    return f"{bytes_text(value).replace(' ', '').replace('iB', '')}/s" if chart.text is rate else chart.text(value)
-
-
-def millis(value: float) -> str:
-    """``41 ms``, ``1.2 s``: a latency in seconds."""
-    return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.1f} s"
+    return short_rate(value) if chart.text is rate_text else chart.text(value)
 
 
 def series_of(series: Mapping[str, Sequence[Point]], name: str) -> list[Point]:

@@ -8,6 +8,7 @@ from upgrade_tui.tui.view import log
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import BLANK, Line, Span, fit, wrapped
 from upgrade_tui.tui.words import Tone
+from upgrade_tui.units import count_text
 from upgrade_tui.window.event_table import notice
 from upgrade_tui.window.events import SYSTEM, Record
 from upgrade_tui.window.outcomes import told
@@ -29,7 +30,7 @@ def events(scene: Scene, records: Sequence[Record], width: int, most: int = MOST
         out.append(((f"{scene.time(record.ts)} ", "muted"), mark, *first))
         out += [((" " * INDENT, "muted"), *more) for more in rest]
     if len(records) > most:
-        out.append(((f"and {len(records) - most} older ones, in the log pane", "muted"),))
+        out.append(((f"and {count_text(len(records) - most, 'older one')}, in the log pane", "muted"),))
     return out or [(("nothing yet", "muted"),)]
 
 

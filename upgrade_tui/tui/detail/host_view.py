@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from upgrade_tui.conductor.protocol import Process
-from upgrade_tui.tui.detail.charts import Chart, meter, percent, plain, rate, table_cell
+from upgrade_tui.tui.detail.charts import Chart, meter, plain, table_cell
 from upgrade_tui.tui.detail.events_view import section
 from upgrade_tui.tui.view.hosts import alert_texts, host_row, host_units, unit_tone
 from upgrade_tui.tui.view.scene import STALE, Scene
 from upgrade_tui.tui.view.spans import Line, Span, block, cut, fit, joined, wrapped
-from upgrade_tui.tui.view.steps import short
 from upgrade_tui.tui.words import Tone, link_word, step_word
-from upgrade_tui.units import bytes_text, duration_text
+from upgrade_tui.units import (
+    bytes_text,
+    duration_text,
+    fine_percent_text,
+    latency_text,
+    percent_text,
+    rate_text,
+    short_duration,
+)
 from upgrade_tui.window.telemetry import HostFrame, Sample
 
 FEW_CORES = 8  # of more than these, each is one block
@@ -46,7 +53,7 @@ def header(scene: Scene, name: str, width: int) -> list[Line]:
         (detail, word.tone if link != "up" else "muted") if detail else None,
     ]
     if link == "up" and seen is not None and seen.rtt is not None:
-        parts.append((f"answers in {seen.rtt * 1000:.0f} ms", "muted"))
+        parts.append((f"answers in {latency_text(seen.rtt)}", "muted"))
     if link == "up" and row.reasons:
         parts.insert(0, (f"{row.word.glyph} {'; '.join(row.reasons)}", row.word.tone))
     return [cut(line, width) for line in (first, joined(parts), _now(row.sample, row.age, width))]
@@ -59,8 +66,8 @@ def _now(sample: Sample | None, age: float | None, width: int) -> Line:
     stale = age is None or age >= STALE
     tone: Tone = "muted" if stale else "plain"
     text = [
-        (f"cpu {percent(sample.cpu)}", tone),
-        (f"memory {percent(sample.memory)}", tone),
+        (f"cpu {fine_percent_text(sample.cpu)}", tone),
+        (f"memory {fine_percent_text(sample.memory)}", tone),
         (f"load {plain(sample.load1)} on {sample.cores} cores", tone),
         (f"{sample.tcp} TCP", tone),
         (f"up {duration_text(sample.uptime)}", tone),
@@ -82,16 +89,16 @@ def chart_list(scene: Scene, name: str) -> list[Chart]:
         return float(limits[metric]) if metric in limits else None
 
     return [
-        Chart(title="cpu", names=("cpu",), text=percent, ceiling=100.0, limit=limit("cpu")),
-        Chart(title="memory", names=("memory",), text=percent, ceiling=100.0, limit=limit("memory")),
+        Chart(title="cpu", names=("cpu",), text=fine_percent_text, ceiling=100.0, limit=limit("cpu")),
+        Chart(title="memory", names=("memory",), text=fine_percent_text, ceiling=100.0, limit=limit("memory")),
         Chart(title="load, 1 min", names=("load1",), text=plain, floor=float(cores), limit=load),
-        Chart(title="waiting for disks", names=("iowait",), text=percent, floor=10.0, limit=limit("iowait")),
+        Chart(title="waiting for disks", names=("iowait",), text=fine_percent_text, floor=10.0, limit=limit("iowait")),
         Chart(
-            title="disk", names=("read", "written"), text=rate, floor=1024.0, binary=True,
+            title="disk", names=("read", "written"), text=rate_text, floor=1024.0, binary=True,
             says=(("read", "read"), ("write", "written")),
         ),
         Chart(
-            title="network", names=("received", "sent"), text=rate, floor=1024.0, binary=True,
+            title="network", names=("received", "sent"), text=rate_text, floor=1024.0, binary=True,
             says=(("in", "received"), ("out", "sent")),
         ),
     ]  # fmt: skip
@@ -132,12 +139,12 @@ def _disks(out: list[Line], scene: Scene, name: str, sample: Sample, width: int)
         line: Line = (
             (fit(d.mount, mounts) + " ", "strong"),
             *meter(d.percent, bar, limit=limit),
-            (table_cell(percent(d.percent), 6), tone),
+            (table_cell(fine_percent_text(d.percent), 6), tone),
             (sizes, "plain"),
-            (f"  busy {percent(d.busy)}", "muted"),
+            (f"  busy {fine_percent_text(d.busy)}", "muted"),
         )
         lines.append(cut(line, width))
-    title = "File systems" + (f" (limit {limit:.0f} %)" if limit is not None else "")
+    title = "File systems" + (f" (limit {percent_text(limit)})" if limit is not None else "")
     section(out, title, lines)
 
 
@@ -170,7 +177,11 @@ def _cores(out: list[Line], scene: Scene, name: str, width: int) -> None:
     for start in range(0, len(cores), across):
         row: list[Span] = []
         for number, busy in enumerate(cores[start : start + across], start):
-            row += [(f"{number:>3} ", "muted"), *meter(busy, bar), (table_cell(percent(busy), 6) + "  ", "plain")]
+            row += [
+                (f"{number:>3} ", "muted"),
+                *meter(busy, bar),
+                (table_cell(fine_percent_text(busy), 6) + "  ", "plain"),
+            ]
         lines.append(cut(tuple(row), width))
     section(out, "Busy, core by core", lines)
 
@@ -180,7 +191,7 @@ def _many_cores(cores: Sequence[float], width: int) -> list[Line]:
     groups = ["".join(block(busy, 100.0) for busy in cores[i : i + 8]) for i in range(0, len(cores), 8)]
     lines = wrapped(((" ".join(groups), "run"),), width)
     busiest = sorted(range(len(cores)), key=lambda i: -cores[i])[:3]
-    text = ", ".join(f"core {i} {percent(cores[i])}" for i in busiest)
+    text = ", ".join(f"core {i} {fine_percent_text(cores[i])}" for i in busiest)
     return [*lines, cut(((f"busiest: {text}", "plain"),), width)]
 
 
@@ -190,7 +201,7 @@ def _memory(sample: Sample, width: int) -> list[Line]:
     swap = f"swap {of_text(sample.swap_used, sample.swap_total)}" if sample.swap_total else "no swap"
     lines = wrapped(((f"{text} · {swap}", "plain"),), width)
     pressure = [
-        f"{what} {percent(value)}"
+        f"{what} {fine_percent_text(value)}"
         for what, value in (("cpu", sample.psi_cpu), ("memory", sample.psi_memory), ("disk", sample.psi_io))
         if value is not None
     ]
@@ -245,7 +256,7 @@ def task_lines(scene: Scene, name: str, width: int) -> list[Line]:
         line: Line = (
             (f"{word.glyph} {fit(spec.id, 14)} ", word.tone),
             (fit(word.word, 12), word.tone),
-            (fit(short(seconds) if seconds is not None else "", 7, right=True), "muted"),
+            (fit(short_duration(seconds) if seconds is not None else "", 7, right=True), "muted"),
             (f"  {task.reason or task.said}", "plain"),
         )
         lines.append(cut(line, width))
@@ -260,7 +271,7 @@ def process_lines(processes: Sequence[Process], width: int) -> list[Line]:
     for p in processes:
         line: Line = (
             (f"{p.pid:>7} {fit(p.user, users)} ", "plain"),
-            (table_cell(percent(p.cpu), 7), "strong" if p.cpu >= 50 else "plain"),
+            (table_cell(fine_percent_text(p.cpu), 7), "strong" if p.cpu >= 50 else "plain"),
             (f" {table_cell(bytes_text(p.memory), 9)}  ", "plain"),
             (p.command, "plain"),
         )

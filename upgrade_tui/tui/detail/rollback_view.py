@@ -9,9 +9,8 @@ from upgrade_tui.tui.detail.step_view import exact
 from upgrade_tui.tui.view import undo
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import BLANK, Line, Span, bar, cut, joined, wrapped
-from upgrade_tui.tui.view.steps import short
 from upgrade_tui.tui.words import Tone, step_word
-from upgrade_tui.units import duration_text
+from upgrade_tui.units import count_text, duration_text, short_duration
 from upgrade_tui.window.state import UNSETTLED, Undo
 from upgrade_tui.window.undo import UndoPlan
 
@@ -28,7 +27,7 @@ def preview_header(scene: Scene, plan: UndoPlan, refused: str | None, width: int
         ("  nothing is undone yet: this is what would run", "muted"),
     )
     size: list[Line | Span | None] = [
-        (f"{steps} step{'s' * (steps != 1)} on {hosts} host{'s' * (hosts != 1)}", "strong"),
+        (f"{count_text(steps, 'step')} on {count_text(hosts, 'host')}", "strong"),
         (f"about {duration_text(plan.seconds)}", "strong"),
         promise(plan.seconds, scene),
         fits(scene, plan.seconds),
@@ -179,10 +178,10 @@ def progress_lines(scene: Scene, p: undo.Progress, width: int) -> list[Line]:
         step = scene.state.steps[each.step]
         took = ""
         if state == "rolling back" and step.undo_started is not None:
-            took = f" for {short(scene.now - step.undo_started)}"
+            took = f" for {short_duration(scene.now - step.undo_started)}"
         elif state != "pending" and step.undo_started is not None and step.finished is not None:
-            took = f" in {short(max(0.0, step.finished - step.undo_started))}"
-        planned = f"  planned {short(undo.planned_seconds(scene, each))}"
+            took = f" in {short_duration(max(0.0, step.finished - step.undo_started))}"
+        planned = f"  planned {short_duration(undo.planned_seconds(scene, each))}"
         said: Line = (
             (f"{word.glyph} {number}. {each.step}", word.tone),
             (f"  {NEXT.get(state, state)}{took}", word.tone if state != "pending" else "muted"),

@@ -12,9 +12,9 @@ from upgrade_tui.tui.detail.events_view import rows, section
 from upgrade_tui.tui.view.canaries import canary_row, worst_order
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import BLANK, Line, Span, cut, fit, joined, wrapped
-from upgrade_tui.tui.view.steps import held_text, progress, short, trouble_text
+from upgrade_tui.tui.view.steps import held_text, progress, trouble_text
 from upgrade_tui.tui.words import HELD, Tone, level_word, step_word
-from upgrade_tui.units import bytes_text, duration_text
+from upgrade_tui.units import bytes_text, count_text, duration_text, share_text, short_duration
 from upgrade_tui.window import clock, hold
 from upgrade_tui.window.state import OVER, StepState, Task
 from upgrade_tui.window.telemetry import TaskFrame
@@ -55,7 +55,7 @@ def _people(scene: Scene, spec: Step, step: StepState) -> Line:
             (f"{verb} {step.by}", "plain") if step.by else None,
             (f"attempt {step.attempt}", "watch") if step.attempt > 1 else None,
             (text, "plain") if step.state != "pending" and (text := progress(step)) else None,
-            (f"{step.notes} note{'s' * (step.notes != 1)}", "title") if step.notes else None,
+            (f"{count_text(step.notes, 'note')}", "title") if step.notes else None,
         ]
     )
 
@@ -264,12 +264,12 @@ def _rules(out: list[Line], scene: Scene, spec: Step, width: int) -> None:
     needs = [f"{n} ({state.shown(n) if n in state.steps else '?'})" for n in scene.plan.needs(spec)]
     command, gate = spec.what == "command", spec.what == "gate"
     watched = [f"{c} ({state.canaries[c].verdict})" for c in spec.canaries if c in state.canaries]
-    batches = [b[0] if len(b) == 1 else f"{len(b)} hosts" for b in step.batches]
+    batches = [b[0] if len(b) == 1 else count_text(len(b), "host") for b in step.batches]
     pairs = [
         ("needs", ", ".join(needs) or "nothing"),
         ("batches", " then ".join(batches) if len(batches) > 1 else ""),
         ("bake", f"{duration_text(spec.bake)}{' between batches' if command else ''}" if spec.bake else ""),
-        ("may fail", f"{spec.max_fail:g} % of the hosts" if command and len(step.tasks) > 1 else ""),
+        ("may fail", f"{share_text(spec.max_fail)} of the hosts" if command and len(step.tasks) > 1 else ""),
         ("timeout", f"{duration_text(spec.timeout)}{'; then it is a no' if gate else ''}" if spec.timeout else ""),
         ("canaries", ", ".join(watched)),
         ("override", step.override),
@@ -307,12 +307,15 @@ def _task(scene: Scene, step: StepState, task: Task, live: TaskFrame | None, nam
         (f"{task.batch + 1:>4}  " if len(step.batches) > 1 else "", "muted"),
         (fit(word.word, 12) + " ", word.tone),
         (fit(ending, 8, right=True), "bad" if bad else "muted"),
-        (fit(short(seconds) if seconds is not None else "", 8, right=True) + "  ", "run" if running else "muted"),
+        (
+            fit(short_duration(seconds) if seconds is not None else "", 8, right=True) + "  ",
+            "run" if running else "muted",
+        ),
     ]
     if task.attempt > 1:
         out.append((f"attempt {task.attempt} · ", "watch"))
     if running and live is not None and live.silent >= SILENT:
-        out.append((f"silent {short(live.silent)} · ", "tight"))
+        out.append((f"silent {short_duration(live.silent)} · ", "tight"))
     if task.settled_by:
         out.append((f"settled by {task.settled_by}: {task.reason}", "plain"))
     else:

@@ -10,6 +10,7 @@ from textual.widgets import Input, Static
 
 from upgrade_tui.foreign import one_line
 from upgrade_tui.tui.dialogs.base import Dialog
+from upgrade_tui.units import count_text
 
 
 def matching(typed: str, expect: str) -> Content:
@@ -20,7 +21,7 @@ def matching(typed: str, expect: str) -> Content:
         return Content.assemble(("… nothing typed yet", "$tone-muted"))
     if expect.startswith(typed):
         left = len(expect) - len(typed)
-        return Content.assemble((f"… right so far, {left} more character{'s' * (left != 1)}", "$tone-muted"))
+        return Content.assemble((f"… right so far, {count_text(left, 'more character')}", "$tone-muted"))
     same = next((i for i, (a, b) in enumerate(zip(typed, expect, strict=False)) if a != b), len(expect))
     if same == len(expect):
         return Content.assemble(("✗ does not match: too long", "$tone-bad"))

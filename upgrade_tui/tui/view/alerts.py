@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.undo import armed_steps, armed_text
+from upgrade_tui.units import count_text
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.event_table import notice
 from upgrade_tui.window.outcomes import told
@@ -58,4 +59,4 @@ def together(alerts: list[Alert]) -> Alert:
     worst = next((a for a in alerts if a.severity == "error"), alerts[0])
     if len(alerts) == 1:
         return worst
-    return Alert(f"{worst.title}, and {len(alerts) - 1} more alerts", worst.text, worst.severity)
+    return Alert(f"{worst.title}, and {count_text(len(alerts) - 1, 'more alert')}", worst.text, worst.severity)

@@ -12,7 +12,7 @@ from upgrade_tui.tui.view.history import Series
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import Line, Span, cut, fit, fitting, spark
 from upgrade_tui.tui.words import Tone, Word, verdict_word, worst_first
-from upgrade_tui.units import duration_text
+from upgrade_tui.units import duration_text, latency_text
 from upgrade_tui.window.telemetry import Verdict
 
 ON_FAIL = {"warn": "warns", "pause": "pauses the window", "rollback": "rolls back"}
@@ -70,13 +70,6 @@ def _value(probe: str, latency: float | None, value: float | None) -> str:
     if probe == "run" and value is not None:
         return f"{value:g}"
     return latency_text(latency)
-
-
-def latency_text(seconds: float | None) -> str:
-    """``12 ms``, ``1.4 s``, or a dash where there is none."""
-    if seconds is None:
-        return "–"
-    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
 
 
 def worst_order(rows: Iterable[CanaryRow]) -> list[CanaryRow]:

@@ -10,7 +10,7 @@ from upgrade_tui.tui.view import steps as step_view
 from upgrade_tui.tui.view.scene import STALE, Scene
 from upgrade_tui.tui.view.spans import BLANK, Line, bar, cut, fit, wrapped
 from upgrade_tui.tui.words import Tone, step_word, worst_first
-from upgrade_tui.units import bytes_text, duration_text
+from upgrade_tui.units import bytes_text, duration_text, latency_text, percent_text, short_duration, short_rate
 from upgrade_tui.window import clock, hold
 from upgrade_tui.window.state import OVER
 
@@ -45,8 +45,8 @@ def step_card(scene: Scene, spec: Step, width: int) -> list[Line]:
     step, row = scene.state.steps[spec.id], step_view.step_row(scene, spec)
     out: list[Line] = [((f"{row.word.glyph} {spec.id}", row.word.tone),), *wrapped(((spec.title, "strong"),), width)]
     out.append(BLANK)
-    took = f" for {step_view.short(row.elapsed)}" if row.elapsed is not None else ""
-    out += field("state", f"{row.word.word}{took}, planned {step_view.short(row.planned)}", width, row.word.tone)
+    took = f" for {short_duration(row.elapsed)}" if row.elapsed is not None else ""
+    out += field("state", f"{row.word.word}{took}, planned {short_duration(row.planned)}", width, row.word.tone)
     trouble = row.word.tone in ("bad", "unknown") or row.state == "skipped"
     out += field(
         "why" if trouble else "progress",
@@ -101,7 +101,7 @@ def _tasks(scene: Scene, step_id: str, width: int) -> list[Line]:
             )  # fmt: skip
             live = running.get(task.host)
             said = task.reason or (live.last_line if live is not None else task.said)
-            start = fit(task.host, 12) + " " + fit(word.word, 9) + fit(step_view.short(seconds), 8, right=True) + "  "
+            start = fit(task.host, 12) + " " + fit(word.word, 9) + fit(short_duration(seconds), 8, right=True) + "  "
             out.append(cut(((f"{word.glyph} ", word.tone), (start, word.tone), (said, "muted")), width))
         if len(tasks) > _MANY:
             out.append(cut(((f"  and {len(tasks) - _MANY} more; enter on the step shows them all", "muted"),), width))
@@ -142,11 +142,13 @@ def host_card(scene: Scene, name: str, width: int) -> list[Line]:
         load = f"{sample.load1:.2f} {sample.load5:.2f} {sample.load15:.2f} on {sample.cores} cores"
         out += field("load", load, width, tone)
         used = bytes_text(sample.memory_total - sample.memory_available)
-        out += field("memory", f"{sample.memory:.0f} % · {used} of {bytes_text(sample.memory_total)}", width, tone)
-        out += field("swap", f"{sample.swap:.0f} %" if sample.swap_total else "none", width, tone)
-        busy = f"busy {sample.cpu:.0f} %, waiting for I/O {sample.iowait:.0f} %, stolen {sample.steal:.0f} %"
-        out += field("cpu", busy, width, tone)
-        net = f"in {host_view.rate(sample.received)}, out {host_view.rate(sample.sent)}, {sample.tcp} connections"
+        out += field(
+            "memory", f"{percent_text(sample.memory)} · {used} of {bytes_text(sample.memory_total)}", width, tone
+        )
+        out += field("swap", percent_text(sample.swap) if sample.swap_total else "none", width, tone)
+        busy, waits, stolen = map(percent_text, (sample.cpu, sample.iowait, sample.steal))
+        out += field("cpu", f"busy {busy}, waiting for I/O {waits}, stolen {stolen}", width, tone)
+        net = f"in {short_rate(sample.received)}, out {short_rate(sample.sent)}, {sample.tcp} connections"
         out += field("network", net, width, tone)
         out += [BLANK, (("FILE SYSTEMS", "title"),)]
         for disk in sample.disks:
@@ -168,7 +170,7 @@ def _ran(scene: Scene, host: str, width: int) -> list[Line]:
         task = step.tasks.get(host)
         if task is not None and task.state != "pending":
             word = step_word(step.host_state(host))
-            text = f"{fit(step.id, 16)} {fit(word.word, 10)}{fit(step_view.short(task.seconds), 7, right=True)}"
+            text = f"{fit(step.id, 16)} {fit(word.word, 10)}{fit(short_duration(task.seconds), 7, right=True)}"
             out.append(cut(((f"{word.glyph} {text}  ", word.tone), (task.reason, "muted")), width))
     return [BLANK, (("STEPS HERE", "title"),), *out] if out else []
 
@@ -205,6 +207,6 @@ def _expects(spec: Canary) -> str:
         f"exit {e.exit}" if e.exit is not None else "",
         f"at least {e.min:g}" if e.min is not None else "",
         f"at most {e.max:g}" if e.max is not None else "",
-        f"within {canary_view.latency_text(spec.max_latency)}" if spec.max_latency is not None else "",
+        f"within {latency_text(spec.max_latency)}" if spec.max_latency is not None else "",
     ]
     return ", ".join(p for p in parts if p) or "any good answer"

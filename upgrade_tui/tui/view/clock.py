@@ -13,7 +13,7 @@ from upgrade_tui.tui.view import undo
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import Line, Span, cut, fit, fitting, joined, length, wrapped
 from upgrade_tui.tui.words import HELD, Tone, armed_word, level_word, phase_word, worst_first
-from upgrade_tui.units import clock_text, duration_text
+from upgrade_tui.units import clock_text, count_text, duration_text, few_text
 from upgrade_tui.window import clock, hold
 from upgrade_tui.window.state import OVER
 
@@ -146,13 +146,11 @@ def _host_health(rows: list[host_view.HostRow], brevity: int, *, known: bool = T
     if not need and not (known and rows):
         return None
     if not need:
-        return (f"● {every} host{'s' if every != 1 else ''} up", "good")
+        return (f"● {count_text(every, 'host')} up", "good")
     shown = 3 if brevity < 2 else 1
-    said = ", ".join(f"{r.name} {r.brief or r.word.word}" for r in need[:shown])
-    more = f" and {len(need) - shown} more" if len(need) > shown else ""
-    verb = "host needs" if len(need) == 1 else "hosts need"
-    lead = f"{len(need)} {verb} a look: " if brevity == 0 else ""
-    return (f"{need[0].word.glyph} {lead}{said}{more}", need[0].word.tone)
+    said = few_text([f"{r.name} {r.brief or r.word.word}" for r in need], shown)
+    lead = f"{count_text(len(need), 'host needs', 'hosts need')} a look: " if brevity == 0 else ""
+    return (f"{need[0].word.glyph} {lead}{said}", need[0].word.tone)
 
 
 def _canary_health(rows: list[canary_view.CanaryRow], brevity: int) -> Span | None:
@@ -160,7 +158,7 @@ def _canary_health(rows: list[canary_view.CanaryRow], brevity: int) -> Span | No
         return None
     bad = [r for r in canary_view.worst_order(rows) if r.verdict != "healthy" or r.stale]
     if not bad:
-        return (f"● {len(rows)} {'canary' if len(rows) == 1 else 'canaries'} healthy", "good")
+        return (f"● {count_text(len(rows), 'canary', 'canaries')} healthy", "good")
     first = bad[0]
     more = (f", {len(bad) - 1} more not healthy" if brevity < 2 else f" +{len(bad) - 1}") if len(bad) > 1 else ""
     detail = f": {first.detail}" if first.detail and brevity == 0 else ""
@@ -227,9 +225,8 @@ def _back(scene: Scene, reading: clock.Reading) -> tuple[Line | Span | None, ...
 
 def _held(scene: Scene) -> list[Span]:
     """What the clock holds."""
-    steps = [s for s in scene.state.steps.values() if s.held is not None]
-    more = f" and {len(steps) - 1} more" if len(steps) > 1 else ""
-    return [(f"{HELD.glyph} {HELD.word}: {steps[0].id}{more}", HELD.tone)] if steps else []
+    steps = [s.id for s in scene.state.steps.values() if s.held is not None]
+    return [(f"{HELD.glyph} {HELD.word}: {few_text(steps, 1)}", HELD.tone)] if steps else []
 
 
 def _armed(scene: Scene) -> list[Span]:

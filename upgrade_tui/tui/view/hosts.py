@@ -11,7 +11,7 @@ from upgrade_tui.tui.view.history import Series
 from upgrade_tui.tui.view.scene import STALE, Scene
 from upgrade_tui.tui.view.spans import Line, Span, clip, cut, fit, fitting, spark
 from upgrade_tui.tui.words import Tone, Word, link_word
-from upgrade_tui.units import duration_text
+from upgrade_tui.units import duration_text, percent_text, short_rate
 from upgrade_tui.window.health import unit_is_good, unit_is_unknown, unit_text, units_of
 from upgrade_tui.window.state import HostState
 from upgrade_tui.window.telemetry import HostFrame, Link, Sample
@@ -104,7 +104,7 @@ def alert_texts(host: HostState, seen: HostFrame | None) -> list[str]:
         if seen is not None and seen.link == "up" and seen.sample is not None:
             value = _newest(seen.sample, alert.metric, alert.what, value)
         name = f"{alert.metric.replace('_', ' ')} {alert.what}".strip()
-        out.append(f"{name} {value:.0f} % (limit {alert.limit:.0f})")
+        out.append(f"{name} {percent_text(value)} (limit {alert.limit:.0f})")
     return out
 
 
@@ -220,7 +220,12 @@ def line(row: HostRow, cols: Columns, width: int, series: Series | None) -> Line
     if cols.load:
         start.append((f"{row.sample.load1:6.1f}", "tight" if "load" in row.hot else tone))
     if cols.net:
-        start.append((fit(rate(row.sample.received), 8, right=True) + fit(rate(row.sample.sent), 8, right=True), tone))
+        start.append(
+            (
+                fit(short_rate(row.sample.received), 8, right=True) + fit(short_rate(row.sample.sent), 8, right=True),
+                tone,
+            )
+        )
     return cut(tuple(start), width)
 
 
@@ -233,11 +238,14 @@ def second_line(row: HostRow, scene: Scene, width: int) -> Line:
     old = f"{duration_text(row.age)} ago: " if row.age is not None and row.age >= STALE else ""
     parts: list[Line | Span | None] = [
         (f"{old}load {s.load1:.1f} of {s.cores}", "muted"),
-        *((f"{d.mount} {d.percent:.0f} %" if not d.missing else f"{d.mount} not mounted", "muted") for d in s.disks),
+        *(
+            (f"{d.mount} {percent_text(d.percent)}" if not d.missing else f"{d.mount} not mounted", "muted")
+            for d in s.disks
+        ),
     ]
     for unit, word in host_units(scene, row.name).items():
         parts.append((unit_text(unit, word), "muted" if unit_is_good(word) else unit_tone(word)))
-    parts.append((f"in {rate(s.received)} out {rate(s.sent)}", "muted"))
+    parts.append((f"in {short_rate(s.received)} out {short_rate(s.sent)}", "muted"))
     return (indent, *fitting(parts, width - 4))
 
 
@@ -250,12 +258,3 @@ def _state(row: HostRow) -> str:
     if row.rank == 2:
         return " ".join(sorted(row.hot)) if len(row.hot) <= 1 else f"{len(row.hot)} limits"
     return row.word.word
-
-
-def rate(value: float) -> str:
-    """Bytes a second in at most seven cells: ``1.2M/s``."""
-    for unit in ("B", "K", "M", "G"):
-        if value < 1000 or unit == "G":
-            return f"{value:.0f}{unit}/s" if value >= 10 or unit == "B" else f"{value:.1f}{unit}/s"
-        value /= 1024
-    raise AssertionError("unreachable")

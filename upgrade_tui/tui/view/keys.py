@@ -5,6 +5,7 @@ from __future__ import annotations
 from upgrade_tui.tui.view import undo
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import Line, Span
+from upgrade_tui.units import countdown_text
 from upgrade_tui.window.state import OVER, UNSETTLED
 
 GENERAL: tuple[tuple[str, str], ...] = (
@@ -102,7 +103,7 @@ def _special(scene: Scene) -> tuple[str, str] | None:
     armed = undo.armed_steps(scene)
     if armed:
         said = "K keeps it, x gives it more time, V undoes it now"
-        return (f"{armed[0].step} undoes itself in {undo.countdown(armed[0].seconds(scene.now))}. ", said)
+        return (f"{armed[0].step} undoes itself in {countdown_text(armed[0].seconds(scene.now))}. ", said)
     if scene.state.phase == "aborted":
         return ("The window is aborted. ", "R rolls back; p takes the abort back, with a reason")
     return None

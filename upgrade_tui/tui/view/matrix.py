@@ -14,10 +14,8 @@ from msgspec import Struct
 from upgrade_tui.plan.model import Step
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import Line, Span, cut, joined
-from upgrade_tui.tui.view.steps import short
-from upgrade_tui.tui.view.undo import countdown
 from upgrade_tui.tui.words import EXCLUDED, TASKS, Tone, Word, armed_word, step_word, worst_first
-from upgrade_tui.units import duration_text
+from upgrade_tui.units import countdown_text, duration_text, short_duration
 from upgrade_tui.window.state import UNSETTLED, StepState, Task
 from upgrade_tui.window.telemetry import TaskFrame
 
@@ -113,7 +111,7 @@ def cell(scene: Scene, m: Matrix, spec: Step, host: str, width: int, *, marked: 
     text = f"{glyph:<2}"
     spent = _spent(scene, task)
     if width >= 10 and spent is not None:
-        text += f" {short(spent):<{width - 5}}"
+        text += f" {short_duration(spent):<{width - 5}}"
     inner = text[: width - 2].ljust(width - 2)
     tone: Tone = word.tone
     if task.state == "running" and odd(scene, task, m.live.get((spec.id, host)), m.usual[spec.id]):
@@ -235,7 +233,7 @@ def _armed(scene: Scene, step: StepState, host: str) -> Span | None:
     if armed is None:
         return None
     word = armed_word(armed.state)
-    left = f", undoes it in {countdown(armed.until - scene.now)}" if armed.state == "armed" else ""
+    left = f", undoes it in {countdown_text(armed.until - scene.now)}" if armed.state == "armed" else ""
     if armed.state == "gone" and armed.reason:
         left = f" ({armed.reason})"
     return (f"{word.glyph} {word.word}{left}", word.tone)

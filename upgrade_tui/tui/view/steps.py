@@ -11,7 +11,7 @@ from upgrade_tui.plan.model import Step
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import Line, Span, bar, clip, cut, fit, wrapped
 from upgrade_tui.tui.words import HELD, Tone, Word, step_word, worst_first
-from upgrade_tui.units import duration_text
+from upgrade_tui.units import count_text, duration_text, few_text, short_duration
 from upgrade_tui.window import hold
 from upgrade_tui.window.armed import asks_for_a_person, words
 from upgrade_tui.window.events import SYSTEM
@@ -80,7 +80,7 @@ def progress(step: StepState) -> str:
     if len(step.batches) > 1:
         parts.append(f"batch {max(0, step.batch) + 1}/{len(step.batches)}")
     if hosts > 1 or step.batches != (("local",),):
-        parts.append(f"{done}/{hosts} host{'s' if hosts != 1 else ''} done")
+        parts.append(f"{done}/{count_text(hosts, 'host')} done")
     return " · ".join(parts)
 
 
@@ -90,8 +90,7 @@ def trouble_text(step: StepState) -> str:
     for state in _NEEDY:
         tasks = [t for t in step.tasks.values() if t.state == state]
         if tasks:
-            names = ", ".join(t.host for t in tasks[:3]) + (f" and {len(tasks) - 3} more" if len(tasks) > 3 else "")
-            where.append(f"{state} on {names}")
+            where.append(f"{state} on {few_text([t.host for t in tasks], 3)}")
             why.append(tasks[0].reason or tasks[0].said)
     return ", ".join(where) + (": " if any(why) else "") + "; ".join(w for w in why if w)
 
@@ -148,7 +147,7 @@ def _undoing(spec: Step, step: StepState, trouble: str) -> str:
         return f"undo it by hand, then space ticks that: {spec.rollback.manual or spec.title}"
     hosts = [h for batch in step.undo_batches for h in batch if h in step.tasks]
     back = sum(1 for h in hosts if step.tasks[h].state in ("rolled back", "skipped"))
-    return f"being undone: {back}/{len(hosts)} host{'s' * (len(hosts) != 1)} back"
+    return f"being undone: {back}/{count_text(len(hosts), 'host')} back"
 
 
 def _more(scene: Scene, spec: Step, step: StepState, state: str) -> str:
@@ -157,8 +156,8 @@ def _more(scene: Scene, spec: Step, step: StepState, state: str) -> str:
         by = f" by {step.by}" if step.by else ""
         return f"{scene.time(step.started)} to {scene.time(step.finished)}{by}"
     hosts = scene.plan.targets(spec)
-    where = "" if not hosts else f"on {', '.join(hosts[:3])}" + (f" and {len(hosts) - 3} more" * (len(hosts) > 3))
-    undo = f"undo takes {short(spec.rollback.estimate * max(1, len(step.batches)))}" if spec.rollback else ""
+    where = f"on {few_text(hosts, 3)}" if hosts else ""
+    undo = f"undo takes {short_duration(spec.rollback.estimate * max(1, len(step.batches)))}" if spec.rollback else ""
     return " · ".join(p for p in (spec.what, where, undo) if p)
 
 
@@ -254,7 +253,7 @@ def line(row: StepRow, cols: Columns, width: int) -> Line:
 
 
 def _times(row: StepRow) -> str:
-    return f"{short(row.elapsed)}/{short(row.planned)}"
+    return f"{short_duration(row.elapsed)}/{short_duration(row.planned)}"
 
 
 def _time_tone(row: StepRow) -> Tone:
@@ -289,17 +288,3 @@ def more_line(row: StepRow, width: int) -> Line:
 def warning_line(row: StepRow, width: int) -> Line:
     """Under an irreversible step that is still ahead."""
     return cut(((" " * 4, "muted"), ("▲ point of no return: forward only from here", "watch")), width)
-
-
-def short(seconds: float | None) -> str:
-    """A duration in at most six cells: ``48s``, ``3m12s``, ``24m``, ``1h04m``; seconds only below ten minutes."""
-    if seconds is None:
-        return "–"
-    whole = round(seconds)
-    if whole >= 3600:
-        return f"{whole // 3600}h{whole % 3600 // 60:02}m"
-    if whole >= 600:
-        return f"{whole // 60}m"
-    if whole >= 60:
-        return f"{whole // 60}m{whole % 60:02}s" if whole % 60 else f"{whole // 60}m"
-    return f"{whole}s"

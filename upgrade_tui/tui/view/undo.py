@@ -7,7 +7,7 @@ from msgspec import Struct
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import Line, Span, fit
 from upgrade_tui.tui.words import Tone, step_word
-from upgrade_tui.units import clock_text, duration_text
+from upgrade_tui.units import count_text, countdown_text, duration_text, few_text
 from upgrade_tui.window.armed import unprotected
 from upgrade_tui.window.clock import batch_rollback_seconds
 from upgrade_tui.window.on_fail import waits_for
@@ -128,10 +128,9 @@ def going_text(p: Progress) -> str:
         if p.batches > 1:
             parts.append(f"batch {p.batch} of {p.batches}")
     elif p.waits:
-        more = f" and {len(p.waits) - 2} more" if len(p.waits) > 2 else ""
-        parts.append(f"waits until this has ended: {', '.join(p.waits[:2])}{more}")
+        parts.append(f"waits until this has ended: {few_text(p.waits, 2)}")
     else:
-        parts.append(f"{len(p.states)} step{'s' * (len(p.states) != 1)} to undo")
+        parts.append(f"{count_text(len(p.states), 'step')} to undo")
     parts.append(f"{duration_text(p.spent)} spent, about {duration_text(p.left)} more")
     if p.promised is not None:
         promised = f"{duration_text(p.promised)} promised"
@@ -175,10 +174,9 @@ def stuck_text(p: Progress) -> str:
     said = [
         f"{step} {'is ' * (task.state == 'unreachable')}{task.state} on {task.host}"
         + (f": {task.reason or task.said}" if task.reason or task.said else "")
-        for step, task in p.stuck[:2]
+        for step, task in p.stuck
     ]
-    more = f"; and {len(p.stuck) - 2} more" if len(p.stuck) > 2 else ""
-    return "; ".join(said) + more
+    return few_text(said, 2, "; ")
 
 
 def stopped(scene: Scene) -> bool:
@@ -222,12 +220,6 @@ def unguarded(scene: Scene) -> list[tuple[str, tuple[str, ...]]]:
     return [(step.id, hosts) for step in scene.state.steps.values() if (hosts := unprotected(step))]
 
 
-def countdown(seconds: float) -> str:
-    """``5:42``, ``1:05:42``; never below zero."""
-    text = clock_text(max(0.0, seconds))
-    return text.removeprefix("0:").removeprefix("0") if text.startswith("0:") else text
-
-
 _ASKED = {"confirm": "being told that it stays", "extend": "being told to wait longer", "cancel": "being told to undo"}
 
 
@@ -239,8 +231,8 @@ def armed_text(armed: ArmedStep, now: float) -> str:
     verb = "undo" if others else "undoes"
     left = armed.seconds(now)
     if first.asked:
-        return f"{who}: {_ASKED.get(first.asked, first.asked)} ({armed.step}, {countdown(left)} left)"
+        return f"{who}: {_ASKED.get(first.asked, first.asked)} ({armed.step}, {countdown_text(left)} left)"
     if left <= 0:
         return f"{host} was to undo {armed.step} {duration_text(-left)} ago, and nothing was heard of it yet"
     risk = next((f"; AT RISK: {a.risk}" for _, a in armed.hosts if a.risk), "")
-    return f"{who} {verb} {armed.step} in {countdown(left)} unless confirmed{risk}"
+    return f"{who} {verb} {armed.step} in {countdown_text(left)} unless confirmed{risk}"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from upgrade_tui.units import bytes_text
+from upgrade_tui.units import bytes_text, count_text, latency_text, percent_text
 from upgrade_tui.window import events as ev
 from upgrade_tui.window import fold_hosts as fold
 from upgrade_tui.window.health import unit_is_good, unit_is_unknown
-from upgrade_tui.window.rows.phrases import because, counted, millis
+from upgrade_tui.window.rows.phrases import because
 from upgrade_tui.window.rows.row import Notice, Row, quiet, rings, told, warns
 
 
@@ -17,7 +17,7 @@ def _link(e: ev.HostLink) -> str:
 def _facts(e: ev.HostFacts) -> str:
     skew = f", clock off by {e.skew:+.1f} s" if e.skew is not None and abs(e.skew) >= 1 else ""
     memory = bytes_text(e.memory)
-    return f"{e.host}: Linux {e.kernel}, {counted(e.cores, 'core')}, {memory} memory, sampled by {e.sampler}{skew}"
+    return f"{e.host}: Linux {e.kernel}, {count_text(e.cores, 'core')}, {memory} memory, sampled by {e.sampler}{skew}"
 
 
 def _jobs(e: ev.HostJobs) -> str:
@@ -29,11 +29,11 @@ def _rebooted(e: ev.HostRebooted) -> str:
 
 
 def _limit_crossed(e: ev.LimitCrossed) -> str:
-    return f"{e.host}: {_metric(e)} at {e.value:.0f} % is over its limit of {e.limit:.0f} %"
+    return f"{e.host}: {_metric(e)} at {percent_text(e.value)} is over its limit of {percent_text(e.limit)}"
 
 
 def _limit_cleared(e: ev.LimitCleared) -> str:
-    return f"{e.host}: {_metric(e)} is down to {e.value:.0f} % again (limit {e.limit:.0f} %)"
+    return f"{e.host}: {_metric(e)} is down to {percent_text(e.value)} again (limit {percent_text(e.limit)})"
 
 
 def _metric(e: ev.LimitCrossed | ev.LimitCleared) -> str:
@@ -45,13 +45,15 @@ def _excluded(e: ev.HostExcluded) -> str:
 
 
 def _unit(e: ev.UnitChanged) -> str:
-    again = f", started again {counted(e.restarts, 'time')}" if e.restarts else ""
+    again = f", started again {count_text(e.restarts, 'time')}" if e.restarts else ""
     return f"{e.host}: unit {e.unit} is {e.after}{because(e.before, ', was ')}{again}"
 
 
 def _verdict(e: ev.CanaryVerdict) -> str:
-    failures = f" after {counted(e.failures, 'failure')} in a row" if e.failures > 1 and e.verdict == "failing" else ""
-    slow = f" ({millis(e.latency)})" if e.latency is not None else ""
+    failures = (
+        f" after {count_text(e.failures, 'failure')} in a row" if e.failures > 1 and e.verdict == "failing" else ""
+    )
+    slow = f" ({latency_text(e.latency)})" if e.latency is not None else ""
     return f'canary "{e.canary}" is {e.verdict}{failures}, was {e.before}{slow}{because(e.detail)}'
 
 

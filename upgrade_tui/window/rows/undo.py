@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from upgrade_tui.units import duration_text
+from upgrade_tui.units import count_text, duration_text, few_text
 from upgrade_tui.window import events as ev
 from upgrade_tui.window import fold_undo as fold
-from upgrade_tui.window.rows.phrases import because, counted, in_batches, named
+from upgrade_tui.window.rows.phrases import because, in_batches, named
 from upgrade_tui.window.rows.row import Notice, Row, Tone, rings, told, warns
 
 
 def _asked_back(e: ev.RollbackRequested) -> str:
-    size = f"{counted(len(e.undo), 'step')}, about {duration_text(e.estimate)}"
+    size = f"{count_text(len(e.undo), 'step')}, about {duration_text(e.estimate)}"
     if not (e.canary or e.failed):
         return f"asked to roll back {e.scope}: {size}{because(e.reason)}"
-    more = f" and {len(e.waits) - 3} more" if len(e.waits) > 3 else ""
-    waits = f"; it begins when this has ended: {', '.join(e.waits[:3])}{more}" if e.waits else ""
+    waits = f"; it begins when this has ended: {few_text(e.waits, 3)}" if e.waits else ""
     return f"rolls back {e.scope} by itself, as the plan says: {size}{because(e.reason)}{waits}"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from upgrade_tui.units import bytes_text, duration_text
+from upgrade_tui.units import bytes_text, count_text, duration_text
 from upgrade_tui.window import events as ev
 from upgrade_tui.window import fold_window as fold
 from upgrade_tui.window.rows.phrases import because
@@ -48,7 +48,7 @@ def _fenced(e: ev.LogFenced) -> str:
 def _joined(e: ev.LogJoined) -> str:
     if e.problem:
         return f"could NOT put into the log what was kept in {e.place}: {e.problem}; it is in {e.file}"
-    many = "1 event that was" if e.events == 1 else f"{e.events} events that were"
+    many = count_text(e.events, "event that was", "events that were")
     return f"put into the log {many} kept in {e.place} while it could not be written"
 
 
