@@ -14,6 +14,7 @@ from upgrade_tui.cli.exits import Exit
 from upgrade_tui.conductor import protocol as p
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev
+from upgrade_tui.window.armed import waits_for_nothing_else
 
 
 class Answers:
@@ -23,13 +24,15 @@ class Answers:
         self.log, self.sent = log, list[cmd.AnyCommand]()
 
     def talk(self, directory: Path, job: Any) -> Any:
-        """A command is remembered; whoever waits gets the state, once what it waits for is so."""
-        done = job(self)
-        return done if isinstance(done, p.Done) else self.log.state
+        return job(self)
 
     def do(self, command: cmd.AnyCommand) -> p.Done:
         self.sent.append(command)
         return p.Done(id=1, seqs=(1,))
+
+    def state(self, *, over: str) -> Any:
+        assert waits_for_nothing_else(self.log.state, over), "it would wait for ever"
+        return self.log.state, None, 0.0
 
 
 def _held() -> Log:
@@ -40,13 +43,8 @@ def _held() -> Log:
 def _run(monkeypatch: pytest.MonkeyPatch, log: Log, verb: Any, *words: str) -> tuple[Any, Answers]:
     answers = Answers(log)
 
-    def follow(client: Any, what: Any) -> bool:
-        assert what(log.state), "it would wait for ever"
-        return True
-
     monkeypatch.setattr(verbs, "find_window", lambda name: Path("w"))
     monkeypatch.setattr(verbs, "talk", answers.talk)
-    monkeypatch.setattr(verbs, "follow_state", follow)
     return CliRunner().invoke(verb, words), answers
 
 

@@ -21,12 +21,13 @@ class Served:
         directory: Path,
         answers: Callable[[p.Request], Awaitable[p.Answer]] | None = None,
         records: tuple[ev.Record, ...] = (),
+        plan_text: str = "",
     ) -> None:
         self.errors: list[str] = []
         self.welcomed: list[Peer] = []
         self.left: list[int] = []
         self.came: list[int] = []
-        self._answers, self._records = answers, records
+        self._answers, self._records, self._plan_text = answers, records, plan_text
         self._news = asyncio.Event()
         self.server = Server(directory, self, self.errors.append)
         self._task: asyncio.Task[None] | None = None
@@ -77,11 +78,18 @@ class Served:
         self.welcomed.append(who)
         seq = self._records[-1].seq if self._records else 0
         return p.Welcome(
-            version="1", directory="", plan_text="", login=who.login, role="lead", client=client, seq=seq, now=0.0
+            version="1",
+            directory="",
+            plan_text=self._plan_text,
+            login=who.login,
+            role="lead",
+            client=client,
+            seq=seq,
+            now=0.0,
         )
 
     async def backlog(self, since: int, until: int) -> AsyncIterator[tuple[ev.Record, ...]]:
-        if self._records:
+        if since < until:
             yield self._records
 
     async def answer(self, request: p.FromClient, welcome: p.Welcome) -> p.Answer:

@@ -44,7 +44,7 @@ def show(
 
         then = "and ends the demo" if demo else "the window goes on"
         click.echo(f"{directory.name}: following its log; ctrl+c leaves, {then}", err=True)
-        talk(directory, lambda client: follow(client, as_json=False), attach=True)
+        talk(directory, lambda client: follow(client, as_json=False), since=0, attach=True)
         return
     from upgrade_tui.conductor.client import Lost, NotAnswering, NotRunning
     from upgrade_tui.conductor.session import Session

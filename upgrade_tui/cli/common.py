@@ -98,35 +98,20 @@ def not_answering(directory: Path, silent: NotAnswering) -> NoReturn:
     )
 
 
-async def follow_state(client: Any, what: Callable[[Any], bool]) -> Any:
-    """The window's state at the end of the backlog or after it, as soon as ``what`` holds for it."""
-    from upgrade_tui.conductor.protocol import Happened, Live
-    from upgrade_tui.plan.reader import parse_plan
-    from upgrade_tui.window.fold import fold_all
-    from upgrade_tui.window.state import initial
-
-    state = initial(parse_plan(client.welcome.plan_text, "plan.toml"))
-    live = False
-    async for message in client.stream():
-        if isinstance(message, Happened):
-            state = fold_all(state.plan, message.records, state)
-        live = live or isinstance(message, Live)
-        if live and what(state):
-            return state
-    raise AssertionError("the stream ends with an exception")
-
-
 async def live_state(client: Any) -> Any:
     """The window's state now."""
-    return await follow_state(client, lambda state: True)
+    return (await client.state())[0]
 
 
-def talk(directory: Path, job: Callable[[Any], Awaitable[T]], **options: Any) -> T:
-    """Connect to the window's conductor, do ``job(client)``. Ends the command where nobody answers."""
+def talk(directory: Path, job: Callable[[Any], Awaitable[T]], *, since: int | None = None, attach: bool = False) -> T:
+    """Connect to the window's conductor, do ``job(client)``. Ends the command where nobody answers.
+
+    ``since``: stream what happened after that record, too; left out, only what happens from now on.
+    """
     from upgrade_tui.conductor.client import Client, Lost, NotAnswering, NotRunning
 
     async def go() -> T:
-        client = await Client.connect(directory, **options)
+        client = await Client.connect(directory, since=since, attach=attach)
         try:
             return await job(client)
         finally:

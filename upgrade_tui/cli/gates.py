@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from upgrade_tui.cli.common import fail, find_window, live_state, talk, window_option
+from upgrade_tui.cli.common import fail, find_window, talk, window_option
 from upgrade_tui.cli.exits import Exit
 from upgrade_tui.cli.verbs import reason_option, send
 from upgrade_tui.window import commands as cmd
@@ -18,10 +18,10 @@ def _card(window: str | None, step: str) -> Any:
     """The card of an open gate; ends the command where there is none."""
     from upgrade_tui.window.card import card
 
-    state = talk(find_window(window), live_state)
+    state, _, now = talk(find_window(window), lambda client: client.state())
     if step not in state.steps:
         fail(f'there is no step "{step}"', Exit.REFUSED, f"steps: {', '.join(state.steps)}")
-    found = card(state, step, time.time())
+    found = card(state, step, now)
     if found is None or state.steps[step].state != "running":
         fail(f'"{step}" is not an open gate', Exit.REFUSED, f"it is {state.shown(step)}")
     return found

@@ -24,7 +24,7 @@ def status(window: str | None, named: str | None, as_json: bool) -> None:
 
     directory = find_window(window or named)
     if is_running(directory):
-        state, frame, now = talk(directory, _live, frames=True)
+        state, frame, now = talk(directory, lambda client: client.state())
         running, problem = True, ""
     else:
         info = look(directory)
@@ -42,22 +42,6 @@ def status(window: str | None, named: str | None, as_json: bool) -> None:
             click.echo(text)
     if problem:
         fail(f"this ends early: {problem}", Exit.LOG_DAMAGED)
-
-
-async def _live(client: Any) -> tuple[Any, Any, float]:
-    """The state at the end of the backlog, and the first frame."""
-    from upgrade_tui.conductor.protocol import Happened, Telemetry
-    from upgrade_tui.plan.reader import parse_plan
-    from upgrade_tui.window.fold import fold_all
-    from upgrade_tui.window.state import initial
-
-    state = initial(parse_plan(client.welcome.plan_text, "plan.toml"))
-    async for message in client.stream():
-        if isinstance(message, Happened):
-            state = fold_all(state.plan, message.records, state)
-        elif isinstance(message, Telemetry):
-            return state, message.frame, message.frame.ts
-    raise AssertionError("the stream ends with an exception")
 
 
 def as_data(directory: Path, state: Any, frame: Any, now: float, running: bool) -> dict[str, Any]:

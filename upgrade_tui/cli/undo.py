@@ -64,13 +64,13 @@ def preview_lines(state: Any, *, phase: str, step: str, hosts: tuple[str, ...]) 
 
 def _wait(window: str | None) -> None:
     """Until the rollback ended; its outcome is the exit code."""
-    from upgrade_tui.cli.common import follow_state
+    from upgrade_tui.units import duration_text
 
-    state = talk(find_window(window), lambda client: follow_state(client, lambda s: not s.rolling_back))
+    state, _, _ = talk(find_window(window), lambda client: client.state(back=True))
     ended = state.rollback
     if ended is None or ended.outcome != "done":
         fail(f"the rollback stopped: {ended.trouble if ended else 'unknown'}", Exit.FAILED)
-    click.echo(f"rolled back in {ended.seconds:.0f} s")
+    click.echo(f"rolled back in {duration_text(ended.seconds)}")
 
 
 @click.command()

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from upgrade_tui.cli.common import fail, find_window, follow_state, talk, window_option
+from upgrade_tui.cli.common import fail, find_window, talk, window_option
 from upgrade_tui.cli.exits import Exit
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window.commands import Refusal
@@ -59,16 +59,11 @@ def _rest_of_what(rest: bool, override: str) -> None:
 
 
 def _wait(window: str | None, step_id: str, hosts: tuple[str, ...] = ()) -> None:
-    """Follow the window until the step's attempt (at ``hosts``, if not at all) ended, or it is held or armed."""
+    """Until the step's attempt (at ``hosts``, if not at all) ended, or it is held or armed."""
     from upgrade_tui.window import armed, hold
     from upgrade_tui.window.step_state import UNCONFIRMED
 
-    def waits_no_more(state: Any) -> bool:
-        step = state.steps[step_id]
-        over = step.stage in ("ended", "skipped")
-        return over or step.held is not None or armed.asks_for_a_person(state, step_id)
-
-    state = talk(find_window(window), lambda client: follow_state(client, waits_no_more))
+    state, _, _ = talk(find_window(window), lambda client: client.state(over=step_id))
     step = state.steps[step_id]
     if step.held is not None:
         where = hold.place(step.held, len(step.batches))

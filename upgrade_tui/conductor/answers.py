@@ -17,7 +17,9 @@ from upgrade_tui.conductor.telemetry_reader import TelemetryUnreadable
 from upgrade_tui.conductor.telemetry_store import TelemetryStore
 from upgrade_tui.fleet.fleet import Fleet
 from upgrade_tui.plan.model import Plan
+from upgrade_tui.window import armed
 from upgrade_tui.window.commands import Actor, Refusal
+from upgrade_tui.window.telemetry import Frame
 
 MOST_BYTES = 1024 * 1024  # of output in one answer
 
@@ -32,6 +34,7 @@ class Sources(Struct, frozen=True):
     fleet: Fleet
     canaries: Canaries
     now: Callable[[], float]
+    frame: Callable[[], Frame]
 
 
 class Answers:
@@ -54,7 +57,19 @@ class Answers:
             return await self._reconnect(request)
         if isinstance(request, p.ProbeNow):
             return await self._probe(request)
+        if isinstance(request, p.GetState):
+            return await self._state(request)
         return p.Failed(error="say hello once")
+
+    async def _state(self, request: p.GetState) -> p.Answer:
+        book = self._c.book
+        if request.over and request.over not in book.state.steps:
+            return p.Failed(id=request.id, error=f'there is no step "{request.over}"')
+        while (request.over and not armed.waits_for_nothing_else(book.state, request.over)) or (
+            request.back and book.state.rolling_back
+        ):
+            await book.changed()
+        return p.State(id=request.id, state=p.packed(book.state), frame=self._c.frame(), now=self._c.now())
 
     async def _do(self, request: p.Do, welcome: p.Welcome) -> p.Answer:
         result = await self._c.book.command(request.command, Actor(welcome.login, welcome.role))

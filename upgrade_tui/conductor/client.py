@@ -15,9 +15,12 @@ import msgspec
 from msgspec.structs import replace
 
 from upgrade_tui.conductor import protocol as p
-from upgrade_tui.conductor.paths import sockets
+from upgrade_tui.conductor.paths import PLAN, sockets
 from upgrade_tui.conductor.wire import address, listener_pid
+from upgrade_tui.plan.reader import parse_plan
 from upgrade_tui.window.commands import AnyCommand, Refusal
+from upgrade_tui.window.state import WindowState
+from upgrade_tui.window.telemetry import Frame
 
 A = TypeVar("A")
 
@@ -86,8 +89,12 @@ class Client:
         self._pump = asyncio.create_task(self._read(), name="conductor-client")
 
     @classmethod
-    async def connect(cls, directory: Path, *, since: int = 0, frames: bool = False, attach: bool = False) -> Client:
-        """Raises NotRunning where nobody listens, NotAnswering where somebody does and says nothing, Lost where the
+    async def connect(
+        cls, directory: Path, *, since: int | None = 0, frames: bool = False, attach: bool = False
+    ) -> Client:
+        """``since``: see ``Hello``.
+
+        Raises NotRunning where nobody listens, NotAnswering where somebody does and says nothing, Lost where the
         conductor refuses us (the message says why), PermissionError where the window is another user's.
         """
         try:
@@ -163,6 +170,17 @@ class Client:
         if isinstance(got, answer):
             return got
         return got.error if isinstance(got, p.Failed) else "the conductor gave an answer that does not fit"
+
+    async def state(self, *, over: str = "", back: bool = False) -> tuple[WindowState, Frame, float]:
+        """The window's state, what is measured now, and the conductor's time; see ``GetState``. Raises Lost."""
+        answer = await self.ask(p.GetState(id=0, over=over, back=back), p.State)
+        if isinstance(answer, str):
+            raise Lost(answer)
+        try:
+            state = p.unpacked(answer.state, parse_plan(self.welcome.plan_text, PLAN))
+        except msgspec.MsgspecError as error:
+            raise Lost(f"this window's conductor is of another version of upgrade-tui: {error}") from error
+        return state, answer.frame, answer.now
 
     async def _request(self, request: Any) -> p.Answer:
         if self._pump.done():

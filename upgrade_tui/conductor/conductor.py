@@ -142,7 +142,9 @@ class Conductor:
         self.steps, self.rollbacks = Steps(desk, self.tasks, self.deadman), Rollbacks(desk, self.tasks, self.deadman)
         self.withheld = Withheld(desk)
         self.server = around.server(self.directory, self, lambda error: print(error, file=sys.stderr, flush=True))  # noqa: T201
-        sources = Sources(self.directory, self.plan, self.book, self.store, self.fleet, self.canaries, self.clock.now)
+        sources = Sources(
+            self.directory, self.plan, self.book, self.store, self.fleet, self.canaries, self.clock.now, self._frame
+        )
         self.answers = Answers(sources)
 
     async def run(self, ready: asyncio.Event) -> None:
@@ -278,22 +280,23 @@ class Conductor:
         details = self.fleet.details()
         changed = {h: d for h, d in details.items() if self._told_details.get(h) is not d}
         self._told_details = details
-        self.server.telemetry(self._encoded(now, changed))
+        self.server.telemetry(_encoded(self._frame(now, changed)))
 
-    def _encoded(self, now: float, details: dict[str, HostDetail]) -> bytes:
+    def _frame(self, now: float | None = None, details: dict[str, HostDetail] | None = None) -> Frame:
+        """What is measured now, with every host's detail if not told otherwise."""
         why = self.book.fenced or self.book.unwritable
         also = "; a rollback goes on, " + self.book.kept if self.book.kept else ""
         self.trouble("log", f"the log cannot be written: {why}{also}" if why else "")
         mono = self._machine.mono()
-        frame = Frame(
-            ts=now, hosts=self.fleet.frames(mono), canaries=self.canaries.frames(mono), tasks=self.tasks.frames(),
-            details=details, trouble=tuple(self._troubles.values()),
+        return Frame(
+            ts=self.clock.now() if now is None else now, hosts=self.fleet.frames(mono),
+            canaries=self.canaries.frames(mono), tasks=self.tasks.frames(),
+            details=self.fleet.details() if details is None else details, trouble=tuple(self._troubles.values()),
         )  # fmt: skip
-        return p.encode(p.Telemetry(frame=frame)) + b"\n"
 
     def fresh_frame(self) -> bytes:
         """A frame with every host's detail, for a client that has just come."""
-        return self._encoded(self.clock.now(), self.fleet.details())
+        return _encoded(self._frame())
 
     # -- what the server asks ---------------------------------------------------------------------------------------
 
@@ -348,3 +351,7 @@ class Conductor:
         if not ended.proven:
             return None, ended.reason.encode(), False
         return ended.exit if not ended.timed_out else None, bytes(kept), True
+
+
+def _encoded(frame: Frame) -> bytes:
+    return p.encode(p.Telemetry(frame=frame)) + b"\n"

@@ -8,11 +8,12 @@ there will be one.
 
 from __future__ import annotations
 
-from msgspec import Struct, json
+from msgspec import Raw, Struct, convert, json
 
-from upgrade_tui.plan.model import Role
+from upgrade_tui.plan.model import Plan, Role
 from upgrade_tui.window.commands import AnyCommand, Refusal
 from upgrade_tui.window.events import Record
+from upgrade_tui.window.state import WindowState
 from upgrade_tui.window.telemetry import Frame
 
 PROTOCOL = 1
@@ -30,7 +31,7 @@ class Hello(Message, frozen=True, kw_only=True, tag="hello"):
     """First message. ``attach``: an operator looks on (an event for everybody); else a one-shot command."""
 
     protocol: int = PROTOCOL
-    since: int = 0  # seq of the last record the client has
+    since: int | None = 0  # seq of the last record the client has; None: it wants only what happens from now on
     frames: bool = False
     attach: bool = False
     terminal: str = ""
@@ -86,7 +87,17 @@ class ProbeNow(Message, frozen=True, kw_only=True, tag="probe"):
     canary: str
 
 
-Request = Do | GetOutput | GetHistory | GetTop | Reconnect | ProbeNow
+class GetState(Message, frozen=True, kw_only=True, tag="state"):
+    """The window as it stands: at once; ``over``: once that step's attempt has ended or waits for a person; ``back``:
+    once no rollback is under way.
+    """
+
+    id: int
+    over: str = ""
+    back: bool = False
+
+
+Request = Do | GetOutput | GetHistory | GetTop | Reconnect | ProbeNow | GetState
 FromClient = Hello | Request
 
 # -- conductor to client ------------------------------------------------------------------------------------------
@@ -181,6 +192,15 @@ class Top(Message, frozen=True, kw_only=True, tag="top"):
     processes: tuple[Process, ...]
 
 
+class State(Message, frozen=True, kw_only=True, tag="state"):
+    """The window as it stands at ``now``, the conductor's wall clock, and what is measured then."""
+
+    id: int
+    state: Raw  # see ``packed``
+    frame: Frame
+    now: float
+
+
 class Ok(Message, frozen=True, kw_only=True, tag="ok"):
     """Done; nothing more to say."""
 
@@ -202,10 +222,20 @@ class Failed(Message, frozen=True, kw_only=True, tag="failed"):
 
 
 FromConductor = (
-    Welcome | Happened | Live | Telemetry | Done | Refused | Output | History | Top | Ok | Working | Failed
+    Welcome | Happened | Live | Telemetry | Done | Refused | Output | History | Top | State | Ok | Working | Failed
 )  # fmt: skip
-Answer = Done | Refused | Output | History | Top | Ok | Failed
+Answer = Done | Refused | Output | History | Top | State | Ok | Failed
 
 encode = json.Encoder().encode
 decode_client = json.Decoder(FromClient).decode
 decode_conductor = json.Decoder(FromConductor).decode
+
+
+def packed(state: WindowState) -> Raw:
+    """A window's state without its plan: clients have that from ``Welcome``."""
+    return Raw(encode({name: getattr(state, name) for name in state.__struct_fields__ if name != "plan"}))
+
+
+def unpacked(state: Raw, plan: Plan) -> WindowState:
+    """The state that was ``packed``. Raises msgspec.ValidationError."""
+    return convert(json.decode(state) | {"plan": plan}, WindowState, str_keys=True)

@@ -16,6 +16,7 @@ from upgrade_tui.conductor.paths import SOCKET, runtime_directory
 from upgrade_tui.conductor.wire import NobodyThere, Peer, address, peer
 from upgrade_tui.foreign import one_line
 from upgrade_tui.journal.files import private_directory
+from upgrade_tui.units import duration_text
 from upgrade_tui.window import events as ev
 
 MOST_WAITING = 8 * 1024 * 1024  # bytes that may wait for one client
@@ -168,7 +169,8 @@ class Server:
 
     async def _catch_up(self, guest: Guest) -> None:
         until = guest.welcome.seq
-        async for records in self._desk.backlog(guest.hello.since, until):
+        since = until if guest.hello.since is None else guest.hello.since
+        async for records in self._desk.backlog(since, until):
             for line in _lines(records):
                 guest.put(line)
                 await guest.drained.wait()
@@ -247,7 +249,7 @@ async def _read(writer: asyncio.StreamWriter) -> None:
             return
         except TimeoutError:
             if writer.transport.get_write_buffer_size() >= before:
-                _let_go(writer, f"it read nothing for {SILENCE:.0f} s")
+                _let_go(writer, f"it read nothing for {duration_text(SILENCE)}")
 
 
 def _let_go(writer: asyncio.StreamWriter, why: str) -> None:

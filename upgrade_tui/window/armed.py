@@ -29,6 +29,12 @@ def asks_for_a_person(state: WindowState, step_id: str) -> bool:
     return not by_itself and any(not a.asked for _, a in unconfirmed(step))
 
 
+def waits_for_nothing_else(state: WindowState, step_id: str) -> bool:
+    """Whether whoever waits for a step has waited enough: its attempt has ended, or it is held or armed."""
+    step = state.steps[step_id]
+    return step.stage in ("ended", "skipped") or step.held is not None or asks_for_a_person(state, step_id)
+
+
 def words(step: StepState, at: Callable[[float], str]) -> str:
     """Both of the following."""
     return "; ".join(part for part in (armed_words(step, at), unprotected_words(step)) if part)
