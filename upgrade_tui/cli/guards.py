@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from upgrade_tui.units import few_text
+
 MANY = 10  # hosts that are named
 
 
@@ -25,7 +27,10 @@ def _armed(state: Any, step: Any, frame: Any, now: float, at: Callable[[float], 
             groups.setdefault((at(armed.until), _in_the_way(state, step, host, frame, now)), []).append(host)
     out = [f"armed     {step.id} is {said}: upgrade-tui confirm {step.id}"]
     if len(groups) > 1 or any(way for _, way in groups):
-        out += [f"          {_named(hosts)}: {until}{f'; {way}' * bool(way)}" for (until, way), hosts in groups.items()]
+        out += [
+            f"          {few_text(hosts, MANY)}: {until}{f'; {way}' * bool(way)}"
+            for (until, way), hosts in groups.items()
+        ]
     return out
 
 
@@ -62,13 +67,8 @@ def _gone(step: Any) -> list[str]:
         reasons.setdefault(step.armed[host].reason, []).append(host)
     others = len(unconfirmed(step)) > len(unprotected(step))
     return [
-        f"no undo   NOTHING will undo {step.id} on {_named(hosts)}{f' ({why})' * bool(why)}, and nobody confirmed it "
-        f"there: upgrade-tui confirm {step.id}{f' --host {hosts[0]}' * others}, "
+        f"no undo   NOTHING will undo {step.id} on {few_text(hosts, MANY)}{f' ({why})' * bool(why)}, and nobody "
+        f"confirmed it there: upgrade-tui confirm {step.id}{f' --host {hosts[0]}' * others}, "
         f"or upgrade-tui rollback --step {step.id}"
         for why, hosts in reasons.items()
     ]
-
-
-def _named(hosts: list[str]) -> str:
-    more = len(hosts) - MANY
-    return ", ".join(hosts[:MANY]) + (f" and {more} more" if more > 0 else "")

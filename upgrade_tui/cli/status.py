@@ -12,6 +12,7 @@ import click
 from upgrade_tui.cli.common import fail, find_window, talk
 from upgrade_tui.cli.exits import Exit
 from upgrade_tui.cli.guards import armed_lines
+from upgrade_tui.units import count_text, duration_text
 
 
 @click.command(short_help="Where are we, is it healthy, can we still go back, until when.")
@@ -118,7 +119,6 @@ def _host(state: Any, name: str, telemetry: Any) -> dict[str, Any]:
 def as_lines(state: Any, frame: Any, now: float, running: bool) -> list[str]:
     """The four answers, a line each or a few."""
     from upgrade_tui.foreign import one_line
-    from upgrade_tui.units import duration_text
     from upgrade_tui.window import clock
 
     def at(moment: float) -> str:
@@ -197,9 +197,5 @@ def _health(state: Any, frame: Any, running: bool) -> str:
 
 
 def _all_well(state: Any) -> str:
-    def counted(number: int, one: str, many: str) -> str:
-        return f"{number or 'no'} {one if number == 1 else many}"
-
-    canaries = counted(len(state.canaries), "canary", "canaries")
-    hosts = counted(len(state.hosts) - len(state.excluded), "host", "hosts")
-    return f"{hosts} up, {canaries}{' healthy' if state.canaries else ''}"
+    canaries = count_text(len(state.canaries), "canary", "canaries") + " healthy" if state.canaries else "no canaries"
+    return f"{count_text(len(state.hosts) - len(state.excluded), 'host')} up, {canaries}"
