@@ -258,3 +258,20 @@ def test_the_card_names_units_that_keep_restarting_or_do_not_run() -> None:
     shown = card(log.state, "go", log.now)
     assert shown is not None
     assert shown.units == ("a unit api.service restarting",)
+
+
+def test_beyond_a_skipped_step_a_decision_stands_although_what_is_beneath_it_is_begun_anew() -> None:
+    manual = '[[steps]]\nid = "{0}"\ntitle = "{0}"\nrollback = {{ manual = "back", estimate = "1m" }}\n'
+    plan = plan_of(manual.format("a") + manual.format("b") + '[[steps]]\nid = "go"\nkind = "gate"\ntitle = "Go?"\n')
+    log = Log(plan).does("tom", cmd.Tick(step="a")).does("mei", cmd.Skip(step="b", reason="not tonight"))
+    log.opens("go").does("mei", log.vote("go"))
+    log.happens(ev.StepIntent(step="a", attempt=2))
+    assert log.step("go").state == "done"
+    assert log.state.missing("go") == ()
+
+
+def test_what_was_decided_on_a_step_is_open_again_once_that_is_begun_anew() -> None:
+    plan = plan_of('[[steps]]\nid = "a"\ntitle = "a"\n[[steps]]\nid = "go"\nkind = "gate"\ntitle = "Go?"\n')
+    log = Log(plan).does("tom", cmd.Tick(step="a")).opens("go")
+    log.does("mei", log.vote("go")).happens(ev.StepIntent(step="a", attempt=2))
+    assert log.step("go").state == "pending"

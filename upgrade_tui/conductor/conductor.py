@@ -7,9 +7,10 @@ import contextlib
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from upgrade_tui import __version__
 from upgrade_tui.canary.watch import Canaries
@@ -197,10 +198,16 @@ class Conductor:
         """Go on with what an earlier conductor had begun: its jobs go on on their hosts, and are found there."""
         for step in self.book.state.steps.values():
             if step.state == "running":
-                self._group.create_task(self.steps.run(step.id, resume=True), name=f"step {step.id}")
+                self._begin(self.steps.run(step.id, resume=True), f"step {step.id}")
         if self.book.state.rolling_back:
-            self._group.create_task(self.rollbacks.run(), name="rollback")
-        self._group.create_task(self.withheld.fetch(), name="withheld")
+            self._begin(self.rollbacks.run(), "rollback")
+        self._begin(self.withheld.fetch(), "withheld")
+
+    def _begin(self, job: Coroutine[Any, Any, None], name: str) -> None:
+        try:
+            self._group.create_task(job, name=name)
+        except RuntimeError:  # this conductor is being ended: what the log says was begun is the next one's
+            job.close()
 
     # -- events ---------------------------------------------------------------------------------------------------
 
@@ -211,11 +218,11 @@ class Conductor:
         self.server.happened(records)
         for record in records:
             if isinstance(record.event, ev.StepIntent):
-                self._group.create_task(self.steps.run(record.event.step), name=f"step {record.event.step}")
+                self._begin(self.steps.run(record.event.step), f"step {record.event.step}")
             elif isinstance(record.event, ev.RollbackRequested):
-                self._group.create_task(self.rollbacks.run(), name="rollback")
+                self._begin(self.rollbacks.run(), "rollback")
             elif isinstance(record.event, ev.StepFinished | ev.RollbackFinished):
-                self._group.create_task(self.withheld.fetch(), name="withheld")
+                self._begin(self.withheld.fetch(), "withheld")
             elif isinstance(record.event, ev.WindowClosed):
                 self._closing.set()
         self._advance.set()

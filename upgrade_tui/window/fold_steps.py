@@ -77,10 +77,13 @@ def intent(s: WindowState, r: ev.Record, e: ev.StepIntent) -> WindowState:
 
 
 def _open_again(s: WindowState, step_id: str) -> WindowState:
-    """Gates and bakes that were passed on a step's work wait for it once more."""
+    """Gates and bakes that were passed on a step's work wait for it once more.
+
+    Not those beyond a step that a person skipped: as in ``WindowState.missing``, they do not stand on what is beneath.
+    """
     after = {step_id}
     for spec in s.plan.steps:
-        if after.isdisjoint(s.plan.needs(spec)):
+        if after.isdisjoint(s.plan.needs(spec)) or s.steps[spec.id].state == "skipped":
             continue
         after.add(spec.id)
         if spec.what in ("gate", "bake") and s.steps[spec.id].state == "done":
