@@ -42,7 +42,7 @@ class Sshd:
         self.identity = directory / "id_ed25519"
         self.known_hosts = directory / "known_hosts"
         self.host_key = directory / "host_key"
-        self._options, self._key_type = options, key_type
+        self._options = options
         self._process: subprocess.Popen[bytes] | None = None
         self.home = directory / "home"  # of sessions: nobody's login scripts run
         self.home.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,6 @@ BIDI = [0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
 SEPARATORS = [0x2028, 0x2029]
 HIDDEN = [0x00AD, 0x180E, 0x200B, *range(0x2060, 0x2066), 0xFEFF, 0xFFF9, 0xFFFA, 0xFFFB, *range(0xE0000, 0xE0080)]
 SURROGATES = range(0xD800, 0xE000)
-JOINERS = {0x200C, 0x200D}  # Persian, Indic scripts and emoji are written with them
 
 ANYTHING = st.text(st.characters(), max_size=60) | st.text(
     st.sampled_from([*map(chr, [*CONTROLS, *BIDI, *SEPARATORS, *HIDDEN, 0xD800, 0xDFFF]), "a", "数", "🚀"]), max_size=30

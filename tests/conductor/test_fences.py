@@ -24,7 +24,6 @@ class Disk:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.doomed = b""
-        self.fenced_at: list[bytes] = []
         real = SegmentFile.commit
 
         def commit(file: SegmentFile, data: bytes) -> None:

@@ -20,7 +20,6 @@ from upgrade_tui.conductor.wire import NobodyThere, peer
 
 MEI, TOM = 4101, 4102  # audit login ids: two people who share the account that runs the tests
 LAST_PID = Path("/proc/sys/kernel/ns_last_pid")
-CAP_AUDIT_CONTROL = 30
 
 
 @pytest.fixture

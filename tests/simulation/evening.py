@@ -260,7 +260,7 @@ class _Evening:
         if self.conductor is None or self.process is None:
             return None
         self.told.commands += 1
-        welcome = self.conductor.welcome(Peer(pid=1, uid=1000, login=login), 1)
+        welcome = self.conductor.welcome(Peer(pid=1, login=login), 1)
         asking = self.loop.spawn(self.process, self.conductor.answer(p.Do(id=1, command=command), welcome))
         await asyncio.wait({asking}, timeout=ANSWER_LIMIT)
         if not asking.done() or asking.cancelled():

@@ -68,8 +68,6 @@ class Conductor:
         self._troubles: dict[str, str] = {}
         self._advance, self._closing = asyncio.Event(), asyncio.Event()
         self._told_details: dict[str, HostDetail] = {}
-        self._last_frame: bytes | None = None
-        self._fresh_guest = False
 
     # -- life -----------------------------------------------------------------------------------------------------
 
@@ -282,7 +280,6 @@ class Conductor:
 
     def _send_frame(self, now: float) -> None:
         if not self.server.any_frames:
-            self._last_frame = None
             return
         details = self.fleet.details()
         changed = {h: d for h, d in details.items() if self._told_details.get(h) is not d}

@@ -44,7 +44,6 @@ class Peer(Struct, frozen=True):
     """Who is at the other end of a socket."""
 
     pid: int
-    uid: int
     login: str
 
 
@@ -56,11 +55,11 @@ def peer(sock: socket.socket) -> Peer:
     process that connected is gone.
     """
     if not hasattr(socket, "SO_PEERCRED"):  # macOS: the directory's 0700 lets in the owner alone
-        return Peer(0, os.getuid(), login_name(os.getuid()))
+        return Peer(0, login_name(os.getuid()))
     pid, uid, _gid = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
     with _held(sock, pid):
         login = login_name(_login_uid(pid, uid))
-    return Peer(pid, uid, login)
+    return Peer(pid, login)
 
 
 @contextlib.contextmanager

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import Awaitable, Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -427,6 +426,3 @@ def _for_hop(behind: Settings, user: str | None, port: int | None, before: str) 
         timeout=behind.timeout,
         keepalive=behind.keepalive,
     )
-
-
-Connect = Callable[[str, str, Ssh | None], Awaitable[Connected]]

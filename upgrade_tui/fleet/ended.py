@@ -1,9 +1,8 @@
-"""How a command ended, and the seam behind which commands are carried out."""
+"""How a command ended."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 from msgspec import Struct
 
@@ -32,10 +31,3 @@ class Ended(Struct, frozen=True, kw_only=True):
         """Proven to have ended with exit 0, in time and by itself."""
         by_itself = not (self.timed_out or self.ended or self.early)
         return self.proven and self.sent and self.exit == 0 and by_itself
-
-
-class Runner(Protocol):
-    """Carries out a command in one place. Never raises for what the place does; cancelling ends the command."""
-
-    async def run(self, command: str, *, timeout: float | None, on_output: OnOutput) -> Ended:
-        """Run ``command`` through ``sh -c``. ``on_output`` gets stdout and stderr in chunks as they come."""

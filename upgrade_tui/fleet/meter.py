@@ -32,7 +32,6 @@ class Meter:
         on_sample: Callable[[Sample], None],
         on_detail: Callable[[HostDetail], None],
     ) -> None:
-        self.garbage = 0  # lines that made no sense, such as what a login script prints
         self.empty = False  # a line of counters without the counters: there is no /proc where it looks
         self.arrived: float | None = None  # monotonic seconds of the last counters
         self._host, self._clock = host, clock
@@ -53,8 +52,7 @@ class Meter:
             said = parse.line(text)
             if isinstance(said, parse.Counters):
                 newest = said
-            elif said is None:
-                self.garbage += 1
+            elif said is None:  # such as what a login script prints
                 self.empty = self.empty or text.startswith(b'["S",')
             else:
                 self._slow(said)

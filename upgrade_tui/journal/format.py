@@ -93,14 +93,6 @@ class Encoded(msgspec.Struct, frozen=True):
     h: str
 
 
-class Decoded(NamedTuple):
-    """What a line says, its ``prev`` and its ``h``."""
-
-    record: Record
-    prev: str
-    h: str
-
-
 def encode(seq: int, ts: float, mono: float, boot: str, actor: str, event: Event, prev: str) -> Encoded:
     """The line of ``event``. The record in the result is exactly what a reader of the line will get.
 

@@ -3,15 +3,18 @@
 What is appended while one sync runs is written by the next, in one write and one sync, and only then acknowledged.
 There is no timer: an idle log commits at once, a busy one in larger groups. Encoding and chaining happen on the loop,
 where the order is decided; writing and syncing in one thread of the journal's own, so that no disk stalls the loop.
+A pipe each way instead of the queue would save 15 us an event on a RAM disk, and nothing measurable on a disk.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import chain, takewhile
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 from msgspec import Struct
 
@@ -19,7 +22,6 @@ from upgrade_tui.journal.clock import Clock, SystemClock
 from upgrade_tui.journal.errors import FencedError, JournalError
 from upgrade_tui.journal.files import BALLAST
 from upgrade_tui.journal.format import Encoded, encode
-from upgrade_tui.journal.handoff import Handoff
 from upgrade_tui.journal.kept import forget
 from upgrade_tui.journal.opening import Opening, open_log
 from upgrade_tui.journal.reader import read
@@ -77,7 +79,7 @@ class Journal:
         self._boot = clock.boot_id()
         self._on_commit: OnCommit | None = None
         self._loop = asyncio.get_running_loop()
-        self._handoff: Handoff[_Item] = Handoff(self._loop)
+        self._work: SimpleQueue[_Item] = SimpleQueue()
         self._closed = False
         self._reopening: asyncio.Future[Record] | None = None
         self._thread = threading.Thread(target=self._write, name="journal", daemon=True)
@@ -134,8 +136,8 @@ class Journal:
             raise
         waiter: asyncio.Future[Record] = self._loop.create_future()
         for line in lines[:-1]:
-            self._handoff.put(_Entry(line, None))
-        self._handoff.put(_Entry(lines[-1], waiter))
+            self._work.put(_Entry(line, None))
+        self._work.put(_Entry(lines[-1], waiter))
         return Submitted([line.record for line in lines], waiter)
 
     async def append(self, actor: str, event: Event) -> Record:
@@ -180,13 +182,13 @@ class Journal:
             raise JournalError("the log is not fenced; there is nothing to reopen")
         if self._reopening is None:
             self._reopening = self._loop.create_future()
-            self._handoff.put(_Reopen(self._reopening, place))
+            self._work.put(_Reopen(self._reopening, place))
         return await asyncio.shield(self._reopening)
 
     async def join(self) -> None:
         """See ``EventStore``."""
         waiter: asyncio.Future[None] = self._loop.create_future()
-        self._handoff.put(_Join(waiter))
+        self._work.put(_Join(waiter))
         await waiter
 
     async def forget(self) -> None:
@@ -200,9 +202,9 @@ class Journal:
         if self._closed:
             return
         self._closed = True
-        self._handoff.put(_End())
+        self._work.put(_End())
+        # what the thread posted is on the loop before its end is: everybody has been answered when this goes on
         await asyncio.to_thread(self._thread.join)
-        self._handoff.close()
         await asyncio.to_thread(self._segments.release)
 
     def _encode(self, actor: str, event: Event) -> Encoded:
@@ -222,7 +224,6 @@ class Journal:
     def _committed(self, batch: list[_Entry]) -> None:
         last = batch[-1].line
         self.seq, self.head = last.record.seq, last.h
-        self._handoff.crowded = len(batch) > 1
         try:
             if self._on_commit is not None:
                 self._on_commit([entry.line.record for entry in batch])
@@ -269,7 +270,7 @@ class Journal:
     # -- in the thread ------------------------------------------------------------------------------------------------
 
     def _write(self) -> None:
-        item: _Item = self._handoff.take()
+        item: _Item = self._work.get()
         while not isinstance(item, _End):
             following: _Request | None = None
             if isinstance(item, _Reopen):
@@ -280,35 +281,42 @@ class Journal:
                 batch = [item]
                 following = self._gather(batch)
                 self._commit(batch)
-            item = following or self._handoff.take()
+            item = following or self._work.get()
 
     def _gather(self, batch: list[_Entry]) -> _Request | None:
         """Add what queued up to ``batch``, to ``MAX_BATCH`` bytes; returns what came next if that is no entry."""
         size = len(batch[0].line.data)
         while size < MAX_BATCH:
-            item = self._handoff.take_more()
+            try:
+                item = self._work.get_nowait()
+            except Empty:
+                return None
             if not isinstance(item, _Entry):
                 return item
             batch.append(item)
             size += len(item.line.data)
         return None
 
+    def _post(self, call: Callable[..., None], *values: object) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody is left to be told
+            self._loop.call_soon_threadsafe(call, *values)
+
     def _commit(self, batch: list[_Entry]) -> None:
         if self._segments.commit([entry.line for entry in batch]):
-            self._handoff.post(self._committed, batch)
+            self._post(self._committed, batch)
         else:
-            self._handoff.post(self._failed, batch, self._segments.broken)
+            self._post(self._failed, batch, self._segments.broken)
 
     def _reopen(self, item: _Reopen) -> None:
         found = self._segments.go_on(item.place)
         if found is not None:
-            self._handoff.post(self._reopened, item.waiter, found)
+            self._post(self._reopened, item.waiter, found)
         else:
-            self._handoff.post(self._not_reopened, item.waiter, self._segments.broken)
+            self._post(self._not_reopened, item.waiter, self._segments.broken)
 
     def _join(self, waiter: asyncio.Future[None]) -> None:
         joined = self._segments.join()
-        self._handoff.post(self._not_joined if isinstance(joined, str) else self._joined, waiter, joined)
+        self._post(self._not_joined if isinstance(joined, str) else self._joined, waiter, joined)
 
 
 def file_store(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
 
 from textual import events
 from textual.message import Message
@@ -104,7 +103,6 @@ class KeyBar(Bar):
     """The keys that matter now; what is not possible now is muted and in brackets."""
 
     DEFAULT_CSS = "KeyBar { height: 1; background: $panel; }"
-    SHOWN: ClassVar[dict[str, str]] = {"space": "space", "question_mark": "?", "colon": ":", "slash": "/"}
 
     def show(self, keys: Iterable[tuple[str, str, bool]]) -> None:
         """``keys``: key, what it does, whether it can be done now."""

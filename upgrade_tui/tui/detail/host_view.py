@@ -56,10 +56,10 @@ def header(scene: Scene, name: str, width: int) -> list[Line]:
         parts.append((f"answers in {latency_text(seen.rtt)}", "muted"))
     if link == "up" and row.reasons:
         parts.insert(0, (f"{row.word.glyph} {'; '.join(row.reasons)}", row.word.tone))
-    return [cut(line, width) for line in (first, joined(parts), _now(row.sample, row.age, width))]
+    return [cut(line, width) for line in (first, joined(parts), _now(row.sample, row.age))]
 
 
-def _now(sample: Sample | None, age: float | None, width: int) -> Line:
+def _now(sample: Sample | None, age: float | None) -> Line:
     """The newest numbers; a stale sample is called so."""
     if sample is None:
         return (("no sample yet", "watch"),)

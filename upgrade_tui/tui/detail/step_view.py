@@ -38,11 +38,11 @@ def header(scene: Scene, spec: Step, width: int) -> list[Line]:
         (spec.title, "strong"),
         (f"  {spec.id}{f' · {spec.phase}' if spec.phase else ''} · {KINDS[spec.what]}", "muted"),
     )
-    lines = [first, _people(scene, spec, step), _times(scene, spec, step), _outlook(scene, spec, step, shown)]
+    lines = [first, _people(spec, step), _times(scene, spec, step), _outlook(scene, spec, step, shown)]
     return [cut(line, width) for line in lines]
 
 
-def _people(scene: Scene, spec: Step, step: StepState) -> Line:
+def _people(spec: Step, step: StepState) -> Line:
     verb = {"skipped": "skipped by", "done": "done by" if spec.what == "manual" else "started by"}.get(
         step.state, "started by"
     )
@@ -165,7 +165,7 @@ def about(scene: Scene, spec: Step, width: int) -> list[Line]:
     step = scene.state.steps[spec.id]
     out: list[Line] = []
     _prose(out, "Instructions", spec.instructions, width)
-    exact(out, _where(spec, step), what_runs(spec) or None, width)
+    exact(out, _where(step), what_runs(spec) or None, width)
     exact(out, "Then checked by (exit 0: done and right)", spec.check, width)
     if spec.what == "gate":
         _votes(out, spec, step, width)
@@ -207,7 +207,7 @@ def folded(text: str, width: int) -> list[str]:
     return [*out, text]
 
 
-def _where(spec: Step, step: StepState) -> str:
+def _where(step: StepState) -> str:
     if len(step.batches) > 1:
         return f"Runs on {len(step.tasks)} hosts in {len(step.batches)} batches"
     hosts = list(step.tasks)

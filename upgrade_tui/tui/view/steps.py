@@ -18,7 +18,6 @@ from upgrade_tui.window.events import SYSTEM
 from upgrade_tui.window.state import OVER, StepState
 from upgrade_tui.window.step_state import UNCONFIRMED
 
-KINDS = {"manual": "tick", "command": "run", "gate": "gate", "bake": "bake"}
 _NEEDY = ("unknown", "failed", "unreachable")
 
 
