@@ -269,3 +269,19 @@ async def test_a_command_s_rollback_by_hand_can_be_given_up(tmp_path: Path) -> N
     assert [u.step for u in rig.book.state.rollback.undo] == ["roll"]
     await rig.book.write([ev.RollbackEnded(outcome="failed", seconds=0.0)])
     await rig.book.close()
+
+
+async def test_a_command_that_an_abort_ended_says_whose_abort_it_was(tmp_path: Path) -> None:
+    rig = await support.rig(tmp_path, ONE)
+    rig.hosts.script["a", "upgrade"] = Ended(
+        exit=143, ended=True, early="it was ended on request; it was asked to end and did"
+    )
+    rig.hosts.hold["a"] = asyncio.Event()
+    running = asyncio.create_task(rig.start("roll"))
+    await rig.until(lambda: rig.book.state.steps["roll"].tasks["a"].state == "running")
+    await told(rig, cmd.Abort(confirm="w1", reason="wrong night"))
+    rig.hosts.hold["a"].set()
+    await running
+    task = rig.book.state.steps["roll"].tasks["a"]
+    assert task.reason == "it was ended as mei aborted the window; it was asked to end and did"
+    await rig.book.close()

@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+ON_REQUEST = "it was ended on request"
+"""How the early end of a command begins that this window asked for."""
+
 OnOutput = Callable[[bytes], None]
 
 

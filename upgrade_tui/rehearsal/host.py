@@ -144,7 +144,7 @@ class SimHost:
         if job is None:
             job = self.jobs[key] = SimJob(self, key, "", {}, {}, None, 0)
         if not job.never("its host undid the step by itself") and job.lives:
-            job.end()
+            job.end("deadman")
 
     # -- about jobs and dead-men --------------------------------------------------------------------------------------
 

@@ -25,7 +25,7 @@ class Order(Struct, frozen=True):
 
 
 class Code(NamedTuple):
-    """How a command ended. ``why``: "exit", "timeout", "ended"; ``how``: the last signal sent, "left", or "-"."""
+    """How it ended. ``why``: "exit", "timeout", "ended", "deadman"; ``how``: the last signal sent, "left", or "-"."""
 
     exit: int
     why: str

@@ -339,6 +339,7 @@ def test_what_a_dead_man_guards_is_over_before_it_is_undone(bench: Bench, stubbo
         assert (await arms(bench).arm(undo, 3)).error == ""
         ended = await follow(bench, change)
         assert (ended.ended, ended.proven, ended.sent) == (True, True, True)
+        assert ended.early.startswith("its dead-man rollback ended it before it undid the step; "), "who ended it"
         assert (await fired(bench, undo.name))[0] == 0
         assert (bench.begun("a"), bench.begun("undo")) == (1, 1)
 

@@ -13,7 +13,10 @@ import pytest
 
 from tests.fleet.jobs.ran import Heard, Place, until
 from tests.support import require
+from upgrade_tui.fleet.jobs import scripts
 from upgrade_tui.fleet.jobs.scripts import directory_name, job_call, render
+
+NOT_SENT = "it was never started: the link broke, or the conductor ended, as it was sent"
 
 
 def runner(place: Place, spec: object) -> int:
@@ -37,6 +40,31 @@ def fake_boot(place: Place, directory: Path, boot: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(boot + "\n")
     place.proc = str(directory)
+
+
+@pytest.mark.parametrize("boot", ["one", "two"], ids=["the same boot", "rebooted since"])
+async def test_of_a_term_that_is_not_ours_is_said_what_is_proven(place: Place, tmp_path: Path, boot: str) -> None:
+    """Who is told of it after a reboot cannot know whether the shutdown had sent it."""
+    fake_boot(place, tmp_path / "proc", "one")
+    spec = place.spec("echo here; exec sleep 1000")
+    async with place.running(spec):
+        pass
+    directory = place.directory(spec)
+    os.kill(int((directory / "begun").read_text().split()[0]), signal.SIGTERM)
+    await until(lambda: (directory / "code").read_text().rstrip().endswith("."))
+    await until((directory / "drained").exists)
+    fake_boot(place, tmp_path / "proc", boot)
+    ended = await place.job(spec, Heard()).run(resume=True, begun=True)
+    who = (
+        "who sent it is not known"
+        if boot == "one"
+        else "the host has rebooted since: its shutdown, or somebody, sent it"
+    )
+    assert (
+        ended.early
+        == f"its runner on the host got a TERM that did not come from here; {who}; it was asked to end and did"
+    )
+    assert (ended.proven, ended.ended, ended.ok) == (True, False, False)
 
 
 async def test_a_host_that_rebooted_while_it_ran_leaves_it_unknown(place: Place, tmp_path: Path) -> None:
@@ -173,8 +201,20 @@ async def test_who_died_between_making_the_directory_and_starting_starts_nothing
     (parent / directory_name(f"{spec.name}@h")).mkdir(mode=0o700)
     ended = await place.job(spec, Heard()).run()
     assert (ended.proven, ended.sent) == (False, False)
-    assert "never started" in ended.reason
+    assert ended.reason == NOT_SENT
     assert not started.exists()
+
+
+async def test_orders_that_end_half_way_start_nothing_and_say_what_may_have_cut_them(tmp_path: Path) -> None:
+    """The runner cannot tell a link that broke from a conductor that died as it wrote."""
+    source = (Path(scripts.__file__).parent / "runner.sh").read_text(encoding="utf-8")
+    told = tmp_path / "news"
+    script = f"exec 3>{told} 4<{tmp_path / 'orders'}\n{source}"
+    (tmp_path / "orders").write_text(f"{tmp_path}\n\n1000000\n0\n\nmark\ntouch started\nPATH=/bin\n", encoding="utf-8")
+    await asyncio.to_thread(subprocess.run, ["sh", "-c", script], cwd=tmp_path, check=False)
+    assert told.read_text() == f"N {NOT_SENT}\n"
+    assert (tmp_path / "begun").read_text() == f"never {NOT_SENT}\n"
+    assert not (tmp_path / "started").exists()
 
 
 async def test_what_does_not_arrive_whole_starts_nothing(place: Place, tmp_path: Path) -> None:

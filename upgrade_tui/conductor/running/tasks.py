@@ -20,7 +20,7 @@ from upgrade_tui.conductor.running.begin import begin
 from upgrade_tui.conductor.running.desk import Desk
 from upgrade_tui.conductor.running.secret import Redactor, known_secrets
 from upgrade_tui.conductor.running.waits import Stop
-from upgrade_tui.fleet.ended import Ended
+from upgrade_tui.fleet.ended import ON_REQUEST, Ended
 from upgrade_tui.fleet.jobs import JobSpec, NotAnswered
 from upgrade_tui.fleet.preflight import command_of
 from upgrade_tui.foreign import one_line
@@ -287,7 +287,8 @@ class Tasks:
             await self._desk.record(
                 ev.TaskFinished(
                     step=work.spec.id, host=work.host, attempt=work.attempt, exit=ended.exit, signal=ended.signal,
-                    seconds=round(ended.seconds, 3), timed_out=ended.timed_out, ended=ended.ended, early=ended.early,
+                    seconds=round(ended.seconds, 3), timed_out=ended.timed_out, ended=ended.ended,
+                    early=_by_whom(ended.early, self._desk.state(), work),
                     output=name if file.kept_at_all else "",
                     bytes=file.size,
                     sha256=digest, last_line=file.error or file.last_line, undo=work.undo, withheld=withheld,
@@ -336,6 +337,14 @@ class Tasks:
 
     def _task(self, work: Work) -> Task:
         return self._desk.step(work.spec.id).tasks[work.host]
+
+
+def _by_whom(early: str, state: WindowState, work: Work) -> str:
+    """Why it did not come to its own end; where we asked for that, because of whom."""
+    if not early.startswith(ON_REQUEST) or not _aborted(state, work):
+        return early
+    who = "the lead stopped the rollback" if work.undo else f"{state.paused_by or 'somebody'} aborted the window"
+    return early.replace(ON_REQUEST, f"it was ended as {who}", 1)
 
 
 def _aborted(state: WindowState, work: Work) -> bool:

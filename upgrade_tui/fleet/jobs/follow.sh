@@ -147,7 +147,16 @@ finish() { # the job ended thus: $1
     if [ -s left ]; then
         while read -r pid _ rest; do say "L $pid $rest"; done <left
     fi
-    leave "X $1 $total"
+    said=$1
+    case $said in *' signal '*) since ;; esac
+    leave "X $said $total"
+}
+
+since() { # a TERM that was not ours: did the host reboot since? Then nobody can know whether its shutdown sent it
+    boot
+    was=
+    read -r was _ <boot
+    [ -z "$was" ] || [ "$was" = "$booted" ] || said="${said%% signal *} rebooted ${said#* signal }"
 }
 
 heed() { # follow by the runner's news: nothing to do, on either side, while nothing happens

@@ -36,8 +36,9 @@ class Garbled(Exception):
 class Result(Struct, frozen=True):
     """Of a job that ended on the host.
 
-    ``why``: "exit", "timeout", "ended" (we asked for it), "shutdown", "signal" (somebody else asked). ``how``: the last
-    signal sent; "left" where not even that ended all of it; or "-".
+    ``why``: "exit", "timeout", "ended" (we asked for it), "deadman" (its dead-man did), "shutdown", "signal" (somebody
+    else asked), "rebooted" (that, and the host has rebooted since). ``how``: the last signal sent; "left" where not
+    even that ended all of it; or "-".
     """
 
     code: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from upgrade_tui.fleet.ended import Ended
+from upgrade_tui.fleet.ended import ON_REQUEST, Ended
 from upgrade_tui.fleet.jobs.door import Door, Run
 from upgrade_tui.fleet.jobs.frames import Frames, Result
 from upgrade_tui.fleet.jobs.scripts import SYSTEMD, Mode, job_call
@@ -14,6 +14,7 @@ from upgrade_tui.foreign import one_line
 
 PAUSES = (0.1, 0.3, 1.0)  # seconds before a follower that ended on a link that holds is started again
 _NOW = 0.05  # seconds
+_TERM = "its runner on the host got a TERM that did not come from here"
 _MUTE = 8  # followers that ended without a word, on a link that holds, after which the host is not asked again
 
 
@@ -183,7 +184,7 @@ class Job:
             exit=result.code,
             seconds=result.seconds,
             timed_out=result.why == "timeout",
-            ended=result.why == "ended",
+            ended=result.why in ("ended", "deadman"),
             early=early,
             reason="; ".join(said),
         )
@@ -192,9 +193,11 @@ class Job:
         """Why it did not come to its own end, and what that took; empty if it did."""
         limit = f" after {self._spec.timeout:g} s" if self._spec.timeout else ""
         whys = {
-            "exit": "", "timeout": f"timed out{limit}", "ended": "it was ended on request",
+            "exit": "", "timeout": f"timed out{limit}", "ended": ON_REQUEST,
+            "deadman": "its dead-man rollback ended it before it undid the step",
             "shutdown": "the host was shut down while it ran",
-            "signal": "somebody on the host ended it (its runner got a TERM)",
+            "signal": f"{_TERM}; who sent it is not known",
+            "rebooted": f"{_TERM}; the host has rebooted since: its shutdown, or somebody, sent it",
         }  # fmt: skip
         why = whys.get(result.why, result.why)
         if not why or result.how == "left":

@@ -123,7 +123,7 @@ make_way() ( # for a dead-man: what it guards never begins any more, or is ended
     set -C
     printf 'never its host undid the step by itself\n' >begun && exit 0
     set +C
-    printf '' >asked
+    printf 'deadman\n' >asked
     n=0 ended=
     while ! read -r _ _ _ _ _ dot <code || [ "${dot%% *}" != . ]; do
         read -r pid start _ <begun
@@ -214,9 +214,12 @@ main() {
     kill -USR2 $$
 }
 
-who_asked() { # us to end it: somebody by us, the shutdown of the host, or somebody else; into `why`
+who_asked() { # us to end it: somebody by us, its dead-man, the shutdown of the host, or somebody else; into `why`
     why=ended
-    [ ! -e asked ] || return
+    if [ -e asked ]; then
+        read -r by <asked && [ "$by" = deadman ] && why=deadman
+        return
+    fi
     why=signal
     for n in 1 2 3; do # the end of a session may end whom we ask as well
         case $(timeout 2 systemctl is-system-running) in
@@ -328,7 +331,7 @@ lose() { # the disk is full, or the directory is gone: the command goes on witho
 [ "${1-}" != unit ] || exec 3>&1 4<&0
 exec </dev/null >/dev/null 2>&1
 session=
-orders "${1-}" || never 'it was never started: the link broke as it was sent'
+orders "${1-}" || never 'it was never started: the link broke, or the conductor ended, as it was sent'
 exec 4<&-
 eval "$session"
 trap 'runner && kill -TERM "$m"' TERM
