@@ -10,8 +10,11 @@ import msgspec
 from tests.golden import golden
 from tests.support_tui import recorded
 from tests.tui.undo_sessions import happens
+from tests.window.small import Log, plan_of
 from upgrade_tui.cli.exits import Exit
 from upgrade_tui.cli.status import as_data, as_lines
+from upgrade_tui.tui.view.steps import progress
+from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.armed import asks_for_a_person, unconfirmed, words
 
@@ -72,3 +75,56 @@ def test_status_says_what_could_kill_a_dead_man_and_that_its_time_is_over() -> N
     assert f"; AT RISK: {risk}" in said
     late = "\n".join(as_lines(session.state, None, session.now() + 61, True))
     assert "; its time is over, and what it did is not known yet" in late
+
+
+ARMED = """
+[[steps]]
+id = "net"
+title = "Net"
+on = ["a", "b"]
+run = "net"
+batches = [2]
+timeout = "1m"
+confirm_within = "10m"
+rollback = { run = "back", estimate = "1m" }
+"""
+
+
+def _armed_before_it_began() -> Log:
+    """Host a is armed, and nothing was sent to either host yet."""
+    log = Log(plan_of(ARMED)).does("tom", cmd.Start(step="net"))
+    return log.happens(
+        ev.BatchStarted(step="net", attempt=1, batch=0), ev.DeadmanArmed(step="net", host="a", attempt=1, seconds=600)
+    )
+
+
+def _begins(log: Log, host: str) -> Log:
+    return log.happens(ev.TaskStarted(step="net", host=host, attempt=1, batch=0))
+
+
+def test_nobody_is_asked_to_confirm_before_the_whole_batch_has_ended() -> None:
+    log = _armed_before_it_began()
+    assert not asks_for_a_person(log.state, "net"), "armed right before its change: that is about to begin"
+    _begins(log, "a").ends("net", "a")
+    assert not asks_for_a_person(log.state, "net"), "b is about to begin"
+    log.happens(ev.DeadmanArmed(step="net", host="b", attempt=1, seconds=600))
+    _begins(log, "b").ends("net", "b")
+    assert asks_for_a_person(log.state, "net")
+
+
+def test_in_a_paused_window_what_is_armed_asks_for_a_person_though_hosts_are_left() -> None:
+    log = _begins(_armed_before_it_began(), "a").ends("net", "a").does("tom", cmd.Pause(reason="look"))
+    assert asks_for_a_person(log.state, "net")
+
+
+def test_an_armed_host_is_not_counted_as_done() -> None:
+    log = _begins(_armed_before_it_began(), "a").ends("net", "a")
+    assert progress(log.step("net")) == "0/2 hosts done, 1 armed"
+    log.does("tom", cmd.Confirm(step="net")).happens(ev.DeadmanConfirmed(step="net", host="a"))
+    assert progress(log.step("net")) == "1/2 hosts done"
+
+
+def test_what_cannot_be_confirmed_any_more_says_what_became_of_it() -> None:
+    log = _begins(_armed_before_it_began(), "a").ends("net", "a")
+    log.happens(ev.DeadmanFired(step="net", host="a", exit=0))
+    assert "a undid it by itself" in log.refuses("tom", cmd.Confirm(step="net"))

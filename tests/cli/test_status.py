@@ -95,3 +95,22 @@ def test_a_unit_is_healthy_only_where_systemd_says_so(units: dict[str, str], sai
     assert answer("healthy", log.state, up(a=units), log.now) == said
     host = as_data(tmp_path, log.state, up(a=units), log.now, True)["hosts"][0]
     assert host["units"] == {"x": "no answer", "y": "no answer"} | units
+
+
+TWO = PLAIN + '[[steps]]\nid = "two"\ntitle = "Two"\non = "a"\nrun = "true"\nchanges = false\n'
+
+
+def test_a_step_that_waits_for_one_that_was_rolled_back_says_so_and_that_one_says_why() -> None:
+    log = Log(plan_of(TWO)).does("mei", cmd.Start(step="one")).batch("one", 0).ends("one", "a")
+    log.happens(ev.StepFinished(step="one", attempt=1))
+    log.asks_back("p95 doubled").undoing("one").undo_starts("one", "a").undo_ends("one", "a").undone("one").back()
+    assert answer("where", log.state, None, log.now).endswith("two is pending: it waits for one, which is rolled back")
+    lines = as_lines(log.state, None, log.now, True)
+    assert any(line.startswith("  rolled back  one") and line.endswith("(p95 doubled)") for line in lines)
+    assert "start it again" in log.refuses("mei", cmd.Skip(step="one", reason="not tonight"))
+
+
+def test_a_step_in_trouble_names_its_hosts_and_why() -> None:
+    log = Log(plan_of(PLAIN)).does("mei", cmd.Start(step="one")).batch("one", 0)
+    log.happens(ev.TaskUnknown(step="one", host="a", attempt=1, reason="the link broke"))
+    assert any("unknown on a: the link broke" in line for line in as_lines(log.state, None, log.now, True))

@@ -6,6 +6,8 @@ from rich.cells import cell_len
 
 from tests.golden import golden
 from tests.tui.test_view_clock import scene, text
+from upgrade_tui.tui.panes.canaries import CanariesPane
+from upgrade_tui.tui.panes.hosts import HostsPane
 from upgrade_tui.tui.view import alerts, bigtext, card, keys, layout
 from upgrade_tui.tui.view import canaries as canary_view
 from upgrade_tui.tui.view import clock as clock_view
@@ -331,3 +333,32 @@ def test_layouts_follow_the_terminal() -> None:
 
 def test_the_countdown_has_room_beside_the_answers() -> None:
     assert cell_len(bigtext.big("23:59:59")[0]) <= 30
+
+
+def test_one_of_a_thing_is_not_told_as_many() -> None:
+    at = scene("rollout")
+    pane = HostsPane(History())
+    pane.every = [host_view.host_row(at, n) for n in at.state.hosts]
+    pane._rows, pane._need = {r.name: r for r in pane.every}, 1
+    assert pane.title().endswith("· 1 needs a look")
+
+
+def test_without_a_conductor_no_pane_says_that_all_is_fine() -> None:
+    at = scene("preflight", frame_age=None)
+    rows, canaries = HostsPane(History()), CanariesPane(History())
+    rows.every = [host_view.host_row(at, n) for n in at.state.hosts]
+    rows.mark_stale(at)
+    canaries.every = [canary_view.canary_row(at, n) for n in at.state.canaries]
+    assert rows.title().endswith("· not known now")
+    assert canaries.title() == "canaries · 4 of 4 were healthy"
+
+
+def test_what_is_known_of_a_host_that_is_down_says_how_old_it_is() -> None:
+    at = scene("rollout")
+    row = replace(host_view.host_row(at, "db1"), rank=0, age=1.0)
+    assert text(host_view.second_line(row, at, 200)).strip().startswith("1 s ago: load ")
+
+
+def test_a_gate_that_was_decided_says_by_whom() -> None:
+    row = step(scene("rollout"), "go-begin")
+    assert row.more.endswith(": go by mei, tom")

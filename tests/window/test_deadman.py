@@ -49,7 +49,7 @@ def test_a_confirmation_is_asked_for_all_armed_hosts_or_one_and_then_carried_out
     assert _armed_states(log) == {"a": "armed", "b": "armed"}, "the host was not told yet"
     log.happens(ev.DeadmanConfirmed(step="net", host="a"))
     assert (_armed_states(log), log.step("net").armed["a"].asked) == ({"a": "confirmed", "b": "armed"}, "")
-    assert "a (confirmed), b (armed)" in log.refuses("tom", cmd.Confirm(step="net", host="a"))
+    assert "a keeps it: confirmed, b is armed" in log.refuses("tom", cmd.Confirm(step="net", host="a"))
     log.does("tom", cmd.Confirm(step="net")).happens(ev.DeadmanConfirmed(step="net", host="b"))
     assert log.step("net").state == "done"
 

@@ -130,6 +130,8 @@ def as_lines(state: Any, frame: Any, now: float, running: bool) -> list[str]:
     lines = [f"{state.plan.window.title} [{phase}]" + (f": {state.reason or state.outcome}" if state.reason else "")]
     where = state.current
     doing = f"{where} is {_shown(state, where)}" if where else "nothing is left"
+    waits = state.waiting_for(where) if where and state.shown(where) == "pending" else ""
+    doing += f": it waits for {waits}" if waits else ""
     lines.append(f"where     {over} of {len(state.steps)} steps over; {doing}")
     lines.append(f"healthy   {_health(state, frame, running)}")
     if state.rolling_back and state.closed is None:
@@ -150,11 +152,20 @@ def as_lines(state: Any, frame: Any, now: float, running: bool) -> list[str]:
     lines.append("")
     width = max((len(s) for s in state.steps), default=0)
     for spec in state.plan.steps:
-        reason = state.steps[spec.id].reason
+        reason = _why(state, spec.id)
         lines.append(
             f"  {_shown(state, spec.id):<12} {spec.id:<{width}}  {spec.title}" + (f" ({reason})" if reason else "")
         )
     return [one_line(line) for line in lines]
+
+
+def _why(state: Any, step_id: str) -> str:
+    """Why a step stands as it does, and of one in trouble on which hosts."""
+    from upgrade_tui.window.step_state import trouble_text
+
+    step, shown = state.steps[step_id], state.shown(step_id)
+    trouble = trouble_text(step.tasks) if shown in ("running", "failed", "unknown") else ""
+    return "; ".join(part for part in (step.reason, trouble) if part)
 
 
 def _shown(state: Any, step_id: str) -> str:

@@ -25,6 +25,8 @@ def asks_for_a_person(state: WindowState, step_id: str) -> bool:
     step, spec = state.steps[step_id], state.plan.step(step_id)
     if any(t.state in ("running", "rolling back") or t.following for t in step.tasks.values()):
         return False
+    if state.phase == "open" and _still_to_begin(step):
+        return False
     by_itself = spec is not None and spec.confirm == "auto" and step.stage == "under way"
     return not by_itself and any(not a.asked for _, a in unconfirmed(step))
 
@@ -33,6 +35,13 @@ def waits_for_nothing_else(state: WindowState, step_id: str) -> bool:
     """Whether whoever waits for a step has waited enough: its attempt has ended, or it is held or armed."""
     step = state.steps[step_id]
     return step.stage in ("ended", "skipped") or step.held is not None or asks_for_a_person(state, step_id)
+
+
+def _still_to_begin(step: StepState) -> bool:
+    """A host is armed right before its own change: what is pending in the batch under way is about to begin."""
+    if step.stage != "under way" or step.held is not None or not 0 <= step.batch < len(step.batches):
+        return False
+    return any(step.tasks[host].state == "pending" for host in step.batches[step.batch] if host in step.tasks)
 
 
 def words(step: StepState, at: Callable[[float], str]) -> str:

@@ -106,7 +106,8 @@ def _armed_hosts(state: WindowState, step_id: str, host: str) -> tuple[str, ...]
     if gone := _hosts_in(state, step_id, host, "gone"):
         way = f"confirm it, or roll it back: upgrade-tui rollback --step {step_id}"
         return Refusal(f"what was to undo {step_id} is gone from {', '.join(gone)}", way)
-    known = ", ".join(f"{h} ({a.state})" for h, a in armed.items())
+    told = {"fired": "undid it by itself", "confirmed": "keeps it: confirmed", "armed": "is armed"}
+    known = ", ".join(f"{h} {told.get(a.state, a.state)}" for h, a in armed.items())
     return Refusal(
         f'nothing is armed by "{step_id}"' + (f" on {host}" if host else ""), known or "no dead-man rollback"
     )

@@ -27,8 +27,9 @@ def started(s: WindowState, r: ev.Record, e: ev.RollbackStarted) -> WindowState:
     if step is not None and any(a.waits for a in step.armed.values()):
         s = _void(s, e.step, f"{e.step} was rolled back before it was confirmed")
     return change_step(
-        s, e.step, stage="undoing", cause=e.reason, undo=e.attempt, undo_started=r.ts, undo_batches=e.batches
-    )
+        s, e.step, stage="undoing", cause=e.reason, undone_for=e.reason, undo=e.attempt, undo_started=r.ts,
+        undo_batches=e.batches,
+    )  # fmt: skip
 
 
 def finished(s: WindowState, r: ev.Record, e: ev.RollbackFinished) -> WindowState:

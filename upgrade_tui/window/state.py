@@ -56,6 +56,7 @@ class StepState(Struct, frozen=True, kw_only=True, dict=True):
     evidence: str = ""  # what the person who ticked it saw
     rollback_seconds: float | None = None  # measured, a batch
     undo: int = 0  # rollbacks so far
+    undone_for: str = ""  # why the last of them was asked for
     undo_started: float | None = None
     undo_batches: tuple[tuple[str, ...], ...] = ()
     armed: Mapping[str, Armed] = {}  # host -> its dead-man rollback
@@ -81,7 +82,10 @@ class StepState(Struct, frozen=True, kw_only=True, dict=True):
             return step_state.Verdict(OPEN[self.stage], self.cause)
         if self.kind != "command":
             return step_state.Verdict(self.result, self.cause)
-        return step_state.ended(self.tasks, self.armed, self.allowed, self.cause, self.void)
+        said = step_state.ended(self.tasks, self.armed, self.allowed, self.cause, self.void)
+        if said.state == "rolled back" and not said.reason:
+            return step_state.Verdict("rolled back", self.undone_for)
+        return said
 
     @property
     def state(self) -> StepName:
@@ -240,6 +244,12 @@ class WindowState(Struct, frozen=True, kw_only=True):
                 seen.update(more)
                 ahead += more
         return tuple(found)
+
+    def waiting_for(self, step_id: str) -> str:
+        """``tune, which is rolled back``: what a pending step waits for; empty where nothing is missing."""
+        needs = self.missing(step_id)
+        more = f" and {len(needs) - 1} more" if len(needs) > 1 else ""
+        return f"{needs[0]}, which is {self.steps[needs[0]].state}{more}" if needs else ""
 
     @property
     def current(self) -> str:

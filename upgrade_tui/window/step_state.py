@@ -93,6 +93,18 @@ def arithmetic(tasks: Sequence[Task], allowed: int) -> str:
     return f"{len(wrong)} of {len(tasks)} {' or '.join(found)}, {allowed} allowed{stopped}"
 
 
+def trouble_text(tasks: Mapping[str, Task]) -> str:
+    """``unknown on db1, failed on api3: the link broke; exit 2``: what somebody must look at."""
+    where, why = [], []
+    for state in ("unknown", "failed", "unreachable"):
+        found = [t for t in tasks.values() if t.state == state]
+        if found:
+            more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
+            where.append(f"{state} on {', '.join(t.host for t in found[:NAMED])}{more}")
+            why.append(found[0].reason or found[0].said)
+    return ", ".join(where) + (": " if any(why) else "") + "; ".join(w for w in why if w)
+
+
 def names(hosts: Sequence[str]) -> str:
     """All of a few hosts, the number of many."""
     return ", ".join(hosts) if len(hosts) <= NAMED else f"{len(hosts)} hosts"

@@ -12,11 +12,12 @@ from upgrade_tui.tui.detail.events_view import rows, section
 from upgrade_tui.tui.view.canaries import canary_row, worst_order
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import BLANK, Line, Span, cut, fit, joined, wrapped
-from upgrade_tui.tui.view.steps import held_text, progress, trouble_text
+from upgrade_tui.tui.view.steps import held_text, progress
 from upgrade_tui.tui.words import HELD, Tone, level_word, step_word
 from upgrade_tui.units import bytes_text, count_text, duration_text, share_text, short_duration
 from upgrade_tui.window import clock, hold
 from upgrade_tui.window.state import OVER, StepState, Task
+from upgrade_tui.window.step_state import trouble_text
 from upgrade_tui.window.telemetry import TaskFrame
 
 SILENT = 10.0  # seconds without output from which on it is said
@@ -97,7 +98,7 @@ def _outlook(scene: Scene, spec: Step, step: StepState, shown: str) -> Line:
     """The one thing to know next: trouble, what it waits for, or the rollback clock after it."""
     if step.held is not None:
         return ((f"{HELD.glyph} {held_text(step)}", HELD.tone),)
-    trouble = trouble_text(step) or (step.reason if shown in ("failed", "unknown") else "")
+    trouble = trouble_text(step.tasks) or (step.reason if shown in ("failed", "unknown") else "")
     if trouble and shown in ("failed", "unknown", "running"):
         return ((trouble, "unknown" if shown == "unknown" else "bad"),)
     missing = scene.state.missing(spec.id)

@@ -29,7 +29,8 @@ class CanariesPane(LinePane):
     def title(self) -> str:
         """How many are healthy."""
         healthy = sum(1 for row in self.every if row.verdict == "healthy")
-        return f"canaries · {healthy} of {len(self.every)} healthy"
+        were = "were " if self.every and all(row.stale for row in self.every) else ""
+        return f"canaries · {healthy} of {len(self.every)} {were}healthy"
 
     def rows_of(self, scene: Scene, width: int) -> Sequence[tuple[str, int]]:
         """Worst first."""

@@ -26,16 +26,25 @@ class HostsPane(LinePane):
         self._order = view.Order()
         self._columns = view.Columns(8, 11, 0, 0, 0)
         self._need = 0
+        self._unknown = False
 
     def title(self) -> str:
         """How many there are, and how many need a look."""
         count = f"{len(self._rows)} of {len(self.every)}" if self.needle else str(len(self.every))
-        return f"hosts · {count}" + (f" · {self._need} need a look" if self._need else " · all fine" * bool(self.every))
+        if self._need:
+            return f"hosts · {count} · {self._need} need{'s' if self._need == 1 else ''} a look"
+        known = "not known now" if self._unknown else "all fine"
+        return f"hosts · {count}" + (f" · {known}" if self.every else "")
+
+    def mark_stale(self, scene: Scene) -> None:
+        """Whether anything is known now."""
+        self._unknown = scene.stale and scene.state.phase != "closed"
 
     def rows_of(self, scene: Scene, width: int) -> Sequence[tuple[str, int]]:
         """Worst first, without jumping."""
         ordered = self._order.sorted(self.every, scene.now)
         self._need = sum(1 for row in ordered if row.rank < 9)
+        self.mark_stale(scene)
         if self.needle:
             hosts = scene.plan.hosts
             ordered = [r for r in ordered if view.matches(r, hosts[r.name].groups, self.needle)]

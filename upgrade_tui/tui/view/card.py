@@ -87,15 +87,12 @@ def _tasks(scene: Scene, step_id: str, width: int) -> list[Line]:
     out: list[Line] = []
     for i, batch in enumerate(step.batches):
         tasks = [step.tasks[host] for host in batch]
-        over = sum(1 for t in tasks if t.state in OVER)
+        over = sum(1 for host in batch if step.host_state(host) in OVER)
         out += [BLANK, ((f"BATCH {i + 1}", "title"), (f"  {over}/{len(batch)} hosts done", "muted"))]
-        shown = (
-            tasks
-            if len(tasks) <= _MANY
-            else sorted(tasks, key=lambda t: worst_first(step_word(step.host_state(t.host)).tone))
-        )
+        words = {host: step_word(step.host_state(host)) for host in batch}
+        shown = tasks if len(tasks) <= _MANY else sorted(tasks, key=lambda t: worst_first(words[t.host].tone))
         for task in shown[:_MANY]:
-            word = step_word(step.host_state(task.host))
+            word = words[task.host]
             seconds = task.seconds if task.seconds is not None else (
                 scene.now - task.started if task.state == "running" and task.started is not None else None
             )  # fmt: skip

@@ -88,7 +88,7 @@ def where(scene: Scene) -> tuple[Line | Span | None, ...]:
         return (*lead, (done, "good"))
     row = step_view.step_row(scene, spec)
     number = [s.id for s in scene.plan.steps].index(spec.id) + 1
-    verb = {"ready": "next", "pending": "waiting"}.get(row.state, row.word.word)
+    verb = {"ready": "next", "pending": _waiting(scene, row.id)}.get(row.state, row.word.word)
     progress = step_view.progress(state.steps[spec.id]) if row.state in ("running", "failed", "unknown") else ""
     step = state.steps[spec.id]
     held = f"before {hold.place(step.held, len(step.batches))}: {hold.words(step.held)}" if step.held else ""
@@ -108,13 +108,22 @@ def where(scene: Scene) -> tuple[Line | Span | None, ...]:
     )
 
 
+def _waiting(scene: Scene, step_id: str) -> str:
+    needs = scene.state.waiting_for(step_id)
+    return f"waits for {needs}" if needs else "waiting"
+
+
 def _rolled(scene: Scene) -> list[Line | Span | None]:
     """A rollback under way, or done and nothing begun since."""
     p, asked = undo.progress(scene), scene.state.rollback
     if p is None or asked is None:
         return []
     if asked.active:
-        here = f"step {p.number} of {len(p.states)}: {p.step}" if p.number else f"{len(p.states)} steps to undo"
+        here = (
+            f"step {p.number} of {len(p.states)}: {p.step}"
+            if p.number
+            else f"{len(p.states)} step{'s' * (len(p.states) != 1)} to undo"
+        )
         batch: Span | None = (f"batch {p.batch} of {p.batches}", "plain") if p.batches > 1 else None
         return [(f"◄ ROLLING BACK {p.scope}", "tight"), (here, "strong"), batch]
     since = any(s.started is not None and s.started > (asked.finished or 0.0) for s in scene.state.steps.values())

@@ -235,7 +235,7 @@ def second_line(row: HostRow, scene: Scene, width: int) -> Line:
     if row.sample is None:
         return (indent, (f"address {scene.plan.hosts[row.name].address}", "muted"))
     s = row.sample
-    old = f"{duration_text(row.age)} ago: " if row.age is not None and row.age >= STALE else ""
+    old = f"{duration_text(row.age)} ago: " if row.age is not None and (row.age >= STALE or row.rank == 0) else ""
     parts: list[Line | Span | None] = [
         (f"{old}load {s.load1:.1f} of {s.cores}", "muted"),
         *(

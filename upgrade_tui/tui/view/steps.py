@@ -16,9 +16,7 @@ from upgrade_tui.window import hold
 from upgrade_tui.window.armed import asks_for_a_person, words
 from upgrade_tui.window.events import SYSTEM
 from upgrade_tui.window.state import OVER, StepState
-from upgrade_tui.window.step_state import UNCONFIRMED
-
-_NEEDY = ("unknown", "failed", "unreachable")
+from upgrade_tui.window.step_state import UNCONFIRMED, trouble_text
 
 
 class StepRow(Struct, frozen=True):
@@ -66,8 +64,8 @@ def step_row(scene: Scene, spec: Step) -> StepRow:
 
 
 def over_count(step: StepState) -> tuple[int, int]:
-    """Hosts that are over, and all hosts of the step."""
-    return sum(1 for t in step.tasks.values() if t.state in OVER), len(step.tasks)
+    """Hosts that are over, and all hosts of the step; what is armed is not over."""
+    return sum(1 for host in step.tasks if step.host_state(host) in OVER), len(step.tasks)
 
 
 def progress(step: StepState) -> str:
@@ -79,19 +77,10 @@ def progress(step: StepState) -> str:
     if len(step.batches) > 1:
         parts.append(f"batch {max(0, step.batch) + 1}/{len(step.batches)}")
     if hosts > 1 or step.batches != (("local",),):
-        parts.append(f"{done}/{count_text(hosts, 'host')} done")
+        states: list[str] = [step.host_state(host) for host in step.tasks]
+        waits = "".join(f", {n} {name}" for name in sorted(UNCONFIRMED) if (n := states.count(name)))
+        parts.append(f"{done}/{count_text(hosts, 'host')} done{waits}")
     return " · ".join(parts)
-
-
-def trouble_text(step: StepState) -> str:
-    """``unknown on db1, failed on api3: the link broke; exit 2``: what somebody must look at."""
-    where, why = [], []
-    for state in _NEEDY:
-        tasks = [t for t in step.tasks.values() if t.state == state]
-        if tasks:
-            where.append(f"{state} on {few_text([t.host for t in tasks], 3)}")
-            why.append(tasks[0].reason or tasks[0].said)
-    return ", ".join(where) + (": " if any(why) else "") + "; ".join(w for w in why if w)
 
 
 def held_text(step: StepState) -> str:
@@ -111,7 +100,7 @@ def _share(step: StepState, spec: Step, elapsed: float | None, planned: float) -
 
 
 def _remark(scene: Scene, spec: Step, step: StepState, state: str) -> str:
-    trouble = trouble_text(step)
+    trouble = trouble_text(step.tasks)
     if state == "running":
         if spec.what == "gate":
             return _votes(spec, step)
@@ -152,7 +141,7 @@ def _undoing(spec: Step, step: StepState, trouble: str) -> str:
 def _more(scene: Scene, spec: Step, step: StepState, state: str) -> str:
     """Done: when and by whom. Still ahead: where it runs, how it is undone."""
     if step.started is not None and step.finished is not None:
-        by = f" by {step.by}" if step.by else ""
+        by = f": {step.reason}" if spec.what == "gate" and step.reason else f" by {step.by}" if step.by else ""
         return f"{scene.time(step.started)} to {scene.time(step.finished)}{by}"
     hosts = scene.plan.targets(spec)
     where = f"on {few_text(hosts, 3)}" if hosts else ""

@@ -67,7 +67,9 @@ def _task_finished(e: ev.TaskFinished) -> str:
 
 
 def _output_kept(e: ev.OutputKept) -> str:
-    return f"what {_task(e)} had printed was fetched: {e.bytes:,} bytes, without its secrets{because(e.last_line)}"
+    return f"what {_task(e)} had printed was fetched: {e.bytes:,} bytes, its secrets masked" + (
+        f"; the last line: {e.last_line}" if e.last_line else ""
+    )
 
 
 def _checked(e: ev.TaskChecked) -> str:
