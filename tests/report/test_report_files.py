@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from tests.golden import golden
 from tests.report.report_support import window_at, with_telemetry
+from upgrade_tui.cli.attach import export_report
 from upgrade_tui.cli.exits import Exit
 from upgrade_tui.cli.report import report as command
 from upgrade_tui.journal.errors import MissingLogError
@@ -190,7 +191,9 @@ def test_a_damaged_log_exits_65_and_still_writes_the_intact_part(closed: Path) -
     done = run(closed)
     assert done.exit_code == Exit.LOG_DAMAGED
     assert "the report ends early: log.jsonl:" in done.stderr
-    assert "The log is damaged" in (closed / "report" / "report.html").read_text(encoding="utf-8")
+    assert "ends where the log could not be read further" in (closed / "report" / "report.html").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_a_place_that_cannot_be_written_is_one_clear_line(closed: Path, tmp_path: Path) -> None:
@@ -205,3 +208,15 @@ def test_a_broken_frozen_plan_is_one_clear_line(closed: Path) -> None:
     done = run(closed)
     assert done.exit_code == Exit.NO_INPUT
     assert "the window's plan cannot be read" in done.stderr
+
+
+def test_a_report_of_a_log_that_ends_early_does_not_say_how_the_window_stands(closed: Path) -> None:
+    lines = (closed / "log.jsonl").read_bytes().splitlines(keepends=True)
+    lines[99] = lines[99].replace(b'"ts":1', b'"ts":2')
+    (closed / "log.jsonl").write_bytes(b"".join(lines))
+    said = export_report(closed)
+    assert "; it ends early: log.jsonl:100" in said
+    document = (closed / "report" / "report.md").read_text(encoding="utf-8")
+    assert "the window is running" not in document
+    assert "how the window stands since is not told here" in document.splitlines()[2]
+    assert "the window is not closed" not in run(closed).stderr, "it is: only this report does not reach so far"

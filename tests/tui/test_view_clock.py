@@ -150,3 +150,9 @@ def test_the_sums_of_a_closed_window_speak_of_no_point_of_no_return_that_was_nev
     at = replace(at, state=state)
     sums = "\n".join(text(line) for line in view.arithmetic(at, clock.read(state, at.now)))
     assert "forward only" not in sums
+
+
+def test_canaries_that_are_only_not_asked_any_more_are_not_called_unhealthy() -> None:
+    said = answers(scene("closed", frame_age=None))["HEALTHY"]
+    assert "4 canaries not probed lately" in said
+    assert "not healthy" not in said

@@ -77,12 +77,16 @@ def _report_at_the_end(directory: Path, *, silent: bool) -> None:
 
 def export_report(directory: Path) -> str:
     """Write the report of the window in ``directory``; one line saying where, or why not. The dashboard's ``e``."""
+    from upgrade_tui.conductor.paths import REPORT
     from upgrade_tui.journal import JournalError
     from upgrade_tui.plan.diagnostics import PlanError
-    from upgrade_tui.report.write import write
+    from upgrade_tui.report.load import load
+    from upgrade_tui.report.write import save
 
     try:
-        files = write(directory)
+        made = load(directory)
+        files = save(made, directory / REPORT)
     except (JournalError, PlanError, OSError) as error:
         return f"no report: {error}"
-    return f"report written to {files[0].parent}"
+    early = f"; it ends early: {made.integrity.damage}" if made.integrity.damage else ""
+    return f"report written to {files[0].parent}{early}"

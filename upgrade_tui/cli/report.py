@@ -67,7 +67,7 @@ def report(
             fail(f"cannot write the report: {error}", Exit.CANNOT_WRITE, "choose another place: --out DIR")
         for path in paths:
             click.echo(path)
-        if made.interim:
+        if made.interim and not made.integrity.damage:
             click.echo("interim report: the window is not closed", err=True)
     if made.integrity.plan_differs:
         click.echo(f"upgrade-tui: not the recorded plan: {made.integrity.plan_differs}", err=True)

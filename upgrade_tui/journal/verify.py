@@ -74,6 +74,6 @@ def _notes(walk: Walk) -> tuple[str, ...]:
             "it is set aside when the window is next opened"
         )
     notes.extend(f"{path.name}: holds no whole line; nothing in it was acknowledged" for path in walk.void)
-    notes.extend(f'{count} lines of the kind "{kind}", which this version does not know, or not so'
+    notes.extend(f'{count} line{"s" * (count != 1)} of the kind "{kind}", new to this version or meant otherwise then'
                  for kind, count in sorted(Counter(walk.unknown).items()))  # fmt: skip
     return tuple(notes)

@@ -42,6 +42,10 @@ def outcome_line(report: Report) -> str:
     summary = report.summary
     if summary.outcome == "not opened":
         return "The window was not opened."
+    if report.interim and report.integrity.damage:
+        until = date_time(report.as_of)
+        stands = f"how the window stands since is not told here; until then it was {summary.outcome}"
+        return f"The log could be read up to {until} only: {stands}. {report.integrity.damage}."
     if report.interim:
         why = f" ({summary.reason})" if summary.outcome in ("paused", "aborted") and summary.reason else ""
         return f"Interim report: the window is {summary.outcome}{why}; this is the log up to {date_time(report.as_of)}."

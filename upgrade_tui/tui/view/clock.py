@@ -168,6 +168,9 @@ def _canary_health(rows: list[canary_view.CanaryRow], brevity: int) -> Span | No
     bad = [r for r in canary_view.worst_order(rows) if r.verdict != "healthy" or r.stale]
     if not bad:
         return (f"● {count_text(len(rows), 'canary', 'canaries')} healthy", "good")
+    if all(r.verdict == "healthy" for r in bad):  # nothing bad is known, but nobody asks
+        named = count_text(len(bad), "canary", "canaries") if len(bad) > 1 else bad[0].name
+        return (f"{bad[0].word.glyph} {named} not probed lately", "watch")
     first = bad[0]
     more = (f", {len(bad) - 1} more not healthy" if brevity < 2 else f" +{len(bad) - 1}") if len(bad) > 1 else ""
     detail = f": {first.detail}" if first.detail and brevity == 0 else ""
