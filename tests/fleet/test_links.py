@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -327,3 +328,31 @@ async def test_the_local_machine_with_another_proc_is_sampled_by_a_child() -> No
     async with watched(plan_of({"me": Host(address="local", proc_root=str(root))})) as fleet:
         sample = await fleet.sampled("me", 1)
         assert (sample.cores, sample.load1, sample.psi_memory) == (8, 1.0, 99.99)
+
+
+SYSTEMCTL = """#!/bin/sh
+printf x >>{calls}
+echo LoadState=loaded
+echo ActiveState=active
+echo SubState=running
+echo NRestarts="$(wc -c <{calls})"
+"""
+
+
+async def test_units_of_the_local_machine_are_watched_as_any_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from upgrade_tui.fleet import local, localhost
+
+    systemctl = tmp_path / "bin" / "systemctl"
+    systemctl.parent.mkdir()
+    systemctl.write_text(SYSTEMCTL.format(calls=tmp_path / "calls"), encoding="utf-8")
+    systemctl.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{systemctl.parent}:{os.environ['PATH']}")
+    monkeypatch.setattr(localhost, "DETAIL_SECONDS", 0.1)
+    known = local.local_facts(())
+    monkeypatch.setattr(localhost, "local_facts", lambda _mounts: msgspec.structs.replace(known, systemd=True))
+    async with watched(plan_of({"me": Host(address="local", units=("orders",))})) as fleet:
+        await fleet.until(lambda: any(detail.units == {"orders": "active"} for _, detail in fleet.details))
+        await fleet.until(lambda: fleet.details[-1][1].units == {"orders": "restarting"})
+        assert fleet.details[-1][1].restarts["orders"] > 0

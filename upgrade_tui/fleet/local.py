@@ -157,3 +157,29 @@ class ChildSampler:
             if process.returncode is None:
                 process.kill()
             await process.wait()
+
+
+class ChildUnits:
+    """What the units of this machine are, asked of systemd as it is on any other host."""
+
+    def __init__(self, units: tuple[str, ...], every: float) -> None:
+        self._command, self._every = samplers.slow_command(mounts=(), units=units), every
+
+    async def run(self, on_lines: Callable[[list[bytes]], None]) -> None:
+        """Lines, ``every`` so many seconds, until the child ends or this is cancelled."""
+        process = await asyncio.create_subprocess_exec(
+            "/bin/sh", "-c", self._command,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=parse.LONGEST,
+        )  # fmt: skip
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            while line := (await process.stdout.readline()).rstrip(b"\n"):
+                on_lines([line])
+                if line == b'["E"]':
+                    await asyncio.sleep(self._every)
+                    process.stdin.write(b"\n")
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+from collections.abc import AsyncIterator
 
-from upgrade_tui.fleet.local import ChildSampler, local_cores, local_counters, local_facts, local_usage
+from upgrade_tui.fleet.local import ChildSampler, ChildUnits, local_cores, local_counters, local_facts, local_usage
 from upgrade_tui.fleet.meter import Meter
 from upgrade_tui.fleet.parse import Usage
 from upgrade_tui.fleet.probe import Facts
@@ -71,13 +73,36 @@ class LocalSupervisor:
         meter.counted(await asyncio.to_thread(local_counters, known.devices))
         self.state.set_link("up")
         slow_at = 0.0
+        async with self._units_told(known, meter):
+            while True:
+                if self.state.clock.mono() >= slow_at:
+                    slow_at = self.state.clock.mono() + DETAIL_SECONDS - 0.5
+                    meter.cores(local_cores())
+                    await self._use(meter)
+                await asyncio.sleep(self._until_next())
+                meter.counted(await asyncio.to_thread(local_counters, known.devices))
+
+    @contextlib.asynccontextmanager
+    async def _units_told(self, known: Facts, meter: Meter) -> AsyncIterator[None]:
+        """Meanwhile the units that the plan watches are looked at, where there is a systemd."""
+        if not (known.systemd and self.state.host.units):
+            yield
+            return
+        watching = asyncio.create_task(self._units(meter))
+        try:
+            yield
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+    async def _units(self, meter: Meter) -> None:
+        child = ChildUnits(self.state.host.units, DETAIL_SECONDS)
         while True:
-            if self.state.clock.mono() >= slow_at:
-                slow_at = self.state.clock.mono() + DETAIL_SECONDS - 0.5
-                meter.cores(local_cores())
-                await self._use(meter)
-            await asyncio.sleep(self._until_next())
-            meter.counted(await asyncio.to_thread(local_counters, known.devices))
+            try:
+                await child.run(meter.feed)
+            except (OSError, ValueError) as error:
+                _log.warning("units of this machine: %s", error)
+            await asyncio.sleep(_PAUSE)
 
     async def _use(self, meter: Meter) -> None:
         """Disk use, from a thread that may hang on a dead network file system without holding up the rest."""
@@ -110,5 +135,6 @@ class LocalSupervisor:
                 self.state.on_facts(known, meter.detail)
                 self.state.set_link("up")
 
-        await child.run(known, on_lines)
+        async with self._units_told(known, meter):
+            await child.run(known, on_lines)
         self.state.set_link("no sampler", "the sampler on this machine ended: starting it again")
