@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from upgrade_tui.journal.chain import Walk
 from upgrade_tui.journal.errors import DamagedError, OtherLogError
+from upgrade_tui.units import count_text
 from upgrade_tui.window.events import Record
 
 
@@ -74,6 +75,6 @@ def _notes(walk: Walk) -> tuple[str, ...]:
             "it is set aside when the window is next opened"
         )
     notes.extend(f"{path.name}: holds no whole line; nothing in it was acknowledged" for path in walk.void)
-    notes.extend(f'{count} line{"s" * (count != 1)} of the kind "{kind}", new to this version or meant otherwise then'
+    notes.extend(f'{count_text(count, "line")} of the kind "{kind}", new to this version or meant otherwise then'
                  for kind, count in sorted(Counter(walk.unknown).items()))  # fmt: skip
     return tuple(notes)

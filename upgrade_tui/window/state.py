@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from upgrade_tui.plan.batches import split
 from upgrade_tui.plan.model import Plan, Role, Step, StepKind
+from upgrade_tui.units import few_text
 from upgrade_tui.window import step_state
 from upgrade_tui.window.events import GateOpened, GateVoted, HostFacts, LimitCrossed, NoteAdded, StepHeld
 from upgrade_tui.window.step_state import OPEN, Stage, StepName
@@ -247,9 +248,7 @@ class WindowState(Struct, frozen=True, kw_only=True):
 
     def waiting_for(self, step_id: str) -> str:
         """``tune, which is rolled back``: what a pending step waits for; empty where nothing is missing."""
-        needs = self.missing(step_id)
-        more = f" and {len(needs) - 1} more" if len(needs) > 1 else ""
-        return f"{needs[0]}, which is {self.steps[needs[0]].state}{more}" if needs else ""
+        return few_text([f"{need}, which is {self.steps[need].state}" for need in self.missing(step_id)], 1)
 
     @property
     def current(self) -> str:

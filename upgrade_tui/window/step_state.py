@@ -99,8 +99,7 @@ def trouble_text(tasks: Mapping[str, Task]) -> str:
     for state in ("unknown", "failed", "unreachable"):
         found = [t for t in tasks.values() if t.state == state]
         if found:
-            more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
-            where.append(f"{state} on {', '.join(t.host for t in found[:NAMED])}{more}")
+            where.append(f"{state} on {few_text([t.host for t in found], NAMED)}")
             why.append(found[0].reason or found[0].said)
     return ", ".join(where) + (": " if any(why) else "") + "; ".join(w for w in why if w)
 

@@ -10,6 +10,7 @@ from upgrade_tui.tui.view import hosts as view
 from upgrade_tui.tui.view.history import History
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import Line
+from upgrade_tui.units import plural
 
 
 class HostsPane(LinePane):
@@ -32,7 +33,7 @@ class HostsPane(LinePane):
         """How many there are, and how many need a look."""
         count = f"{len(self._rows)} of {len(self.every)}" if self.needle else str(len(self.every))
         if self._need:
-            return f"hosts · {count} · {self._need} need{'s' if self._need == 1 else ''} a look"
+            return f"hosts · {count} · {self._need} {plural(self._need, 'needs', 'need')} a look"
         known = "not known now" if self._unknown else "all fine"
         return f"hosts · {count}" + (f" · {known}" if self.every else "")
 

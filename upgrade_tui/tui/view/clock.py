@@ -122,7 +122,7 @@ def _rolled(scene: Scene) -> list[Line | Span | None]:
         here = (
             f"step {p.number} of {len(p.states)}: {p.step}"
             if p.number
-            else f"{len(p.states)} step{'s' * (len(p.states) != 1)} to undo"
+            else f"{count_text(len(p.states), 'step')} to undo"
         )
         batch: Span | None = (f"batch {p.batch} of {p.batches}", "plain") if p.batches > 1 else None
         return [(f"◄ ROLLING BACK {p.scope}", "tight"), (here, "strong"), batch]
