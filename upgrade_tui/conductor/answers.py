@@ -44,7 +44,6 @@ class Answers:
         self._c = sources
 
     async def answer(self, request: p.FromClient, welcome: p.Welcome) -> p.Answer:
-        """One answer for one request."""
         if isinstance(request, p.Do):
             return await self._do(request, welcome)
         if isinstance(request, p.GetOutput):

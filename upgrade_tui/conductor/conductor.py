@@ -305,7 +305,6 @@ class Conductor:
     # -- what the server asks ---------------------------------------------------------------------------------------
 
     def welcome(self, who: Peer, client: int) -> p.Welcome:
-        """Who a client is here."""
         state = self.book.state
         return p.Welcome(
             version=__version__, directory=str(self.directory), plan_text=self.plan_text, login=who.login,
@@ -338,7 +337,6 @@ class Conductor:
             await self.book.write([event], welcome.login)
 
     async def answer(self, request: p.FromClient, welcome: p.Welcome) -> p.Answer:
-        """The answer to a client's request."""
         return await self.answers.answer(request, welcome)
 
     # -- probes -----------------------------------------------------------------------------------------------------

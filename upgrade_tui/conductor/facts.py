@@ -75,13 +75,11 @@ class Facts:
         return count - told if count >= told else count
 
     def sample(self, host: str, sample: Sample) -> None:
-        """A second of a host."""
         self._store.put_sample(host, sample)
         for event in self._limits.feed(host, sample):
             self._note(event)
 
     def result(self, canary: str, result: Result) -> None:
-        """A probe's answer."""
         self._store.put_probe(canary, result, self._verdicts.get(canary, "no data"))
 
     def verdict(self, event: ev.CanaryVerdict) -> None:

@@ -75,7 +75,6 @@ class Machine:
         return TelemetryStore(directory / TELEMETRY, on_error=on_error)
 
     def fleet(self, plan: Plan, facts: Facts, base_dir: Path | None) -> Fleet:
-        """The hosts."""
         return Fleet(
             plan, on_link=facts.link, on_sample=facts.sample, on_facts=facts.facts, on_detail=facts.detail,
             base_dir=base_dir,
@@ -86,5 +85,4 @@ class Machine:
         return Prober(execute, wall=self.wall, mono=self.mono)
 
     def server(self, directory: Path, desk: Desk, on_error: Callable[[str], None]) -> Server:
-        """The window's socket."""
         return Server(directory, desk, on_error)

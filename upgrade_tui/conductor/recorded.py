@@ -44,7 +44,6 @@ class Recorded:
         self._outputs: dict[str, str] = {}
 
     def take(self, record: ev.Record) -> None:
-        """A record of the log."""
         event = record.event
         if isinstance(event, ev.WindowOpened):
             self.plan = event.plan_sha256

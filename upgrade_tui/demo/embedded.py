@@ -184,7 +184,6 @@ async def _serve(directory: Path, pace: float, keep: Path | None) -> None:
 
 
 def main() -> None:
-    """The process."""
     parser = argparse.ArgumentParser(prog="upgrade_tui.demo.embedded")
     parser.add_argument("directory", type=Path)
     parser.add_argument("--pace", type=float, default=1.0)

@@ -71,7 +71,6 @@ class Hosts:
 
     @property
     def plan(self) -> Path:
-        """The plan to run on them."""
         return self.directory / PLAN
 
     def wait(self) -> None:

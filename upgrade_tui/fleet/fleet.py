@@ -133,7 +133,6 @@ class Fleet(Jobs):
         return await runner.run(command, timeout=timeout, on_output=on_output)
 
     def _door(self, host: str) -> tuple[Door, str]:
-        """See Jobs."""
         supervisor = self._supervisors[host] if host != LOCAL or LOCAL in self._supervisors else None
         root = supervisor.state.host.proc_root if supervisor is not None else "/proc"
         if not isinstance(supervisor, Supervisor):

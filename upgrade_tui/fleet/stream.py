@@ -28,7 +28,6 @@ class Lines(asyncssh.SSHClientSession[bytes]):
         self._channel: asyncssh.SSHClientChannel[bytes] | None = None
 
     def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
-        """The channel is open."""
         self._channel = chan
 
     def data_received(self, data: bytes, datatype: asyncssh.DataType) -> None:
@@ -42,7 +41,6 @@ class Lines(asyncssh.SSHClientSession[bytes]):
             _log.exception("a line of a sampler could not be used")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The channel is closed."""
         self._channel = None
         if not self.ended.done():
             self.ended.set_result(None)

@@ -230,7 +230,6 @@ class Ballast:
             self.free()
 
     def free(self) -> None:
-        """Give the space back."""
         self.held = False
         self._path.unlink(missing_ok=True)
 

@@ -125,7 +125,6 @@ class MemoryLog:
     writer: MemoryStore | None = None
 
     async def open(self, *, on_commit: OnCommit, replay: Replay) -> EventStore:
-        """See ``OpenStore``."""
         if self.writer is not None:
             raise LockedError("memory", os.getpid(), "")
         store = MemoryStore(self, on_commit)
@@ -218,7 +217,6 @@ class MemoryStore:
         self._next, self._prev = self.seq + 1, self.head
 
     def submit(self, actor: str, events: Iterable[Event]) -> Submitted:
-        """See ``EventStore``."""
         if self.fenced is not None:
             raise FencedError(self.fenced)
         if self._over:
@@ -272,7 +270,6 @@ class MemoryStore:
         return await self._going_on("")
 
     async def keep(self, *, recorded: bool = True) -> Record:
-        """See ``EventStore``."""
         return await self._going_on(KEPT if recorded else MEMORY)
 
     async def _going_on(self, place: str) -> Record:
@@ -302,7 +299,6 @@ class MemoryStore:
         self._tell([record], [_Waiting([], waiter)], record)
 
     async def join(self) -> None:
-        """See ``EventStore``."""
         if not self.kept or self.fenced is not None:
             raise JournalError("nothing is kept elsewhere")
         await asyncio.sleep(self._log.sync())
@@ -319,16 +315,13 @@ class MemoryStore:
             self._log.lines, self._log.kept, self._memory = self._log.lines + lines, [], []
 
     async def forget(self) -> None:
-        """See ``EventStore``."""
         self.joined = None
 
     def read(self, start: int = 1) -> Iterator[Record]:
-        """See ``EventStore``."""
         lines = self._log.lines + self._log.kept + self._memory
         return iter([line.record for line in lines[max(0, start - 1) :]])
 
     async def close(self) -> None:
-        """See ``EventStore``."""
         if self._over:
             return
         while self._timer is not None:

@@ -174,7 +174,6 @@ class Journal:
         return await self._go_on(LOG)
 
     async def keep(self, *, recorded: bool = True) -> Record:
-        """See ``EventStore``."""
         return await self._go_on(ELSEWHERE if recorded else MEMORY)
 
     async def _go_on(self, place: str) -> Record:
@@ -186,13 +185,11 @@ class Journal:
         return await asyncio.shield(self._reopening)
 
     async def join(self) -> None:
-        """See ``EventStore``."""
         waiter: asyncio.Future[None] = self._loop.create_future()
         self._work.put(_Join(waiter))
         await waiter
 
     async def forget(self) -> None:
-        """See ``EventStore``."""
         self.joined = None
         if not self._segments.kept:
             await asyncio.to_thread(forget, self._kept_in)

@@ -22,7 +22,6 @@ class ByItself(Struct, frozen=True, kw_only=True):
     why_not: str = ""
 
     def seconds(self, plan: Plan) -> float:
-        """What it takes, at most."""
         return sum(rollback_seconds(plan, step) for step in plan.steps if step.id in self.undoes)
 
 

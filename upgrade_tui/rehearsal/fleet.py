@@ -56,11 +56,9 @@ class SimFleet(Fleet):
         }
 
     def details(self) -> dict[str, HostDetail]:
-        """None."""
         return {}
 
     def _door(self, host: str) -> tuple[Door, str]:
-        """See Jobs."""
         return self._lines[host], "/proc"
 
     async def execute(self, host: str, command: str, *, timeout: float | None, on_output: OnOutput) -> Ended:
@@ -77,7 +75,6 @@ class SimFleet(Fleet):
         return Ended(exit=None if late else order.exit, seconds=order.seconds, timed_out=late)
 
     async def kick(self, host: str) -> None:
-        """Dial now."""
         self._lines[host].dial()
 
     async def top(self, host: str, count: int = 15) -> list[Process]:

@@ -42,9 +42,7 @@ class Reply(Protocol):
         """Print."""
 
     @property
-    def closed(self) -> bool:
-        """Whether nobody listens any more."""
-        ...
+    def closed(self) -> bool: ...
 
 
 Behave = Callable[["SimHost", str, Mapping[str, str], Mapping[str, str]], Order]

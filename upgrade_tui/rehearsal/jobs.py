@@ -101,7 +101,6 @@ class SimJob:
         return True
 
     def extend(self, seconds: float) -> None:
-        """Another deadline."""
         self.deadline = self.host.uptime() + seconds
         self.host.world.later(seconds, self._due)
 

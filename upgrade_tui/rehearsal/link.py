@@ -39,7 +39,6 @@ class Path:
         return self.weather == "good" and self.host.up
 
     def turn(self, weather: Weather) -> None:
-        """The weather changes."""
         if self._always:
             return
         self.weather = weather
@@ -127,7 +126,6 @@ class Line:
     # -- the Door of ``fleet/jobs/door.py`` ---------------------------------------------------------------------------
 
     async def reached(self) -> str:
-        """See Door."""
         if not self.up:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self.world.between(*PATIENCE)):
@@ -135,12 +133,10 @@ class Line:
         return "" if self.up else f"{self.host.name} is not reachable (lost): {self.why}"
 
     async def opened(self) -> None:
-        """See Door."""
         while not self.up:
             await self.changed()
 
     async def run(self, call: Call, feed: Feed) -> Run:
-        """See Door."""
         if not self.up:
             return Run(sent=False, cut="the link broke before it was sent")
         session = Session(self, call, feed)
@@ -219,7 +215,6 @@ class Session:
             self._host.take(self._call, self)
 
     def cut(self, why: str) -> None:
-        """The line broke."""
         if self.closed:
             return
         if self._sent and not self._arrived:

@@ -42,34 +42,27 @@ class SimMachine(Machine):
         self.last_fleet: SimFleet | None = None
 
     def wall(self) -> float:
-        """See Machine."""
         return self.world.wall()
 
     def mono(self) -> float:
-        """See Machine."""
         return self.world.mono()
 
     def random(self) -> float:
-        """See Machine."""
         return self.world.rng.random()
 
     def key(self) -> str:
-        """See Machine."""
         return "5eed5eed"
 
     def plan(self, directory: Path) -> tuple[str, Plan]:
-        """See Machine."""
         return self._text, self._plan
 
     def make_room(self, directory: Path) -> None:
         """There is room."""
 
     def is_there(self, directory: Path) -> bool:
-        """Always."""
         return True
 
     def store(self, directory: Path) -> OpenStore:
-        """See Machine."""
         return self.log.open
 
     def output_file(self, path: Path) -> OutputFile:

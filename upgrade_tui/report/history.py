@@ -108,7 +108,6 @@ class History:
         return elapsed(stretch.began, ended) if ended is not None else 0.0
 
     def add(self, record: ev.Record) -> None:
-        """Take the next record."""
         if self.records and record.seq > self.records[-1].seq + 1:
             self.gaps += record.seq - self.records[-1].seq - 1
         self._measure(record)

@@ -27,7 +27,6 @@ TIMELINE_LIMIT = 1_000
 
 
 def render(report: Report) -> str:
-    """The whole file as text."""
     scripts = (_asset("uPlot.iife.min.js"), _asset("report.js"))
     shown, left_out = words.timeline_for(report.timeline, TIMELINE_LIMIT)
     return _template().render(

@@ -88,7 +88,6 @@ def offset_of(report: Report) -> float:
 
 
 def picture(report: Report) -> Picture:
-    """The picture of a report."""
     axis = _axis(report)
     if axis is None:
         return Picture((), (), ())

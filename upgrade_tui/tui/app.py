@@ -69,7 +69,6 @@ class UpgradeApp(App[None]):
         self._welcome = guide and session.directory is not None  # over panes that show something, not before
 
     def get_default_screen(self) -> Screen[Any]:
-        """The panes."""
         return self._main
 
     def on_mount(self) -> None:

@@ -25,7 +25,6 @@ class TitleBar(Bar):
 
 
 def title_line(scene: Scene, width: int) -> Line:
-    """The title bar's line."""
     window, state = scene.plan.window, scene.state
     word = phase_word(state.phase)
     people = {o.login for o in state.operators.values()}
@@ -88,7 +87,6 @@ class TabBar(Bar):
         self.set_lines([tuple(out)])
 
     def on_click(self, event: events.Click) -> None:
-        """Tabs can be clicked."""
         at = 0
         for text, _ in self.lines[0] if self.lines else ():
             at += len(text)

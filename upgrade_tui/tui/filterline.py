@@ -22,21 +22,17 @@ class FilterLine(Input):
         self.pane = pane
 
     def on_mount(self) -> None:
-        """Ready to type."""
         self.focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Filters at once."""
         event.stop()
         self._filter(event.value)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Keeps it."""
         event.stop()
         self._done()
 
     def action_cancel(self) -> None:
-        """Takes it away."""
         self._filter("")
         self._done()
 

@@ -73,7 +73,6 @@ class Bar(Widget):
             self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        """Line API."""
         return strip_of(self, self.lines[y] if y < len(self.lines) else BLANK, self.size.width, self.rich_style)
 
 
@@ -283,7 +282,6 @@ class LinePane(ScrollView, can_focus=True):
             self.scroll_to(y=max(0, mine - room // 2), animate=False)
 
     def keys(self) -> list[str]:
-        """The items in order."""
         return [key for key, part in self.rows if key and part == 0]
 
     def _go(self, step: int) -> None:
@@ -301,12 +299,10 @@ class LinePane(ScrollView, can_focus=True):
             self.scroll_relative(y=step, animate=False)
 
     def action_page(self, way: int) -> None:
-        """A screenful."""
         room = max(1, self.scrollable_content_region.height - len(self.pinned) - 1)
         self.action_move(way * room)
 
     def action_edge(self, way: int) -> None:
-        """To the first or the last item."""
         self.action_move(way * (len(self.rows) + 1))
 
     def on_click(self, event: events.Click) -> None:
@@ -323,7 +319,6 @@ class LinePane(ScrollView, can_focus=True):
         self.select(key)
 
     def on_resize(self) -> None:
-        """Another width, other lines."""
         self._lines = {}
         self.lay()
         self.reveal()

@@ -55,12 +55,10 @@ class Verbs(Provider):
         yield from VIEWS
 
     async def discover(self) -> Hits:
-        """All of them."""
         for entry in self.entries():
             yield DiscoveryHit(Content(entry.text), partial(self._run, entry.action), entry.text, escape(entry.help))
 
     async def search(self, query: str) -> Hits:
-        """Those that match."""
         matcher = self.matcher(query)
         for entry in self.entries():
             score = matcher.match(entry.text)

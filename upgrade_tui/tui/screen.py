@@ -264,11 +264,9 @@ class MainScreen(Screen[None]):
             pane.show(self.ours.scene())
 
     def on_tab_bar_picked(self, message: TabBar.Picked) -> None:
-        """A tab was clicked."""
         self.action_pane(message.pane)
 
     def action_next_pane(self, way: int) -> None:
-        """Round the panes."""
         self.action_pane((self.current - 1 + way) % len(self.panes) + 1)
 
     def action_zoom(self) -> None:
@@ -325,7 +323,6 @@ class MainScreen(Screen[None]):
         self.open(pane, pane.selected)
 
     def on_line_pane_opened(self, message: LinePane.Opened) -> None:
-        """A double click."""
         self.open(message.pane, message.key)
 
     def open(self, pane: LinePane, key: str) -> None:
@@ -352,7 +349,6 @@ class MainScreen(Screen[None]):
             detail.open_canary(self.app, session, name)
 
     def action_matrix(self) -> None:
-        """Steps by hosts."""
         from upgrade_tui.tui import detail
 
         detail.open_matrix(self.app, self.ours.session, self.step, self.host)
@@ -378,11 +374,9 @@ class MainScreen(Screen[None]):
         self.run_worker(self.ours.export(), name="export", group="export", exclusive=True)
 
     def action_theme(self) -> None:
-        """Light or dark."""
         self.ours.switch_theme()
 
     def action_help(self) -> None:
-        """Keys and words."""
         from upgrade_tui.tui.detail import open_help
 
         open_help(self.app)

@@ -45,7 +45,7 @@ def _still_to_begin(step: StepState) -> bool:
 
 
 def words(step: StepState, at: Callable[[float], str]) -> str:
-    """Both of the following."""
+    """What waits for a confirmation, and what nothing protects any more; empty where neither is."""
     return "; ".join(part for part in (armed_words(step, at), unprotected_words(step)) if part)
 
 

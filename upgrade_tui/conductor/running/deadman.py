@@ -83,7 +83,6 @@ class Deadman:
         return armed if armed is not None and armed.state == "armed" and armed.attempt < work.attempt else None
 
     async def _armed_there(self, work: Work, command: str, seconds: float) -> Arming:
-        """Tell the host."""
         try:
             secrets = await secrets_of(work.spec)
             await self._desk.place(work.place)

@@ -89,11 +89,9 @@ class Desk(Struct):
         return self.state().places.get(host, "")
 
     def step(self, step_id: str) -> StepState:
-        """The step as it stands."""
         return self.state().steps[step_id]
 
     def under_way(self, step_id: str, attempt: int) -> bool:
-        """See ``runs``."""
         return runs(self.state(), step_id, attempt)
 
     async def change_within(self, seconds: float | None) -> None:

@@ -49,7 +49,6 @@ class Work(Struct, frozen=True, kw_only=True):
 
     @property
     def command(self) -> str:
-        """What is run."""
         if not self.undo:
             return command_of(self.spec, self.host)
         assert self.spec.rollback is not None, "a rollback that is carried out is in the plan"

@@ -85,7 +85,6 @@ async def confirmed(desk: Desk, spec: Step, attempt: int) -> None:
 
 
 async def bake(desk: Desk, spec: Step) -> ev.BakeEnded:
-    """A bake step."""
     attempt = desk.step(spec.id).attempt
     try:
         await healthy_for(desk, spec, attempt, float(spec.bake if spec.bake is not None else spec.estimate))

@@ -49,7 +49,6 @@ class Shop(BaseHTTPRequestHandler):
     server_version = f"shop/{VERSION}"
 
     def do_GET(self) -> None:
-        """Answer."""
         if self.path == "/health":
             self.say(*health())
         elif self.path == "/version":
@@ -60,7 +59,6 @@ class Shop(BaseHTTPRequestHandler):
             self.say(404, "there is /, /health and /version\n")
 
     def say(self, status: int, text: str) -> None:
-        """A plain text answer."""
         body = text.encode()
         self.send_response(status)
         self.send_header("Content-Type", "text/plain; charset=utf-8")

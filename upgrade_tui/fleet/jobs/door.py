@@ -67,12 +67,10 @@ class RemoteDoor:
         self._now, self._attempt, self._news = now, attempt, news
 
     async def reached(self) -> str:
-        """See Door."""
         link = await self._attempt()
         return link if isinstance(link, str) else ""
 
     async def opened(self) -> None:
-        """See Door."""
         while (link := self._now()) is None or link.connection.is_closed():
             await self._news()
 
@@ -135,7 +133,6 @@ class _Channel(asyncssh.SSHClientSession[bytes]):
             self.over.set_result(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The channel is gone."""
         self.lost = one_line(str(exc), 200) if exc else "its channel was closed"
         for future in (self.over, self.closed):
             if not future.done():
@@ -177,14 +174,12 @@ class LocalDoor:
         self._without = without
 
     async def reached(self) -> str:
-        """Always."""
         return ""
 
     async def opened(self) -> None:
         """Always."""
 
     async def run(self, call: Call, feed: Feed) -> Run:
-        """See Door."""
         pipe = asyncio.subprocess.PIPE
         sent = render(call)
         try:

@@ -37,26 +37,25 @@ class Tale:
             self._tell(lambda: self._on_output(data))
 
     def gap(self, start: int, end: int) -> None:
-        """Not kept on the host."""
+        """These bytes of its output the host did not keep: they will never come."""
         self.missing += end - start
         on_gap = self._on_gap
         if on_gap is not None:
             self._tell(lambda: on_gap(start, end))
 
     def lost(self, why: str) -> None:
-        """Once, until it is found."""
+        """Told once a loss: whoever looks for the job asks again every few seconds."""
         if not self._lost:
             self._lost = True
             self._tell(lambda: self._on_lost(why))
 
     def found(self) -> None:
-        """Again."""
         if self._lost:
             self._lost = False
             self._tell(self._on_found)
 
     def begun(self) -> None:
-        """Once: the host has made it."""
+        """The host has made the job. Told once, however often the host says so."""
         on_begun, self._on_begun = self._on_begun, None
         if on_begun is not None:
             self._tell(on_begun)

@@ -231,7 +231,6 @@ class DetailScreen(Screen[None]):
                 self.show_pane(index, focus=False)
 
     def action_pane(self, index: int) -> None:
-        """A number key."""
         self.show_pane(index)
 
     def action_zoom(self) -> None:
@@ -272,11 +271,9 @@ class DetailScreen(Screen[None]):
         await verbs.perform(self.app, self.session, name, step=self.about_step, host=host)
 
     def action_back(self) -> None:
-        """To where we came from."""
         self.dismiss()
 
     def action_help(self) -> None:
-        """All keys."""
         from upgrade_tui.tui.detail import open_help
 
         open_help(self.app)

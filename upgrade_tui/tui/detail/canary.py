@@ -83,11 +83,9 @@ class CanaryScreen(DetailScreen):
         return canary_view.result_lines(scene, self.spec, self.past.series, width)
 
     def keys(self) -> list[tuple[str, str]]:
-        """What can be done with a canary."""
         return [("p", "probe now"), ("w", "5 m, 30 m, all"), ("z", "zoom"), ("1-4", "panes")]
 
     def action_turn(self, way: int) -> None:
-        """Another span of time."""
         self.past.turn(way)
         self.repaint()
 

@@ -226,5 +226,4 @@ def meter(value: float, width: int, *, limit: float | None = None) -> list[Span]
 
 
 def table_cell(text: str, width: int) -> str:
-    """A right-aligned cell."""
     return fit(text, width, right=True)

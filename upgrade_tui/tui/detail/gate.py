@@ -64,7 +64,6 @@ class GateScreen(DetailScreen):
         yield Container(evidence, happened, classes="column")
 
     def begin(self) -> None:
-        """The card scrolls."""
         self.query_one("#evidence").focus()
 
     def head(self, scene: Scene, width: int) -> list[Line]:

@@ -79,7 +79,6 @@ class Grid(ScrollView, can_focus=True):
             self.virtual_size = size
 
     def on_resize(self) -> None:
-        """Another width, other columns."""
         self._measure()
         self.reveal()
         self.refresh()
@@ -155,7 +154,6 @@ class Grid(ScrollView, can_focus=True):
             self.scroll_to(x=(self.column - shown + 1) * self._each, animate=False, force=True)
 
     def action_by(self, rows: int, columns: int) -> None:
-        """To a neighbour."""
         self.move(self.row + rows, self.column + columns)
 
     def action_pages(self, way: int) -> None:
@@ -163,7 +161,6 @@ class Grid(ScrollView, can_focus=True):
         self.move(self.row + way * max(1, self.scrollable_content_region.height - 2), self.column)
 
     def action_edge(self, end: int) -> None:
-        """To the first or the last host."""
         self.move(len(self.rows) * end, self.column)
 
     def on_click(self, event: events.Click) -> None:

@@ -31,7 +31,6 @@ PRESS: tuple[tuple[str, str], ...] = (
 
 
 def lines() -> list[Line]:
-    """The whole guide."""
     out: list[Line] = [(("This is a real upgrade window, in small.", "strong"),), BLANK]
     out += [((f"{what:<11}", "title"), (text, "plain")) for what, text in SEE]
     out += [BLANK, (("Press first", "strong"),)]
@@ -49,13 +48,11 @@ class GuideScreen(ModalScreen[None]):
     ]
 
     def compose(self) -> ComposeResult:
-        """The box."""
         with Vertical(id="guide-box") as box:
             box.border_title = Content("Welcome")
             yield Static(stacked(lines()))
 
     def action_begin(self) -> None:
-        """Enough said."""
         self.dismiss()
 
     def action_help(self) -> None:

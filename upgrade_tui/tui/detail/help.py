@@ -42,7 +42,6 @@ class HelpScreen(Screen[None]):
         return cls(keys)
 
     def compose(self) -> ComposeResult:
-        """A title, the page, the keys."""
         yield Static(Content.assemble(("Help", "bold $tone-strong")), id="head")
         yield DetailLines(id="page")
         yield Static(content(KEYS), id="keys")
@@ -57,5 +56,4 @@ class HelpScreen(Screen[None]):
         page.show(help_view.page(self.keys_there, max(20, page.scrollable_content_region.width)))
 
     def action_back(self) -> None:
-        """To where we came from."""
         self.dismiss()

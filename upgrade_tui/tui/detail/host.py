@@ -99,7 +99,6 @@ class HostScreen(DetailScreen):
         return out[:-1]
 
     def keys(self) -> list[tuple[str, str]]:
-        """What can be done with a host."""
         return [
             ("r", "reconnect"),
             ("t", "processes"),
@@ -114,7 +113,6 @@ class HostScreen(DetailScreen):
     # -- actions --------------------------------------------------------------------------------------------------
 
     def action_turn(self, way: int) -> None:
-        """Another span of time."""
         self.past.turn(way)
         self.repaint()
 

@@ -70,7 +70,6 @@ class DetailLines(ScrollView, can_focus=True):
 
         @property
         def control(self) -> DetailLines:
-            """Whose cursor it is."""
             return self.pane
 
     def __init__(self, *, cursor: bool = False, id: str | None = None) -> None:  # noqa: A002
@@ -97,7 +96,6 @@ class DetailLines(ScrollView, can_focus=True):
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        """One line of the screen."""
         row, width = self.scroll_offset.y + y, self.scrollable_content_region.width
         if row >= len(self.lines):
             return Strip.blank(width, self.rich_style)
@@ -130,23 +128,18 @@ class DetailLines(ScrollView, can_focus=True):
             self.scroll_relative(y=by, animate=False)
 
     def action_up(self) -> None:
-        """One line up."""
         self._move(-1)
 
     def action_down(self) -> None:
-        """One line down."""
         self._move(1)
 
     def action_page(self, way: int) -> None:
-        """A page up or down."""
         self._move(way * max(1, self.scrollable_content_region.height - 1))
 
     def action_edge(self, end: int) -> None:
-        """To the first or the last line."""
         self._move(len(self.lines) * (1 if end else -1))
 
     def on_click(self, event: events.Click) -> None:
-        """A click chooses."""
         if self.has_cursor:
             row = self.scroll_offset.y + event.y - (self.content_region.y - self.region.y)
             if 0 <= row < len(self.lines):

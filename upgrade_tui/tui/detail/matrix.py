@@ -63,7 +63,6 @@ class MatrixScreen(DetailScreen):
 
     @property
     def grid(self) -> Grid:
-        """The grid."""
         return self.query_one(Grid)
 
     def begin(self) -> None:
@@ -147,7 +146,6 @@ class MatrixScreen(DetailScreen):
         self.call_later(self.tick)
 
     def on_grid_opened(self) -> None:
-        """A double click."""
         self.action_output()
 
     def _wanted(self) -> list[Cell]:

@@ -66,7 +66,6 @@ class OutputLog(ScrollView, can_focus=True):
         self.refresh()
 
     def feed(self, data: bytes, *, final: bool = False) -> None:
-        """More of the output."""
         first = self.buffer.feed(data, final=final)
         lines = self.buffer.lines
         new = (len(line) if line.isascii() else cell_len(line) for line in lines[first:])
@@ -139,7 +138,6 @@ class OutputLog(ScrollView, can_focus=True):
     # -- drawing --------------------------------------------------------------------------------------------------
 
     def render_line(self, y: int) -> Strip:
-        """One line of the screen."""
         width, base = self.scrollable_content_region.width, self.rich_style
         left, row = self.scroll_offset.x, self.scroll_offset.y + y
         if row >= len(self.buffer.lines):
@@ -171,12 +169,10 @@ class OutputLog(ScrollView, can_focus=True):
             self.set_follow(True)
 
     def action_by(self, lines: int) -> None:
-        """Some lines up or down."""
         self.scroll_to(y=self.scroll_offset.y + lines, animate=False, force=True, immediate=True)
         self._moved(lines)
 
     def action_pages(self, pages: int) -> None:
-        """A page up or down."""
         self.action_by(pages * max(1, self.size.height - 1))
 
     def action_first(self) -> None:

@@ -72,7 +72,6 @@ class RollbackScreen(DetailScreen):
         yield Container(what, happened, classes="column")
 
     def begin(self) -> None:
-        """It scrolls."""
         self.query_one("#undo").focus()
 
     def head(self, scene: Scene, width: int) -> list[Line]:
@@ -101,7 +100,6 @@ class RollbackScreen(DetailScreen):
         return isinstance(record.event, _WHOLE) or getattr(record.event, "undo", False) is True
 
     def keys(self) -> list[tuple[str, str]]:
-        """What can be done now."""
         if self.command is not None:
             do = [("enter", "ROLL BACK …")] if self.refused() is None else []
             return [*do, ("R", "how much"), ("↑↓", "scroll"), ("z", "zoom")]

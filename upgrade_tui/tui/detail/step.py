@@ -60,7 +60,6 @@ class StepScreen(DetailScreen):
 
     @property
     def step(self) -> StepState:
-        """As it stands now."""
         return self.session.state.steps[self.spec.id]
 
     @property
@@ -162,7 +161,6 @@ class StepScreen(DetailScreen):
     # -- output ---------------------------------------------------------------------------------------------------
 
     def on_detail_lines_chosen(self, event: DetailLines.Chosen) -> None:
-        """Another host's output."""
         hosts = list(self.step.tasks)
         if event.pane.id == "tasks" and event.index < len(hosts):
             self._choose(hosts[event.index])
@@ -232,7 +230,6 @@ class StepScreen(DetailScreen):
             self.action_verb("note")
 
     def action_previous(self) -> None:
-        """The match before."""
         if self.runs:
             self.query_one(OutputLog).step(-1)
 
@@ -251,7 +248,6 @@ class StepScreen(DetailScreen):
             find.focus()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Search for it."""
         self._close_find()
         self.query_one(OutputLog).search(one_line(event.value))
 

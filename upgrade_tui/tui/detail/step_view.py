@@ -289,7 +289,6 @@ def tasks(scene: Scene, step: StepState, width: int) -> list[Line]:
 
 
 def tasks_header(step: StepState, width: int) -> Line:
-    """The columns' names."""
     names = min(max([4, *(len(t.host) for t in step.tasks.values())]), max(10, width // 4))
     batch = "batch " if len(step.batches) > 1 else ""
     text = f"  {fit('host', names)} {batch}{fit('state', 12)} {fit('exit', 8, right=True)} {fit('took', 7, right=True)}"

@@ -87,7 +87,6 @@ class Dialog(ModalScreen[T]):
             body.styles.max_height = max(2, int(height * 0.9) - self.ROWS)
 
     def question(self) -> list[Widget]:
-        """What asks."""
         raise NotImplementedError
 
     def reply(self, value: T | None) -> None:
@@ -97,7 +96,6 @@ class Dialog(ModalScreen[T]):
             self.dismiss()
 
     def action_cancel(self) -> None:
-        """The operator gave up."""
         self.reply(None)
 
     def on_unmount(self) -> None:

@@ -45,7 +45,6 @@ class ChoiceDialog(Dialog[str]):
             body.styles.max_height = max(2, int(height * 0.9) - self.ROWS - rows)
 
     def question(self) -> list[Widget]:
-        """The list."""
         return [OptionList(*labels(self.choices), markup=False)]
 
     def on_key(self, event: events.Key) -> None:
@@ -57,6 +56,5 @@ class ChoiceDialog(Dialog[str]):
                 self.reply(self.choices[index][0])
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Enter or a click."""
         event.stop()
         self.reply(self.choices[event.option_index][0])

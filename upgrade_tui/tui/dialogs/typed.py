@@ -54,7 +54,6 @@ class TypedDialog(Dialog[bool]):
         self.query_one("#box").add_class("-danger")
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Compare at every key."""
         self.query_one("#verdict", Static).update(matching(one_line(event.value), self.expect))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:

@@ -23,16 +23,13 @@ class CardPane(LinePane):
         self._card: list[Line] = []
 
     def title(self) -> str:
-        """What it is about."""
         return f"details · {self.about[0]}"
 
     def rows_of(self, scene: Scene, width: int) -> Sequence[tuple[str, int]]:
-        """All lines at once."""
         self._card = card(scene, *self.about, width)
         return [("", i) for i in range(len(self._card))]
 
     def draw(self, key: str, part: int, width: int) -> Line:
-        """As arranged."""
         return self._card[part]
 
     def look_at(self, kind: str, name: str) -> None:

@@ -46,7 +46,6 @@ class ClockPane(LinePane):
         return [("", i) for i in range(len(self._drawn))]
 
     def draw(self, key: str, part: int, width: int) -> Line:
-        """As arranged."""
         return self._drawn[part]
 
 
@@ -62,7 +61,6 @@ class SumsPane(LinePane):
         self._drawn: list[Line] = []
 
     def title(self) -> str:
-        """What it is."""
         return "rollback clock · how it comes to its numbers"
 
     def rows_of(self, scene: Scene, width: int) -> Sequence[tuple[str, int]]:
@@ -71,7 +69,6 @@ class SumsPane(LinePane):
         return [("", i) for i in range(len(self._drawn))]
 
     def draw(self, key: str, part: int, width: int) -> Line:
-        """As arranged."""
         return cut(self._drawn[part], width)
 
 

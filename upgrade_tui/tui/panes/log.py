@@ -77,6 +77,5 @@ class LogPane(LinePane):
         self._set_title()
 
     def draw(self, key: str, part: int, width: int) -> Line:
-        """A record."""
         assert self.scene is not None
         return view.line(self.scene, self._records[key], width)

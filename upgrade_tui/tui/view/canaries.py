@@ -91,7 +91,6 @@ def second_line(row: CanaryRow, width: int) -> Line:
 
 
 def header(names: int, width: int) -> Line:
-    """The columns' names."""
     text = "  " + fit("canary", names) + " " + fit("verdict", 9) + fit("last", 8, right=True)
     if width >= 60:
         text += "  " + fit("last minute", _spark_width(width))
@@ -103,7 +102,6 @@ def _spark_width(width: int) -> int:
 
 
 def line(row: CanaryRow, names: int, width: int, series: Series | None, *, two_lines: bool = False) -> Line:
-    """A canary's line."""
     tone = row.word.tone
     out: list[Span] = [
         (row.word.glyph + " ", tone),

@@ -20,7 +20,6 @@ class Series:
         self.count = 0
 
     def push(self, *values: float | None) -> None:
-        """The newest values."""
         self.values.append(values)
         self.count += 1
 

@@ -185,7 +185,6 @@ def columns(width: int, names: Iterable[str]) -> Columns:
 
 
 def header(cols: Columns) -> Line:
-    """The columns' names."""
     text = "  " + fit("host", cols.name) + " " + fit("state", cols.state)
     for title in ("cpu", "mem"):
         text += f"{title:>5}" + (

@@ -33,7 +33,6 @@ class Scene(Struct, frozen=True, kw_only=True):
 
     @property
     def plan(self) -> Plan:
-        """The frozen plan."""
         return self.state.plan
 
     @property

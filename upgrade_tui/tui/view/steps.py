@@ -218,14 +218,12 @@ def phase_line(phase: str, rows: list[StepRow], width: int) -> Line:
 
 
 def header(cols: Columns, width: int) -> Line:
-    """The columns' names."""
     text = "  " + fit("step", cols.id + 1) + fit("", cols.title) + fit("state", cols.state)
     text += fit("took/plan", cols.time, right=True)
     return cut(((text + (" " + fit("who", cols.who) if cols.who else ""), "muted"),), width)
 
 
 def line(row: StepRow, cols: Columns, width: int) -> Line:
-    """A step's own line."""
     begun = row.state not in ("pending", "skipped", "rolled back")
     quiet: Tone = "plain" if begun else "muted"
     out: list[Span] = [
