@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 from textual.app import App, ComposeResult
@@ -32,12 +33,12 @@ class SmallApp(App[None]):
 
 
 async def until(pilot: Pilot[Any], what: Callable[[], bool]) -> None:
-    """Let the app work until ``what()`` holds; fails after very many turns."""
-    for _ in range(400):
-        if what():
-            return
-        await pilot.pause(0.02)
-    raise AssertionError("the state waited for never came")
+    """Let the app work until ``what()`` holds; fails after more time than the busiest machine takes."""
+    end = monotonic() + 60.0
+    while not what():
+        if monotonic() > end:
+            raise AssertionError("the state waited for never came")
+        await pilot.pause(0.005)
 
 
 def shown(app: App[Any]) -> str:

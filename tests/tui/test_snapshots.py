@@ -6,8 +6,8 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.support_tui import feed, recorded
+from tests.tui.small_app import until
 from upgrade_tui.tui.app import UpgradeApp
-from upgrade_tui.tui.screen import MainScreen
 
 
 def app(moment: str, theme: str = "dark", **more: Any) -> UpgradeApp:
@@ -20,34 +20,17 @@ def app(moment: str, theme: str = "dark", **more: Any) -> UpgradeApp:
 
 
 def after(*keys: str) -> Any:
-    """Presses keys, then waits until the log's scrollbar has followed to its end."""
+    """Presses keys, then waits until what they changed is painted."""
 
     async def settled(pilot: Pilot[Any]) -> None:
         await pilot.pause()
         await pilot.press(*keys)
+        app = pilot.app
+        assert isinstance(app, UpgradeApp)
+        await until(pilot, lambda: not app._dirty)
         await pilot.pause()
-        screen = pilot.app.screen
-        assert isinstance(screen, MainScreen)
-        log = screen.log_pane
-        for _ in range(200):
-            if not log.display or log.scroll_offset.y == log.first():
-                break
-            await pilot.pause()
-        await still(pilot)
 
     return settled
-
-
-async def still(pilot: Pilot[Any]) -> None:
-    """Until nothing moves any more: three pictures in a row are the same."""
-    same, before = 0, ""
-    for _ in range(100):
-        now = pilot.app.export_screenshot()
-        same, before = (same + 1, now) if now == before else (0, now)
-        if same == 2:
-            return
-        await pilot.pause(0.05)
-    raise AssertionError("the screen never came to rest")
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])

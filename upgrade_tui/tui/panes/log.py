@@ -61,7 +61,15 @@ class LogPane(LinePane):
         if self.following:
             end = max(0, len(self._keys) - self.scrollable_content_region.height)
             if self.scroll_offset.y != end:
-                self.call_after_refresh(self.scroll_to, y=end, animate=False)
+                self.call_after_refresh(self._to_end)
+
+    def _to_end(self) -> None:
+        if self.following:
+            self.scroll_to(y=self.max_scroll_y, animate=False)
+
+    def watch_show_vertical_scrollbar(self) -> None:
+        """Textual moves nothing that has no scrollbar yet: a pane that was only coming up is moved when it has one."""
+        self.call_after_refresh(self._to_end)
 
     def _keep_cursor(self) -> None:
         """Rows only grow, and the cursor is mostly at the end: no search through the whole log each time."""
