@@ -73,8 +73,10 @@ class Truth:
         if self.starts[job.key] > 1:
             self._broken("starts once", f"{job.key} began {self.starts[job.key]} times")
         others = [
-            j for j in self.at_work.get(where, ()) if j.running and (j.lives or j.left) and not j.gone
-        ]  # else nobody can know
+            j
+            for j in self.at_work.get(where, ())
+            if j.running and (j.lives or (j.left and not job.armed)) and not j.gone
+        ]  # else nobody can know, or can wait for it
         if others:
             self._broken("one at a time", f"{job.key} began on {where[1]} while {others[0].key} still runs there")
         self.at_work.setdefault(where, []).append(job)

@@ -114,6 +114,18 @@ def test_what_may_still_run_where_it_was_given_up_is_not_undone_beside_it(left: 
     assert '"net" may still run on a' in log.refuses("tom", cmd.Revert(step="net", host="a", reason="x"))
 
 
+def test_what_a_timeout_left_is_remembered_also_where_the_host_undid_the_step() -> None:
+    log = Log(plan_of(STEP)).does("tom", cmd.Start(step="net"))
+    log.happens(ev.DeadmanArmed(step="net", host="a", attempt=1, seconds=600)).batch("net", 0)
+    left = ev.TaskUnknown(step="net", host="a", attempt=1, reason="timed out", left="4711 root dpkg")
+    log.happens(left, ev.StepFinished(step="net", attempt=1))
+    _fires(log, "a")
+    assert log.step("net").tasks["a"].state == "rolled back"
+    log.does("tom", cmd.Settle(step="net", host="b", outcome="failed", reason="looked"))
+    log.does("tom", cmd.Start(step="net"))
+    assert log.step("net").tasks["a"].abandoned == "1", "it is ended before the retry"
+
+
 def test_what_fired_unheard_of_is_settled_by_a_person() -> None:
     log = _fires(_fires(_armed(), "a"), "b", None)
     assert log.step("net").state == "unknown"

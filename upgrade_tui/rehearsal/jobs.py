@@ -122,10 +122,12 @@ class SimJob:
         """Nothing is undone beside what is guarded, unless that cannot be ended."""
         if not self.lives:
             return
-        if guarded is not None and guarded.running and guarded.lives and self.host.world.mono() < limit:
+        if guarded is not None and guarded.left:
+            guarded.strike_again()
+        elif guarded is not None and guarded.running and guarded.lives and self.host.world.mono() < limit:
             self.host.world.later(0.1, self._begin_after, guarded, limit)
-        else:
-            self._begin()
+            return
+        self._begin()
 
     def _begin(self) -> None:
         if self.begun:

@@ -102,8 +102,10 @@ def _left_alone(step: StepState, task: Task) -> Task:
 
 def _again(step: StepState, task: Task) -> Task:
     before = step.tasks.get(task.host)
-    if before is None or before.state == "rolled back":
+    if before is None:
         return task
+    if before.state == "rolled back":
+        return replace(task, abandoned=before.abandoned)
     if before.state in ("done", "skipped"):
         return replace(before, batch=task.batch, undo=0)  # where undoing it was given up nothing is left to do, either
     return replace(task, attempt=before.attempt, touched=before.changed, abandoned=before.abandoned)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,19 @@ class Place:
         heard = Heard()
         async with asyncio.timeout(PATIENCE):
             return await self.job(self.spec(command, **more), heard).run(resume=resume), heard
+
+    @contextlib.contextmanager
+    def left_by(self, spec: JobSpec) -> Iterator[tuple[int, Path]]:
+        """A process, and the directory of an ended job, which says that a timeout could not end it."""
+        process = subprocess.Popen(["sleep", "1000"])
+        try:
+            begun = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[19]
+            there = self.directory(spec)
+            (there / "left").write_text(f"{process.pid} {begun} root sleep\n")
+            yield process.pid, there
+        finally:
+            process.kill()
+            process.wait()
 
     @contextlib.asynccontextmanager
     async def running(self, spec: JobSpec, **more: Any):  # type: ignore[no-untyped-def]

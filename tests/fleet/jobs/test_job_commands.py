@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +14,6 @@ from upgrade_tui.fleet.jobs.door import LocalDoor
 from upgrade_tui.fleet.jobs.job import Job
 from upgrade_tui.fleet.jobs.manage import ask
 from upgrade_tui.fleet.jobs.scripts import manage_call
-from upgrade_tui.fleet.jobs.spec import JobSpec
 
 pytestmark = pytest.mark.usefixtures("shell")
 
@@ -198,24 +194,10 @@ async def test_finished_jobs_are_cleared_away_and_running_ones_left(place: Place
     assert place.names() == ["v.s.1@h"]
 
 
-@contextlib.contextmanager
-def left_by(place: Place, spec: JobSpec) -> Iterator[tuple[int, Path]]:
-    """A process, and the job's directory, which says that a timeout could not end it."""
-    process = subprocess.Popen(["sleep", "1000"])
-    try:
-        begun = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[19]
-        there = place.directory(spec)
-        (there / "left").write_text(f"{process.pid} {begun} root sleep\n")
-        yield process.pid, there
-    finally:
-        process.kill()
-        process.wait()
-
-
 async def test_what_a_timeout_left_is_not_cleared_away_and_is_ended_on_request(place: Place) -> None:
     spec = place.spec("true")
     await place.job(spec, Heard()).run()
-    with left_by(place, spec) as (pid, _there):
+    with place.left_by(spec) as (pid, _there):
         assert await place.ask("clean", "", "w") == ["1"]
         assert await place.ask("end", spec.name) == ["over"]
         assert Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
@@ -226,7 +208,7 @@ async def test_nothing_of_a_job_outlives_a_reboot(place: Place) -> None:
     """Whoever has the number of a process now is not touched."""
     spec = place.spec("true")
     await place.job(spec, Heard()).run()
-    with left_by(place, spec) as (pid, there):
+    with place.left_by(spec) as (pid, there):
         (there / "boot").write_text("another 1 0\n")
         assert await place.ask("end", spec.name) == ["over"]
         assert Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"

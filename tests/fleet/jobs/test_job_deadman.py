@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fleet.jobs.ran import HOST, PATIENCE, Place, until
+from tests.fleet.jobs.ran import HOST, PATIENCE, Heard, Place, until
 from upgrade_tui.fleet.jobs.deadman import Arming, Arms, DeadMan
 from upgrade_tui.fleet.jobs.door import LocalDoor
 
@@ -43,17 +43,34 @@ async def test_it_fires_when_nobody_confirms(place: Place, tmp_path: Path) -> No
 
 
 async def test_what_was_confirmed_never_fires(place: Place, tmp_path: Path) -> None:
-    undone = tmp_path / "undone"
-    spec = place.spec(f"touch {undone}")
-    assert await arms(place).arm(spec, 1) == Arming()
-    sleeper = int((place.directory(spec) / "sleeper").read_text().split()[0])
-    assert (await arms(place).confirm(spec.name)).state == "confirmed"
+    for seconds in (1, 4, 16, 64):  # a busy machine may take longer than it was given
+        undone = tmp_path / f"undone{seconds}"
+        spec = place.spec(f"touch {undone}")
+        assert await arms(place).arm(spec, seconds) == Arming()
+        sleeper = int((place.directory(spec) / "sleeper").read_text().split()[0])
+        said = (await arms(place).confirm(spec.name)).state
+        if said == "confirmed":
+            break
+        assert said == "fired"
+        await until_state(place, spec.name, "fired")
+    else:
+        pytest.fail("it was never confirmed in time")
     await until(lambda: _zombie(sleeper))
     assert not undone.exists()
     assert (await arms(place).state(spec.name)).state == "confirmed"
     assert (await arms(place).confirm(spec.name)).state == "confirmed"
     assert await place.ask("clean", "", "w") == ["0"]
     assert (await arms(place).state(spec.name)).state == "gone"
+
+
+async def test_what_a_timeout_left_of_the_change_is_ended_before_it_is_undone(place: Place, tmp_path: Path) -> None:
+    change = place.spec("true")
+    await place.job(change, Heard()).run()
+    with place.left_by(change) as (pid, _there):
+        undo = place.spec(f"cat /proc/{pid}/stat", guards=change.name)
+        assert await arms(place).arm(undo, 1) == Arming()
+        fired = await until_state(place, undo.name, "fired")
+    assert fired.output.rpartition(")")[2].split()[0] == "Z"
 
 
 async def test_it_can_be_given_more_time(place: Place, tmp_path: Path) -> None:

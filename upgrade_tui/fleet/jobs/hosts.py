@@ -70,7 +70,7 @@ class Jobs(ABC):
         if words[:1] in (["ended"], ["over"]):
             return ""
         if words[:1] == ["gone"]:
-            return "its job directory is gone from the host, and with it what it started"
+            return "its job directory is gone from the host: whether anything of it still runs cannot be told"
         return one_line(rest.decode("utf-8", "replace").strip(), 300) or "it still runs"
 
     async def clean_jobs(self, host: str, window: str, *, place: str = "") -> int:

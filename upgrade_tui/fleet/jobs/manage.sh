@@ -33,9 +33,8 @@ place() { # where jobs are on this host: made, and proven ours
 
 end() {
     found gone
-    ! rebooted || leave 'R over'
     if coded; then
-        over && leave 'R over'
+        { rebooted || over; } && leave 'R over'
         running
     fi
     if [ -e token ] || [ -e due ]; then
@@ -45,6 +44,7 @@ end() {
     if [ ! -e sleeper ]; then
         decide 'never it was ended before it began' && leave 'R ended'
     fi
+    ! rebooted || leave 'R over'
     n=0
     printf '' >asked
     begun && lives && kill -TERM "$runner" 2>/dev/null

@@ -139,7 +139,24 @@ make_way() ( # for a dead-man: what it guards never begins any more, or is ended
         n=$((n + 1))
         sleep 0.1 || sleep 1
     done
+    n=0
+    while still && [ $n -lt 50 ]; do
+        [ $n -gt 0 ] || kill -KILL $found || sudo -n kill -KILL $found 3>&- &
+        n=$((n + 1))
+        sleep 0.1 || sleep 1
+    done
 )
+
+still() { # does anything live that a timeout could not end? Into `found`
+    found=
+    while read -r pid start _; do
+        read -r line <"/proc/$pid/stat" || continue
+        set -- ${line##*) }
+        case $1 in Z* | X*) continue ;; esac
+        [ "${20}" != "$start" ] || found="$found $pid"
+    done <left
+    [ -n "$found" ]
+}
 
 launch() { # the command, in a session of its own, its output into our standard output; pid and session into `k`
     (
