@@ -117,7 +117,7 @@ async def test_a_reboot_disarms(place: Place, tmp_path: Path) -> None:
     fake_boot(place, tmp_path / "proc", "two")
     now = await arms(place).state(spec.name)
     assert (now.state, now.reason) == ("gone", "the host rebooted, which killed it")
-    assert await place.ask("end", spec.name) == ["ended"]
+    assert await place.ask("end", spec.name) == ["over"], "nothing of it outlives a reboot"
 
 
 async def test_arming_twice_is_refused(place: Place) -> None:
