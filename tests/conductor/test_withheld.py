@@ -51,10 +51,11 @@ def everything_written(directory: Path) -> bytes:
     return b"".join(path.read_bytes() for path in directory.rglob("*") if path.is_file())
 
 
+@pytest.mark.parametrize("value", [None, ""], ids=["not-set", "emptied"])
 async def test_without_the_secret_the_output_of_a_job_is_told_as_size_and_reason(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str | None
 ) -> None:
-    with_password(monkeypatch, None)
+    with_password(monkeypatch, value)
     rig = await taken_over(tmp_path)
     rig.hosts.printed["a", "is-new"] = b"version 2, password hunter22\n"
     rig.hosts.script["a", "is-new"] = Ended(exit=1)

@@ -22,13 +22,16 @@ class NoSecret(Exception):
 
 
 async def secrets_of(step: Step) -> dict[str, str]:
-    """Name -> value for ``secret_env``. Raises NoSecret."""
-    given = {name: os.environ[name] for name in step.secret_env if name in os.environ}
+    """Name -> value for ``secret_env``. Raises NoSecret.
+
+    An empty value is none: a variable that was only emptied would let the real value, which a job still prints, through.
+    """
+    given = {name: value for name in step.secret_env if (value := os.environ.get(name))}
     missing = [name for name in step.secret_env if name not in given]
     if missing and step.secret_command is not None:
         printed = await asyncio.to_thread(_printed, step.secret_command)
-        given |= {name: printed[name] for name in missing if name in printed}
-        missing = [name for name in missing if name not in printed]
+        given |= {name: value for name in missing if (value := printed.get(name))}
+        missing = [name for name in missing if name not in given]
     if missing:
         where = "secret_command does not print it" if step.secret_command else "the conductor's environment lacks it"
         raise NoSecret(f"no value for {', '.join(missing)}: {where}")
