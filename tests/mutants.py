@@ -137,6 +137,26 @@ NAMED = (
         (BOOK_TESTS + "test_what_waited_through_a_fence_comes_behind_the_pause_in_its_order_and_before_new_decisions",),
     ),
     Mutant(
+        "what failed is put behind what came later", "conductor/book.py",
+        "insort(self._facts, fact, key=lambda each: each.number)", "self._facts.append(fact)",
+        (BOOK_TESTS + "test_facts_keep_their_order_where_one_came_as_the_one_before_it_had_just_failed",),
+    ),
+    Mutant(
+        "what was taken back is still decided on behind a fence", "conductor/book.py",
+        "self.state = self._tip = fold(self.state, record)", "self.state = fold(self.state, record)",
+        (BOOK_TESTS + "test_what_a_fence_took_back_is_not_decided_on",),
+    ),
+    Mutant(
+        "any error is taken for a kernel without handles", "conductor/wire.py",
+        "if error.errno != errno.ENOPROTOOPT:", "if False:",
+        ("conductor/test_identity.py::test_only_a_kernel_without_handles_lets_the_number_stand_for_the_process",),
+    ),
+    Mutant(
+        "what a timeout left is forgotten once it is settled", "window/fold_steps.py",
+        " if e.left else {}", " if False else {}",
+        ("conductor/test_not_begun.py::test_what_a_timeout_left_is_ended_before_a_retry",),
+    ),
+    Mutant(
         "somebody is refused for what a crash may still take back", "conductor/book.py",
         "if self._ahead:  # nobody is told", "if self._ahead and not decision:  # nobody is told",
         (BOOK_TESTS + "test_nobody_is_refused_for_what_a_crash_may_still_take_back",),
@@ -210,8 +230,7 @@ NAMED = (
     ),
     Mutant(
         "what an attempt did not come to is forgotten", "window/fold_steps.py",
-        'if before is None or before.state == "rolled back":',
-        'if before is None or before.state in ("rolled back", "pending"):',
+        'if before.state == "rolled back":', 'if before.state in ("rolled back", "pending"):',
         ("window/test_attempts.py::test_an_attempt_that_did_not_come_to_a_host_forgets_nothing_of_the_one_before",),
     ),
 )  # fmt: skip

@@ -106,6 +106,43 @@ async def test_what_waited_through_a_fence_comes_behind_the_pause_in_its_order_a
     assert asked == ["open", "paused"], "it is decided again, on what stands before it now"
 
 
+async def test_facts_keep_their_order_where_one_came_as_the_one_before_it_had_just_failed() -> None:
+    log = MemoryLog()
+    book = await opened(log)
+    log.error = errno.EIO
+    first = book.post([ev.NoteAdded(text="one")])
+    while not book._last.durable.done():  # it failed, and nobody was told yet
+        await asyncio.sleep(0)
+    assert not book.fenced
+    second = book.post([ev.NoteAdded(text="two")])
+    log.error = 0
+    async with asyncio.TaskGroup() as group:
+        keeping = group.create_task(book.keep_writable())
+        await asyncio.wait({first, second})
+        keeping.cancel()
+    assert [getattr(r.event, "text", "") for r in log.records()[3:]] == ["one", "two"]
+
+
+async def test_what_a_fence_took_back_is_not_decided_on() -> None:
+    log = MemoryLog()
+    book = await opened(log)
+    log.error = errno.EIO
+    attempts: list[int] = []
+
+    def decide(state: WindowState) -> Sequence[ev.Event]:
+        attempts.append(state.steps["roll"].attempt)
+        return [ev.StepIntent(step="roll", attempt=attempts[-1] + 1)]
+
+    async with asyncio.TaskGroup() as group:
+        decided = group.create_task(book.transact(decide))
+        await fenced(book)
+        log.error = 0
+        keeping = group.create_task(book.keep_writable())
+        await asyncio.wait({decided})
+        keeping.cancel()
+    assert attempts == [0, 0]
+
+
 async def test_a_conductor_that_died_between_the_fence_and_the_pause_left_the_pause_to_the_next() -> None:
     log = MemoryLog()
     book = await opened(log)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -110,6 +112,30 @@ def test_a_process_that_is_gone_is_nobody(
     with pytest.raises(NobodyThere):
         peer(accepted)
     gone.close()
+
+
+class NoHandle(socket.socket):
+    """Of whose maker the kernel gives no handle, with this error."""
+
+    error = 0
+
+    def getsockopt(self, *asked: int) -> Any:
+        if asked[1] == wire._SO_PEERPIDFD:
+            raise OSError(self.error, os.strerror(self.error))
+        return super().getsockopt(*asked)
+
+
+@pytest.mark.parametrize("error", [errno.ESRCH, errno.EINVAL])
+def test_only_a_kernel_without_handles_lets_the_number_stand_for_the_process(error: int) -> None:
+    """Whatever else keeps it from giving one: the process has ended, and its number may be another's."""
+    ours, _theirs = socket.socketpair()
+    held = NoHandle(fileno=ours.detach())
+    held.error = error
+    with pytest.raises(NobodyThere):
+        peer(held)
+    held.error = errno.ENOPROTOOPT
+    assert peer(held).pid == os.getpid()
+    held.close()
 
 
 def test_a_number_that_was_used_again_is_not_taken_for_its_new_owner(logins: None, listening: socket.socket) -> None:

@@ -283,10 +283,12 @@ class Book:
             observer(records)
 
     def _fence(self, reason: str) -> None:
-        """Nothing that was submitted counts; whoever decided on it decides again."""
+        """Nothing that was submitted counts; whoever decided on it decides again.
+
+        Nobody decides until the store goes on: its own first record makes the tip anew, from what is durable.
+        """
         self.fenced = reason
         self._ahead.clear()
-        self._tip = self.state
         self._writable.clear()
         self._failed.set()
         self._wake()
