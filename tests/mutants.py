@@ -233,6 +233,16 @@ NAMED = (
         'if before.state == "rolled back":', 'if before.state in ("rolled back", "pending"):',
         ("window/test_attempts.py::test_an_attempt_that_did_not_come_to_a_host_forgets_nothing_of_the_one_before",),
     ),
+    Mutant(
+        "a conductor that died is told as a broken link", "fleet/jobs/runner.sh",
+        "the link broke, or the conductor ended, as it was sent", "the link broke as it was sent",
+        ("fleet/jobs/test_job_faults.py::test_orders_that_end_half_way_start_nothing_and_say_what_may_have_cut_them",),
+    ),
+    Mutant(
+        "a risk that canaries watch is watched by nobody", "window/card.py",
+        '*(f"canary {name}" for name in self.watch)', "*()",
+        ("window/test_gates.py::test_a_risk_says_which_canaries_watch_it_and_whether_they_say_anything",),
+    ),
 )  # fmt: skip
 
 BY_NIGHTS = (
