@@ -24,7 +24,7 @@ class NoSecret(Exception):
 async def secrets_of(step: Step) -> dict[str, str]:
     """Name -> value for ``secret_env``. Raises NoSecret.
 
-    An empty value is none: a variable that was only emptied would let the real value, which a job still prints, through.
+    An empty value is none: one that was only emptied would let the real value, which a job still prints, through.
     """
     given = {name: value for name in step.secret_env if (value := os.environ.get(name))}
     missing = [name for name in step.secret_env if name not in given]
