@@ -128,3 +128,15 @@ def test_what_cannot_be_confirmed_any_more_says_what_became_of_it() -> None:
     log = _begins(_armed_before_it_began(), "a").ends("net", "a")
     log.happens(ev.DeadmanFired(step="net", host="a", exit=0))
     assert "a undid it by itself" in log.refuses("tom", cmd.Confirm(step="net"))
+
+
+def test_nobody_is_asked_to_confirm_before_the_check_has_said_something() -> None:
+    log = Log(plan_of(ARMED.replace('run = "net"', 'run = "net"\ncheck = "works"')))
+    log.does("tom", cmd.Start(step="net")).happens(ev.BatchStarted(step="net", attempt=1, batch=0))
+    for host in "ab":
+        log.happens(ev.DeadmanArmed(step="net", host=host, attempt=1, seconds=600))
+        _begins(log, host)
+    log.ends("net", "ab").happens(ev.TaskChecked(step="net", host="a", attempt=1, exit=0))
+    assert not asks_for_a_person(log.state, "net"), "the check on b may still fail"
+    log.happens(ev.TaskChecked(step="net", host="b", attempt=1, exit=0))
+    assert asks_for_a_person(log.state, "net")

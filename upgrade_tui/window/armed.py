@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from upgrade_tui.plan.model import Step
 from upgrade_tui.window.state import Armed, StepState, WindowState
 from upgrade_tui.window.step_state import names
 
@@ -25,7 +26,7 @@ def asks_for_a_person(state: WindowState, step_id: str) -> bool:
     step, spec = state.steps[step_id], state.plan.step(step_id)
     if any(t.state in ("running", "rolling back") or t.following for t in step.tasks.values()):
         return False
-    if state.phase == "open" and _still_to_begin(step):
+    if (state.phase == "open" and _still_to_begin(step)) or _still_to_check(step, spec):
         return False
     by_itself = spec is not None and spec.confirm == "auto" and step.stage == "under way"
     return not by_itself and any(not a.asked for _, a in unconfirmed(step))
@@ -42,6 +43,14 @@ def _still_to_begin(step: StepState) -> bool:
     if step.stage != "under way" or step.held is not None or not 0 <= step.batch < len(step.batches):
         return False
     return any(step.tasks[host].state == "pending" for host in step.batches[step.batch] if host in step.tasks)
+
+
+def _still_to_check(step: StepState, spec: Step | None) -> bool:
+    """A command of this attempt ended well, and what its check says is not known yet: it may still fail."""
+    if step.stage != "under way" or spec is None or spec.check is None:
+        return False
+    mine = (t for t in step.tasks.values() if t.attempt == step.attempt)
+    return any(t.state == "done" and t.check is None and not t.settled_by for t in mine)
 
 
 def words(step: StepState, at: Callable[[float], str]) -> str:
