@@ -10,6 +10,13 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 from textual.widgets import Static
 
+from upgrade_tui.conductor.session import Session
+from upgrade_tui.tui.detail.canary import CanaryScreen
+from upgrade_tui.tui.detail.guide import GuideScreen
+from upgrade_tui.tui.detail.help import HelpScreen
+from upgrade_tui.tui.detail.host import HostScreen
+from upgrade_tui.tui.detail.step import StepScreen
+from upgrade_tui.tui.opening import Open
 from upgrade_tui.tui.theme import DARK, FALLBACKS, LIGHT
 
 SIZES = ((80, 24), (120, 40), (200, 60))
@@ -30,6 +37,30 @@ class SmallApp(App[None]):
 
     def compose(self) -> ComposeResult:
         yield Static("The screen below.\n" * 60)
+
+    def on_open(self, message: Open) -> None:
+        assert message.kind == "help", "other screens are opened by the test"
+        open_help(self)
+
+
+def open_step(app: App[Any], session: Session, step: str, host: str = "") -> None:
+    app.push_screen(StepScreen(session, step, host))
+
+
+def open_host(app: App[Any], session: Session, host: str) -> None:
+    app.push_screen(HostScreen(session, host))
+
+
+def open_canary(app: App[Any], session: Session, name: str) -> None:
+    app.push_screen(CanaryScreen(session, name))
+
+
+def open_guide(app: App[Any]) -> None:
+    app.push_screen(GuideScreen())
+
+
+def open_help(app: App[Any]) -> None:
+    app.push_screen(HelpScreen.of(app))
 
 
 async def until(pilot: Pilot[Any], what: Callable[[], bool]) -> None:

@@ -11,19 +11,10 @@ from textual.pilot import Pilot
 
 from tests.golden import MOMENTS, golden
 from tests.tui.detail_sessions import Answering, answering, session_of
-from tests.tui.small_app import SIZES, SmallApp, shown, until
+from tests.tui.small_app import SIZES, SmallApp, open_canary, open_guide, open_help, open_host, open_step, shown, until
 from upgrade_tui.conductor import protocol as p
-from upgrade_tui.tui.detail import (
-    canary_view,
-    help_view,
-    host_view,
-    open_canary,
-    open_guide,
-    open_help,
-    open_host,
-    open_step,
-)
-from upgrade_tui.tui.detail.base import scene_of
+from upgrade_tui.tui.detail import canary_view, help_view, host_view
+from upgrade_tui.tui.view.scene import scene_of
 from upgrade_tui.tui.view.spans import length
 from upgrade_tui.tui.words import LEVELS, LINKS, TASKS, VERDICTS
 from upgrade_tui.window.telemetry import Link

@@ -10,13 +10,13 @@ from textual.widgets import Input
 
 from tests.golden import MOMENTS, golden
 from tests.tui.detail_sessions import OUTPUT, Answering, answering, session_of
-from tests.tui.small_app import SIZES, SmallApp, shown, until
+from tests.tui.small_app import SIZES, SmallApp, open_step, shown, until
 from upgrade_tui.conductor import protocol as p
-from upgrade_tui.tui.detail import open_step, step_view
-from upgrade_tui.tui.detail.base import scene_of
+from upgrade_tui.tui.detail import step_view
 from upgrade_tui.tui.detail.output_log import OutputLog
 from upgrade_tui.tui.detail.step import StepScreen
 from upgrade_tui.tui.dialogs.text import TextDialog
+from upgrade_tui.tui.view.scene import scene_of
 from upgrade_tui.tui.view.spans import length
 
 

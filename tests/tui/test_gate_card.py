@@ -13,8 +13,8 @@ from tests.tui.small_app import SIZES, shown, until
 from tests.tui.undo_sessions import GATE, asks_again, at_the_gate, does, happens
 from upgrade_tui.tui.app import UpgradeApp
 from upgrade_tui.tui.detail import gate_view
-from upgrade_tui.tui.detail.base import scene_of
 from upgrade_tui.tui.detail.gate import GateScreen
+from upgrade_tui.tui.view.scene import scene_of
 from upgrade_tui.tui.view.spans import Line, length
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev

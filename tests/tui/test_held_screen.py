@@ -9,9 +9,10 @@ import pytest
 from tests.support_tui import Recording, feed, recorded
 from tests.tui.test_snapshots import after
 from upgrade_tui.cli import status
-from upgrade_tui.tui import verbs
 from upgrade_tui.tui.app import UpgradeApp
 from upgrade_tui.tui.detail import step_view as step_screen
+from upgrade_tui.tui.verbs.verb import Look, Target
+from upgrade_tui.tui.verbs.verb_table import VERBS, offered
 from upgrade_tui.tui.view import keys
 from upgrade_tui.tui.view import steps as step_pane
 from upgrade_tui.tui.view.scene import Scene, zone_of
@@ -89,13 +90,15 @@ def test_json_has_the_hold_beside_the_state() -> None:
 
 def test_the_bar_and_the_guide_name_the_key() -> None:
     scene = _scene(held())
-    assert "start" in keys.verbs_now(scene, "steps", "api")
+    look = Look(scene=scene, spec=scene.plan.step("api"), step=scene.state.steps["api"])
+    assert VERBS["start"] in offered("main", look)
     assert "s lets it go" in "".join(said for said, _ in keys.guide(scene))
 
 
 def test_only_the_lead_can_press_it() -> None:
-    assert verbs.refusal(held(), "start", "api") is None
-    refused = verbs.refusal(held(login="tom", role="engineer"), "start", "api")
+    start = VERBS["start"]
+    assert start.refusal(Target(session=held(), step="api")) is None
+    refused = start.refusal(Target(session=held(login="tom", role="engineer"), step="api"))
     assert refused is not None
     assert "only the lead can let go of" in refused
 

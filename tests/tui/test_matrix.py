@@ -13,11 +13,11 @@ from tests.support_tui import Recording, recorded
 from tests.tui.small_app import SIZES, shown, until
 from tests.tui.undo_sessions import armed, does, happens
 from upgrade_tui.tui.app import UpgradeApp
-from upgrade_tui.tui.detail.base import scene_of
 from upgrade_tui.tui.detail.matrix import MatrixScreen
 from upgrade_tui.tui.detail.step import StepScreen
 from upgrade_tui.tui.view import matrix as view
 from upgrade_tui.tui.view.hosts import Order
+from upgrade_tui.tui.view.scene import scene_of
 from upgrade_tui.tui.view.spans import Line, length
 from upgrade_tui.tui.words import TASKS
 from upgrade_tui.window import commands as cmd
@@ -241,7 +241,7 @@ async def test_an_unknown_task_is_settled_and_never_retried() -> None:
         await opened(pilot)
         await pilot.press("r")
         await pilot.pause()
-        assert said(app) == ["retry is not possible now: nothing that failed is marked, and this task did not fail"]
+        assert said(app) == ["retry is not possible now: nothing failed here, so there is nothing to retry"]
         await pilot.press("X", "enter")
         await pilot.pause()
         for each in ("4.2.0 is there", "api"):

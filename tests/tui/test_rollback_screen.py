@@ -13,13 +13,14 @@ from tests.support_tui import feed, recorded
 from tests.tui.small_app import SIZES, shown, until
 from tests.tui.undo_sessions import back, does, happens, rolling_back
 from upgrade_tui.plan.model import Role
-from upgrade_tui.tui import verbs
 from upgrade_tui.tui.app import UpgradeApp
 from upgrade_tui.tui.detail import rollback_view
-from upgrade_tui.tui.detail.base import scene_of
 from upgrade_tui.tui.detail.rollback import RollbackScreen
-from upgrade_tui.tui.verbs_undo import scopes
+from upgrade_tui.tui.verbs.undo_verbs import scopes
+from upgrade_tui.tui.verbs.verb import Target
+from upgrade_tui.tui.verbs.verb_table import VERBS
 from upgrade_tui.tui.view import alarms, undo
+from upgrade_tui.tui.view.scene import scene_of
 from upgrade_tui.tui.view.spans import Line, length
 from upgrade_tui.tui.view.steps import step_row
 from upgrade_tui.window import commands as cmd
@@ -353,7 +354,7 @@ def test_done_says_how_long_it_took_against_the_promise() -> None:
 def test_verbs_of_a_replay_without_a_conductor_stay_refused() -> None:
     session = recorded("rollback")
     session.trouble = "gone"
-    assert "does not answer" in str(verbs.refusal(session, "rollback"))
+    assert "does not answer" in str(VERBS["rollback"].refusal(Target(session=session)))
 
 
 # -- pictures -----------------------------------------------------------------------------------------------------

@@ -10,18 +10,17 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from tests.support_tui import Recording, feed, recorded
-from tests.tui.small_app import SIZES, shown, until
+from tests.tui.small_app import SIZES, open_step, shown, until
 from tests.tui.undo_sessions import armed, does, happens
 from upgrade_tui.plan.model import Role
-from upgrade_tui.tui import verbs
 from upgrade_tui.tui.app import UpgradeApp
-from upgrade_tui.tui.detail import open_step
-from upgrade_tui.tui.detail.base import scene_of
 from upgrade_tui.tui.detail.help_view import Key, grouped
 from upgrade_tui.tui.detail.step import StepScreen
-from upgrade_tui.tui.verbs import VERBS
+from upgrade_tui.tui.verbs.verb import Target
+from upgrade_tui.tui.verbs.verb_table import VERBS
 from upgrade_tui.tui.view import alarms, keys, undo
 from upgrade_tui.tui.view.alerts import Soon, alert
+from upgrade_tui.tui.view.scene import scene_of
 from upgrade_tui.tui.view.spans import Line
 from upgrade_tui.units import countdown_text
 from upgrade_tui.window import commands as cmd
@@ -239,7 +238,7 @@ async def test_v_undoes_it_now_after_a_reason_and_the_steps_id() -> None:
 
 @pytest.mark.parametrize("name", ["confirm", "extend", "revert"])
 def test_where_nothing_is_armed_the_keys_are_grey(name: str) -> None:
-    why = verbs.refusal(recorded("rollout"), name, "api")
+    why = VERBS[name].refusal(Target(session=recorded("rollout"), step="api"))
     assert why == 'nothing is armed by "api"; no dead-man rollback'
 
 
@@ -282,7 +281,7 @@ async def test_firing_rings_and_the_step_says_why() -> None:
 
 
 def test_the_help_lists_every_verb_under_what_it_acts_on() -> None:
-    listed = [Key(v.shown, f"verb('{v.name}')", v.help) for v in VERBS.values()]
+    listed = [Key(v.key, f"verb('{v.name}')", v.help) for v in VERBS.values()]
     groups = dict(grouped(listed))
     assert {k.shown for k in groups["On the window"]} == {"p", "R", "A", "C"}
     assert "r" in {k.shown for k in groups["On the tasks"]}
@@ -291,8 +290,9 @@ def test_the_help_lists_every_verb_under_what_it_acts_on() -> None:
 
 
 def test_no_two_verbs_of_a_screen_share_a_key() -> None:
-    main = [v.key for v in VERBS.values() if v.scope != "task"]
-    assert len(main) == len(set(main))
+    for screen in {screen for verb in VERBS.values() for screen in verb.on}:
+        keys = [verb.key for verb in VERBS.values() if screen in verb.on]
+        assert len(keys) == len(set(keys)), screen
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}x{s[1]}")

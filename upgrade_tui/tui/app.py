@@ -13,12 +13,20 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 
 from upgrade_tui.conductor.session import Session
-from upgrade_tui.tui.detail import open_guide
+from upgrade_tui.tui.detail.canary import CanaryScreen
+from upgrade_tui.tui.detail.gate import GateScreen
+from upgrade_tui.tui.detail.guide import GuideScreen
+from upgrade_tui.tui.detail.help import HelpScreen
+from upgrade_tui.tui.detail.host import HostScreen
+from upgrade_tui.tui.detail.matrix import MatrixScreen
+from upgrade_tui.tui.detail.rollback import RollbackScreen
+from upgrade_tui.tui.detail.step import StepScreen
+from upgrade_tui.tui.opening import Open
 from upgrade_tui.tui.screen import MainScreen
 from upgrade_tui.tui.theme import DARK, FALLBACKS, LIGHT, THEMES, AsciiOnly
 from upgrade_tui.tui.view.alerts import Alert, Soon, alert, together
 from upgrade_tui.tui.view.history import History
-from upgrade_tui.tui.view.scene import Scene, zone_of
+from upgrade_tui.tui.view.scene import Scene, scene_of
 from upgrade_tui.window.events import Record, WindowClosed
 
 PAINTS = 0.25  # seconds between two looks at whether there is something to paint
@@ -52,14 +60,13 @@ class UpgradeApp(App[None]):
     ) -> None:
         super().__init__()
         self.session = session
-        self.ascii, self.guide, self.exporter = ascii, guide, exporter
+        self.ascii, self.exporter = ascii, exporter
         self._ascii_filter = AsciiOnly()
         for each in THEMES:
             self.register_theme(each)
         self.theme = LIGHT.name if theme == "light" else DARK.name
-        self._zone = zone_of(session.plan)
         self.history = History()
-        self._main = MainScreen(self.history)
+        self._main = MainScreen(session, self.history, self.scene, guide=guide)
         self._dirty = True
         self._second = -1
         self._alerts: list[Alert] = []
@@ -101,11 +108,7 @@ class UpgradeApp(App[None]):
 
     def scene(self) -> Scene:
         """The session as it is now."""
-        s = self.session
-        return Scene(
-            state=s.state, records=s.records, frame=s.frame, frame_age=s.frame_age(), details=s.details, now=s.now(),
-            outcomes=s.outcomes, login=s.login, role=s.role, lost=s.trouble, lost_at=self._lost_at, zone=self._zone,
-        )  # fmt: skip
+        return scene_of(self.session, self._lost_at)
 
     def tick(self) -> None:
         """Paints what changed, at most four times a second; the countdown each second. Rings the bell."""
@@ -133,13 +136,36 @@ class UpgradeApp(App[None]):
             and all(host.sample for host in scene.frame.hosts.values())
         ):
             self._welcome = False
-            open_guide(self)
+            self.push_screen(GuideScreen())
 
     def _main_is_seen(self) -> bool:
         """On top, or behind dialogs: what stands behind a question must not grow old while it is thought about."""
         return all(above.is_modal for above in self.screen_stack[1:])
 
+    def on_open(self, message: Open) -> None:
+        """Something below wants a screen opened."""
+        self.push_screen(self.screen_of(message))
+
+    def screen_of(self, wanted: Open) -> Screen[Any]:
+        """The only place that knows which screens there are."""
+        session, name, host = self.session, wanted.name, wanted.host
+        screens: dict[str, Callable[[], Screen[Any]]] = {
+            "step": lambda: StepScreen(session, name, host),
+            "host": lambda: HostScreen(session, name),
+            "canary": lambda: CanaryScreen(session, name),
+            "gate": lambda: GateScreen(session, name),
+            "rollback": lambda: RollbackScreen(session, wanted.scope),
+            "matrix": lambda: MatrixScreen(session, name, host),
+            "guide": GuideScreen,
+            "help": lambda: HelpScreen.of(self),
+        }
+        return screens[wanted.kind]()
+
     # -- actions of the app ---------------------------------------------------------------------------------------
+
+    def action_export(self) -> None:
+        """The report of the log so far."""
+        self.run_worker(self.export(), name="export", group="export", exclusive=True)
 
     async def export(self) -> None:
         """Writes the report in a thread, and says where."""
@@ -154,7 +180,7 @@ class UpgradeApp(App[None]):
         else:
             self.notify(where, title="Report written", timeout=10, markup=False)
 
-    def switch_theme(self) -> None:
+    def action_theme(self) -> None:
         """The other of light and dark."""
         self.theme = LIGHT.name if self.theme == DARK.name else DARK.name
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import NamedTuple, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 from textual.markup import escape
 
-from upgrade_tui.tui.verbs import VERBS
-
-if TYPE_CHECKING:
-    from upgrade_tui.tui.screen import MainScreen
+from upgrade_tui.tui.verbs.verb_screen import VerbScreen
+from upgrade_tui.tui.verbs.verb_table import VERBS
 
 
 class Entry(NamedTuple):
@@ -34,24 +32,25 @@ VIEWS = (
     Entry("Zoom  (z)", "One pane alone, and back", "zoom"),
     Entry("Filter  (/)", "What the focused pane shows", "filter"),
     Entry("Copy  (y)", "What is under the cursor, to the clipboard", "copy"),
-    Entry("Export the report  (e)", "Markdown, HTML, JSON and CSV from the log so far", "export"),
-    Entry("Light or dark  (t)", "The other theme", "theme"),
+    Entry("Export the report  (e)", "Markdown, HTML, JSON and CSV from the log so far", "app.export"),
+    Entry("Light or dark  (t)", "The other theme", "app.theme"),
     Entry("Help  (?)", "Keys and words", "help"),
-    Entry("Leave  (q)", "The window goes on without you", "leave"),
+    Entry("Leave  (q)", "The window goes on without you", "app.quit"),
 )
 
 
-class Verbs(Provider):
+class Commands(Provider):
     """Everything ends in ``run_action`` on the main screen, so that ``check_action`` guards it."""
 
     def entries(self) -> Iterator[Entry]:
         """Verbs for what is under the cursor first, then the views."""
-        screen = cast("MainScreen", self.screen)
-        for verb in (v for v in VERBS.values() if v.scope != "task"):
-            target = {"step": screen.step, "host": screen.host}.get(verb.scope, "")
-            why = screen.refusal(verb.name)
-            name = f"{verb.label.capitalize()}{f' {target}' if target else ''}  ({verb.shown})"
-            yield Entry(name, verb.help if why is None else f"not now: {why}", f"verb('{verb.name}')")
+        screen = cast("VerbScreen", self.screen)
+        for verb in (v for v in VERBS.values() if screen.ON in v.on):
+            at = screen.target(verb)
+            name = {"step": at.step, "host": at.host}.get(verb.scope, "")
+            text = f"{verb.label.capitalize()}{f' {name}' if name else ''}  ({verb.key})"
+            why = verb.refusal(at)
+            yield Entry(text, verb.help if why is None else f"not now: {why}", f"verb('{verb.name}')")
         yield from VIEWS
 
     async def discover(self) -> Hits:
@@ -67,5 +66,4 @@ class Verbs(Provider):
                 yield Hit(score, display, partial(self._run, entry.action), entry.text, escape(entry.help))
 
     async def _run(self, action: str) -> None:
-        screen = cast("MainScreen", self.screen)
-        await self.app.run_action(action, screen)
+        await self.app.run_action(action, self.screen)

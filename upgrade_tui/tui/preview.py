@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from textual.app import App
+
+from upgrade_tui.conductor.session import Session
 from upgrade_tui.plan.estimate import step_seconds
 from upgrade_tui.plan.model import Plan, Step
 from upgrade_tui.plan.words import only_looks, what_runs
+from upgrade_tui.tui.dialogs import ask_choice
 from upgrade_tui.units import duration_text, few_text
 from upgrade_tui.window import clock, hold
 from upgrade_tui.window.state import OVER, StepState, WindowState
 
-if TYPE_CHECKING:
-    from textual.app import App
-
-    from upgrade_tui.conductor.session import Session
-
 
 async def confirm_start(app: App[Any], session: Session, step: str) -> bool:
     """Shows the preview; True if the operator starts it."""
-    from upgrade_tui.tui.dialogs import ask_choice
-
     spec = session.plan.step(step)
     if spec is None:
         return False

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
-from textual.screen import Screen
 
-from upgrade_tui.tui import verbs
+from upgrade_tui.conductor.session import Session
 from upgrade_tui.tui.bars import Banner, KeyBar, TabBar, TitleBar
+from upgrade_tui.tui.filterline import FilterLine
 from upgrade_tui.tui.lines import Bar, LinePane
-from upgrade_tui.tui.palette import Verbs
+from upgrade_tui.tui.opening import Open
+from upgrade_tui.tui.palette import Commands
 from upgrade_tui.tui.panes.canaries import CanariesPane
 from upgrade_tui.tui.panes.card import CardPane
 from upgrade_tui.tui.panes.clock import ClockPane, SumsPane
@@ -21,7 +23,9 @@ from upgrade_tui.tui.panes.hosts import HostsPane
 from upgrade_tui.tui.panes.log import LogPane
 from upgrade_tui.tui.panes.steps import StepsPane
 from upgrade_tui.tui.sending import refused
-from upgrade_tui.tui.verbs import VERBS
+from upgrade_tui.tui.verbs.verb import Look, Target, Verb
+from upgrade_tui.tui.verbs.verb_screen import VerbScreen
+from upgrade_tui.tui.verbs.verb_table import bindings, offered
 from upgrade_tui.tui.view import canaries as canary_view
 from upgrade_tui.tui.view import clock as clock_view
 from upgrade_tui.tui.view import hosts as host_view
@@ -33,23 +37,20 @@ from upgrade_tui.window import clock
 from upgrade_tui.window.outcomes import told
 from upgrade_tui.window.sentences import about
 
-if TYPE_CHECKING:
-    from upgrade_tui.tui.app import UpgradeApp
-
 KINDS = {"steps": "step", "hosts": "host", "canaries": "canary"}
 
 
-class MainScreen(Screen[None]):
-    """Panes 1 to 5. ``step`` and ``host`` are what the verbs act on: what the cursors are on."""
+class MainScreen(VerbScreen):
+    """Panes 1 to 5. ``step`` and ``host`` are what the verbs act on: what the cursors are on.
 
-    COMMANDS: ClassVar[set[Any]] = {Verbs}
+    ``scene``: what there is to paint now. ``guide``: a line says what to press next.
+    """
+
+    ON = "main"
+    COMMANDS: ClassVar[set[Any]] = {Commands}
     AUTO_FOCUS = "#steps"
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(
-            Binding(v.key, f"verb('{v.name}')", v.label, tooltip=v.help, show=False)
-            for v in VERBS.values()
-            if v.scope != "task"
-        ),
+        *bindings("main"),
         *(Binding(str(n), f"pane({n})", f"pane {n}", show=False) for n in range(1, 6)),
         Binding("tab", "next_pane(1)", "next pane", show=False),
         Binding("shift+tab", "next_pane(-1)", "pane before", show=False),
@@ -59,16 +60,16 @@ class MainScreen(Screen[None]):
         Binding("escape", "back", "back", show=False),
         Binding("slash", "filter", "filter", show=False),
         Binding("y", "copy", "copy", show=False),
-        Binding("e", "export", "export the report", show=False),
-        Binding("t", "theme", "light or dark", show=False),
+        Binding("e", "app.export", "export the report", show=False),
+        Binding("t", "app.theme", "light or dark", show=False),
         Binding("question_mark", "help", "help", show=False),
         Binding("colon", "app.command_palette", "commands", show=False),
-        Binding("q", "leave", "leave", show=False),
+        Binding("q", "app.quit", "leave", show=False),
     ]
 
-    def __init__(self, history: History) -> None:
-        super().__init__()
-        self.history = history
+    def __init__(self, session: Session, history: History, scene: Callable[[], Scene], *, guide: bool = False) -> None:
+        super().__init__(session)
+        self.history, self.scene, self.guide = history, scene, guide
         self.layout_now: Layout | None = None
         self.current = 2
         self.zoomed = False
@@ -87,18 +88,13 @@ class MainScreen(Screen[None]):
             id="panes",
         )  # fmt: skip
 
-    @property
-    def ours(self) -> UpgradeApp:
-        """The app, by its own type."""
-        return cast("UpgradeApp", self.app)
-
     def compose(self) -> ComposeResult:
         """Everything there is; the layout says what is shown."""
-        self.paint(self.ours.scene())  # before the first styling and the first frame: a second of each costs 30 ms
+        self.paint(self.scene())  # before the first styling and the first frame: a second of each costs 30 ms
         yield self.title_bar
         yield self.banner
         yield self.box
-        if self.ours.guide:
+        if self.guide:
             yield self.guide_bar
         yield self.key_bar
 
@@ -142,23 +138,22 @@ class MainScreen(Screen[None]):
                 self.current,
             )
         self._show_keys(scene)
-        if self.ours.guide:
+        if self.guide:
             self.guide_bar.set_lines([key_view.guide(scene)])
 
     def _show_keys(self, scene: Scene) -> None:
-        pane = self.panes[self.current - 1].NAME
-        found = {n: (VERBS[n], self.refusal(n) is None) for n in key_view.verbs_now(scene, pane, self.step)}
-        first = list(found)[:3]
-        brakes = [n for n in key_view.BRAKES if n in found and n not in first and found[n][1]]
-        rest = [n for n in found if n not in first and n not in brakes]
-        state = scene.state
-        words = {"rollback": "how it goes"} if state.rolling_back else {}
-        words |= {"pause": "resume"} if state.phase in ("paused", "aborted") else {}
-        keys = {n: (v.shown, words.get(n, v.label), enabled) for n, (v, enabled) in found.items()}
+        host, spec = self.panes[self.current - 1] is self.hosts, scene.plan.step(self.step)
+        look = Look(scene=scene, host=True) if host else Look(
+            scene=scene, spec=spec, step=scene.state.steps.get(self.step)
+        )  # fmt: skip
+        keys = {v.name: (v.key, v.says(look), self.refusal(v.name) is None) for v in offered("main", look)}
+        first = list(keys)[:3]
+        first += [n for n in key_view.BRAKES if n in keys and n not in first and keys[n][2]]
         general = [(key, label, True) for key, label in key_view.GENERAL]
         if scene.state.phase == "closed":
             general.insert(0, ("e", "write the report", True))
-        self.key_bar.show([*(keys[n] for n in (*first, *brakes)), *general, *(keys[n] for n in rest)])
+        rest = [shown for name, shown in keys.items() if name not in first]
+        self.key_bar.show([*(keys[n] for n in first), *general, *rest])
 
     # -- layout ---------------------------------------------------------------------------------------------------
 
@@ -168,7 +163,7 @@ class MainScreen(Screen[None]):
 
     def _fit(self, canaries: int, hosts: int) -> None:
         size = self.app.size
-        wanted = layout_for(size.width, size.height, canaries, hosts, self.zoomed, self.ours.guide)
+        wanted = layout_for(size.width, size.height, canaries, hosts, self.zoomed, self.guide)
         if wanted != self.layout_now:
             self.layout_now = wanted
             self._apply(wanted)
@@ -203,30 +198,17 @@ class MainScreen(Screen[None]):
         """The host that verbs act on."""
         return self.hosts.selected
 
-    def refusal(self, name: str) -> str | None:
-        """Why a verb is not possible now, or None."""
-        return verbs.refusal(self.ours.session, name, self.step, self.host)
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Greys out what ``decide`` would refuse."""
-        if action == "verb" and parameters and self.refusal(str(parameters[0])) is not None:
-            return None
-        return True
-
-    def on_key(self, event: events.Key) -> None:
-        """A greyed key says why, rather than nothing."""
-        found = self.active_bindings.get(event.key)
-        verb = verbs.of_action(found.binding.action) if found is not None else None
-        if verb is not None and isinstance(self.focused, LinePane):
-            why = self.refusal(verb.name)
-            if why is not None:
-                event.stop()
-                refused(self.app, why, title=f"{verb.label} is not possible now")
+    def target(self, verb: Verb) -> Target:
+        """What the cursors are on; of a verb that can be about the window, what is looked at."""
+        pane, step, host = self.panes[self.current - 1], self.step, self.host
+        if verb.loose:
+            step, host = step * (pane in (self.steps, self.clock)), host * (pane is self.hosts)
+        return Target(session=self.session, step=step, host=host, seen=pane is self.steps)
 
     def on_line_pane_moved(self, message: LinePane.Moved) -> None:
         """Other item, other keys, other details."""
         self._look_at_cursor()
-        self._show_keys(self.ours.scene())
+        self._show_keys(self.scene())
 
     def _look_at_cursor(self) -> None:
         if not self.card.display:
@@ -250,7 +232,7 @@ class MainScreen(Screen[None]):
             if self.is_mounted and self.layout_now is not None:
                 self._apply(self.layout_now)
                 self._look_at_cursor()
-                self._show_bars(self.ours.scene())
+                self._show_bars(self.scene())
 
     def action_pane(self, number: int) -> None:
         """To a pane; where only one fits it is shown instead."""
@@ -261,7 +243,7 @@ class MainScreen(Screen[None]):
         pane.focus()
         if self.layout_now is not None:
             self._apply(self.layout_now)
-            pane.show(self.ours.scene())
+            pane.show(self.scene())
 
     def on_tab_bar_picked(self, message: TabBar.Picked) -> None:
         self.action_pane(message.pane)
@@ -274,7 +256,7 @@ class MainScreen(Screen[None]):
         self.zoomed = not self.zoomed
         self._fit(len(self.canaries.every), len(self.hosts.every))
         self.action_pane(self.current)
-        self.paint(self.ours.scene())
+        self.paint(self.scene())
 
     async def action_back(self) -> None:
         """Escape: the filter away, else out of the zoom."""
@@ -287,35 +269,11 @@ class MainScreen(Screen[None]):
 
     async def action_filter(self) -> None:
         """A line to filter the focused pane with."""
-        from upgrade_tui.tui.filterline import FilterLine
-
         pane = self.panes[self.current - 1]
         if pane.CURSOR and not self.query(FilterLine):
             await self.mount(FilterLine(pane), before="#keys")
 
     # -- doing ----------------------------------------------------------------------------------------------------
-
-    def action_verb(self, name: str) -> None:
-        """Every verb goes through here: keys, palette, footer. Dialogs wait in a worker."""
-        self.run_worker(self._verb(name), name=f"verb-{name}", group="verbs", exit_on_error=True)
-
-    async def _verb(self, name: str) -> None:
-        app, session, pane = self.app, self.ours.session, self.panes[self.current - 1].NAME
-        step, host = self.step, self.host  # before any question: the cursor may move on while it is asked
-        if name == "tick" and pane != "steps" and not await self._sure(name, step):
-            return
-        if name in ("note", "rollback"):  # about what is looked at, or else about the window
-            step, host = step * (pane in ("steps", "clock")), host * (pane == "hosts")
-        await verbs.perform(app, session, name, step=step, host=host)
-
-    async def _sure(self, name: str, step: str) -> bool:
-        """A tick needs no dialog where the operator sees the cursor; elsewhere it names the step first."""
-        from upgrade_tui.tui.dialogs import ask_choice
-
-        spec = self.ours.session.plan.step(step)
-        title = f"{VERBS[name].label.capitalize()} {step}?"
-        choices = [("yes", f"Yes, {step} is done"), ("no", "No")]
-        return await ask_choice(self.app, title, spec.title if spec else "", choices) == "yes"
 
     def action_details(self) -> None:
         """Enter: the screen of what is under the cursor."""
@@ -327,60 +285,38 @@ class MainScreen(Screen[None]):
 
     def open(self, pane: LinePane, key: str) -> None:
         """The details of an item; an event opens what it is about."""
-        from upgrade_tui.tui import detail
-
         kind, name = KINDS.get(pane.NAME, ""), key
         if isinstance(pane, LogPane):
             record = pane.record(key)
             kind, name = about(record.event) if record is not None else ("", "")
-        session = self.ours.session
-        known = {"step": session.state.steps, "host": session.state.hosts, "canary": session.state.canaries}
+        state = self.session.state
+        known = {"step": state.steps, "host": state.hosts, "canary": state.canaries}
         if pane is self.clock:
             self.action_zoom()
         elif not kind or name not in known[kind]:
             refused(self.app, "there is nothing more to see of this", title="No details")
-        elif kind == "step" and (spec := session.plan.step(name)) is not None and spec.what == "gate":
-            detail.open_gate(self.app, session, name)
-        elif kind == "step":
-            detail.open_step(self.app, session, name)
-        elif kind == "host":
-            detail.open_host(self.app, session, name)
         else:
-            detail.open_canary(self.app, session, name)
+            spec = self.session.plan.step(name)
+            gate = kind == "step" and spec is not None and spec.what == "gate"
+            self.post_message(Open("gate" if gate else kind, name))
 
     def action_matrix(self) -> None:
-        from upgrade_tui.tui import detail
-
-        detail.open_matrix(self.app, self.ours.session, self.step, self.host)
+        """Steps by hosts."""
+        self.post_message(Open("matrix", self.step, self.host))
 
     def action_copy(self) -> None:
         """What is under the cursor as text, to the terminal's clipboard (OSC 52)."""
         pane = self.panes[self.current - 1]
         text = pane.selected
         if isinstance(pane, LogPane) and (record := pane.record(pane.selected)) is not None:
-            text = f"{self.ours.scene().time(record.ts)} {record.actor}: {told(record, self.ours.scene().outcomes)}"
-        elif pane is self.hosts and pane.selected in self.ours.session.plan.hosts:
-            text = self.ours.session.plan.hosts[pane.selected].address
+            scene = self.scene()
+            text = f"{scene.time(record.ts)} {record.actor}: {told(record, scene.outcomes)}"
+        elif pane is self.hosts and pane.selected in self.session.plan.hosts:
+            text = self.session.plan.hosts[pane.selected].address
         elif pane is self.clock:
-            scene = self.ours.scene()
+            scene = self.scene()
             text = "\n".join("".join(t for t, _ in line) for line in clock_view.arithmetic(
                 scene, clock.read(scene.state, scene.now)))  # fmt: skip
         if text:
             self.app.copy_to_clipboard(text)
             self.app.notify(text[:200], title="Copied", timeout=3, markup=False)
-
-    def action_export(self) -> None:
-        """The report of the log so far."""
-        self.run_worker(self.ours.export(), name="export", group="export", exclusive=True)
-
-    def action_theme(self) -> None:
-        self.ours.switch_theme()
-
-    def action_help(self) -> None:
-        from upgrade_tui.tui.detail import open_help
-
-        open_help(self.app)
-
-    def action_leave(self) -> None:
-        """Leaves the dashboard; the window goes on."""
-        self.app.exit()

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msgspec.structs import replace
+from textual.app import App
 
+from upgrade_tui.conductor.session import Session
 from upgrade_tui.tui import dialogs
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window.commands import AnyCommand, Refusal
-
-if TYPE_CHECKING:
-    from textual.app import App
-
-    from upgrade_tui.conductor.session import Session
 
 
 def refused(app: App[Any], reason: str, title: str = "Not done") -> None:

@@ -6,7 +6,10 @@ a meaning alone: every state also has a glyph and a word (``words``).
 
 from __future__ import annotations
 
+from typing import Any
+
 from rich.segment import Segment
+from textual.app import App
 from textual.color import Color
 from textual.filter import LineFilter
 from textual.theme import Theme
@@ -68,3 +71,8 @@ class AsciiOnly(LineFilter):
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         """The same segments, as wide as they were."""
         return [Segment(ascii_only(text), style, control) for text, style, control in segments]
+
+
+def is_ascii(app: App[Any]) -> bool:
+    """Whether an app's terminal is to get ASCII alone: then some things are drawn in another way, not translated."""
+    return any(isinstance(each, AsciiOnly) for each in app.get_line_filters())

@@ -10,31 +10,21 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.content import Content
-from textual.screen import Screen
-from textual.scroll_view import ScrollView
 from textual.widget import Widget
 from textual.widgets import Static
 
 from upgrade_tui.conductor.session import Session
-from upgrade_tui.tui import verbs
 from upgrade_tui.tui.bars import Banner
 from upgrade_tui.tui.detail.lines import DetailLines, content, stacked
-from upgrade_tui.tui.sending import refused
+from upgrade_tui.tui.verbs.verb import Look, Target, Verb
+from upgrade_tui.tui.verbs.verb_screen import VerbScreen
+from upgrade_tui.tui.verbs.verb_table import LATER, offered
 from upgrade_tui.tui.view.alarms import window_alarms
-from upgrade_tui.tui.view.scene import Scene, zone_of
+from upgrade_tui.tui.view.scene import Scene, scene_of
 from upgrade_tui.tui.view.spans import Line, Span, cut, length
 from upgrade_tui.window.events import Record
 
 TICK = 0.25  # seconds: paint at most four times a second
-
-
-def scene_of(session: Session) -> Scene:
-    """The session at this moment."""
-    return Scene(
-        state=session.state, records=session.records, frame=session.frame, frame_age=session.frame_age(),
-        details=session.details, now=session.now(), login=session.login, role=session.role, lost=session.trouble,
-        zone=zone_of(session.plan), outcomes=session.outcomes,
-    )  # fmt: skip
 
 
 class Sieve:
@@ -62,7 +52,7 @@ class Pane(Container):
         self.title = title
 
 
-class DetailScreen(Screen[None]):
+class DetailScreen(VerbScreen):
     """One thing in full. Subclasses give ``panes()`` and paint them in ``paint``; ``keys()`` are the hints below."""
 
     CSS_PATH = "detail.tcss"
@@ -76,8 +66,7 @@ class DetailScreen(Screen[None]):
     ]
 
     def __init__(self, session: Session) -> None:
-        super().__init__()
-        self.session = session
+        super().__init__(session)
         self.about_step = self.about_host = ""  # what the verbs act on
         self.dirty = True
         self._stamp: tuple[Any, ...] = ()
@@ -241,42 +230,26 @@ class DetailScreen(Screen[None]):
 
     # -- verbs ----------------------------------------------------------------------------------------------------
 
-    def refusal(self, name: str) -> str | None:
-        """Why a verb is not possible on this step or host now, or None."""
-        return verbs.refusal(self.session, name, self.about_step, self.about_host)
+    def target(self, verb: Verb) -> Target:
+        """What the screen is about."""
+        return Target(session=self.session, step=self.about_step, host=self.about_host)
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Greys out what would be refused."""
-        if action == "verb" and parameters and self.refusal(str(parameters[0])) is not None:
-            return None
-        return True
-
-    def on_key(self, event: events.Key) -> None:
-        """A greyed key says why, rather than nothing."""
-        found = self.active_bindings.get(event.key)
-        verb = verbs.of_action(found.binding.action) if found is not None else None
-        if found is None or verb is None or found.enabled or not isinstance(self.focused, ScrollView):
-            return
-        why = self.refusal(verb.name)
-        if why is not None:
-            event.stop()
-            refused(self.app, why, title=f"{verb.label} is not possible now")
-
-    def action_verb(self, name: str) -> None:
-        """The same guarded act as on the main screen. Its dialogs wait in a worker."""
-        self.run_worker(self._verb(name), name=f"verb-{name}", group="verbs")
-
-    async def _verb(self, name: str) -> None:
-        host = "" if name == "note" and self.about_step else self.about_host
-        await verbs.perform(self.app, self.session, name, step=self.about_step, host=host)
+    def verb_keys(self) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+        """Keys of the verbs that are possible now: those that go on with things, and the others."""
+        scene = scene_of(self.session)
+        step = self.about_step
+        look = Look(
+            scene=scene, spec=scene.plan.step(step), step=scene.state.steps.get(step),
+            host=bool(self.about_host and not step), alone=True,
+        )  # fmt: skip
+        out: tuple[list[tuple[str, str]], list[tuple[str, str]]] = ([], [])
+        for verb in offered(self.ON, look):
+            if self.refusal(verb.name) is None:
+                out[(verb.rank(look) or 0) >= LATER].append((verb.key, verb.says(look)))
+        return out
 
     def action_back(self) -> None:
         self.dismiss()
-
-    def action_help(self) -> None:
-        from upgrade_tui.tui.detail import open_help
-
-        open_help(self.app)
 
 
 def hints(keys: Sequence[tuple[str, str]], width: int) -> Line:

@@ -25,6 +25,7 @@ from upgrade_tui.tui.view.spans import Line, cut
 class CanaryScreen(DetailScreen):
     """A canary in full."""
 
+    ON = "canary"
     HEAD = 3
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "probe", "probe", tooltip="Probe at once, not at the next interval"),

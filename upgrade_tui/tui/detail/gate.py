@@ -10,29 +10,26 @@ from textual.containers import Container
 from textual.widget import Widget
 
 from upgrade_tui.conductor.session import Session
-from upgrade_tui.tui import verbs
 from upgrade_tui.tui.detail import gate_view, step_view
 from upgrade_tui.tui.detail.base import DetailScreen, Pane, Sieve
 from upgrade_tui.tui.detail.events_view import events
 from upgrade_tui.tui.detail.lines import DetailLines
 from upgrade_tui.tui.sending import refused
-from upgrade_tui.tui.verbs import VERBS
+from upgrade_tui.tui.verbs.verb import Target, Verb
+from upgrade_tui.tui.verbs.verb_table import bindings
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import Line
 from upgrade_tui.window.card import card
 from upgrade_tui.window.events import GateOpened
 
-OTHERS = ("start", "claim", "note", "skip")
-
 
 class GateScreen(DetailScreen):
     """A gate in full. ``read`` is the evidence that was on the screen when the operator last looked at it."""
 
+    ON = "gate"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("g", "go", "go", tooltip="Vote go, on the evidence that is shown"),
-        Binding("G", "no_go", "no-go", tooltip="Vote no-go, with a reason"),
+        *bindings("gate"),
         Binding("enter", "read", "read", tooltip="The evidence changed: you have read the new one"),
-        *(Binding(VERBS[n].key, f"verb('{n}')", VERBS[n].label, tooltip=VERBS[n].help) for n in OTHERS),
     ]
 
     def __init__(self, session: Session, step_id: str) -> None:
@@ -69,7 +66,7 @@ class GateScreen(DetailScreen):
     def head(self, scene: Scene, width: int) -> list[Line]:
         """What is decided, votes, the clock, what is wrong."""
         found = card(scene.state, self.spec.id, scene.now)
-        return gate_view.header(scene, self.spec, found, self.refusal("go"), width)
+        return gate_view.header(scene, self.spec, found, super().refusal("go"), width)
 
     def alarms(self, scene: Scene) -> list[Line]:
         """That the evidence changed comes before everything else."""
@@ -104,11 +101,19 @@ class GateScreen(DetailScreen):
         """Voting first."""
         if self.changed:
             return [("enter", "I have read the new evidence"), ("G", "no-go")]
-        vote = [("g", "go")] if self.refusal("go") is None else []
-        vote += [("G", "no-go")] if self.refusal("nogo") is None else []
-        rest = [name for name in OTHERS if self.refusal(name) is None]
-        words = {"start": "open the vote"}
-        return [*vote, *((VERBS[n].shown, words.get(n, VERBS[n].label)) for n in rest), ("↑↓", "scroll"), ("z", "zoom")]
+        now, later = self.verb_keys()
+        return [*now, *later, ("↑↓", "scroll"), ("z", "zoom")]
+
+    def target(self, verb: Verb) -> Target:
+        """A vote is for the evidence that is open, and that was read: see ``refusal``."""
+        digest = self.opened.digest if self.opened is not None else ""
+        return Target(session=self.session, step=self.about_step, digest=digest)
+
+    def refusal(self, name: str) -> str | None:
+        """No go for something that was not read."""
+        if name == "go" and self.changed:
+            return "it is other evidence than what you read: enter says that you read it"
+        return super().refusal(name)
 
     # -- actions --------------------------------------------------------------------------------------------------
 
@@ -116,21 +121,3 @@ class GateScreen(DetailScreen):
         """The new evidence is known: votes are for it from now on."""
         self.read = self.opened or self.read
         self.repaint()
-
-    def action_go(self) -> None:
-        """A go, unless it would be for something that was not read."""
-        if self.changed:
-            refused(self.app, "it is other evidence than what you read: enter says that you read it", "No vote")
-        elif (why := self.refusal("go")) is not None:
-            refused(self.app, why, title="go is not possible now")
-        elif self.read is not None:
-            self.run_worker(
-                verbs.vote_go(self.app, self.session, self.spec.id, self.read.digest), name="go", group="verbs"
-            )
-
-    def action_no_go(self) -> None:
-        """A no-go; it stops the gate whatever the evidence."""
-        if (why := self.refusal("nogo")) is not None:
-            refused(self.app, why, title="no-go is not possible now")
-        else:
-            self.run_worker(verbs.nogo(self.app, self.session, self.spec.id), name="nogo", group="verbs")

@@ -12,6 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from upgrade_tui.tui.detail.lines import stacked
+from upgrade_tui.tui.opening import Open
 from upgrade_tui.tui.view.spans import BLANK, Line
 from upgrade_tui.tui.words import STEPS
 
@@ -57,9 +58,5 @@ class GuideScreen(ModalScreen[None]):
 
     def action_help(self) -> None:
         """The help of the dashboard below, in place of the guide."""
-        app = self.app
         self.dismiss()
-
-        from upgrade_tui.tui.detail import open_help
-
-        app.call_later(open_help, app)
+        self.app.call_later(self.app.post_message, Open("help"))

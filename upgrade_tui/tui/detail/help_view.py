@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from upgrade_tui.tui.verbs import VERBS, of_action
+from upgrade_tui.tui.verbs.verb_table import VERBS, of_action
 from upgrade_tui.tui.view.spans import BLANK, Line, fit, length, wrapped
 from upgrade_tui.tui.words import ARMED, EXCLUDED, LEVELS, LINKS, PHASES, STEPS, TASKS, VERDICTS, Word
 
@@ -60,8 +60,6 @@ MOVING = frozenset(
     ]
 )
 TEXTS = {"focus_next": "to the next pane or list", "focus_previous": "to the one before"}
-OURS = {"go": "go", "no_go": "nogo", "retry": "retry", "settle": "settle", "do": "rollback"}
-"""Actions of detail screens that are verbs, too."""
 HIDDEN = {"copy_text", "help_quit", "screen.copy_text", "copy_selected_text"}
 
 WORDS: tuple[tuple[str, str], ...] = (
@@ -102,7 +100,7 @@ def grouped(keys: Iterable[Key]) -> list[tuple[str, list[Key]]]:
         name = action.partition("(")[0]
         if name in HIDDEN or not key.text:
             continue
-        verb = of_action(action) or VERBS.get(OURS.get(name, ""))
+        verb = of_action(action) or (VERBS["rollback"] if name == "do" else None)
         title = SCOPES[verb.scope] if verb is not None else "Move" if name in MOVING else "Look"
         same = name if name == "pane" else key.action
         before = groups[title].get(same)

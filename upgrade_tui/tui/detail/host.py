@@ -18,21 +18,20 @@ from upgrade_tui.tui.detail.base import DetailScreen, Pane, Sieve
 from upgrade_tui.tui.detail.events_view import events, section
 from upgrade_tui.tui.detail.history import Past
 from upgrade_tui.tui.detail.lines import DetailLines
-from upgrade_tui.tui.verbs import VERBS
+from upgrade_tui.tui.verbs.verb_table import bindings
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import Line, cut
-
-HOST_VERBS = tuple(VERBS[name] for name in ("reconnect", "exclude", "rollback", "note"))
 
 
 class HostScreen(DetailScreen):
     """A host in full."""
 
+    ON = "host"
     HEAD = 3
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("t", "top", "processes", tooltip="The busiest processes, now"),
         Binding("w", "turn(1)", "time span", tooltip="Charts over 5 m, 30 m, the whole window"),
-        *(Binding(v.key, f"verb('{v.name}')", v.label, tooltip=v.help) for v in HOST_VERBS),
+        *bindings("host"),
     ]
 
     def __init__(self, session: Session, host: str) -> None:
@@ -99,16 +98,8 @@ class HostScreen(DetailScreen):
         return out[:-1]
 
     def keys(self) -> list[tuple[str, str]]:
-        return [
-            ("r", "reconnect"),
-            ("t", "processes"),
-            ("w", "5 m, 30 m, all"),
-            ("n", "note"),
-            *((("E", "exclude"),) if self.refusal("exclude") is None else ()),
-            *((("R", "roll back"),) if self.refusal("rollback") is None else ()),
-            ("z", "zoom"),
-            ("1-4", "panes"),
-        ]
+        now, later = self.verb_keys()
+        return [*now, ("t", "processes"), ("w", "5 m, 30 m, all"), *later, ("z", "zoom"), ("1-4", "panes")]
 
     # -- actions --------------------------------------------------------------------------------------------------
 

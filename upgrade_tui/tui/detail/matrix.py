@@ -11,12 +11,13 @@ from textual.widgets import Static
 
 from upgrade_tui.conductor.session import Session
 from upgrade_tui.plan.model import Step
-from upgrade_tui.tui import verbs, verbs_undo
 from upgrade_tui.tui.detail.base import DetailScreen, Pane
 from upgrade_tui.tui.detail.grid import Grid
 from upgrade_tui.tui.detail.lines import stacked
+from upgrade_tui.tui.opening import Open
 from upgrade_tui.tui.sending import refused
-from upgrade_tui.tui.verbs import VERBS
+from upgrade_tui.tui.verbs.verb import Target, Verb
+from upgrade_tui.tui.verbs.verb_table import VERBS, bindings
 from upgrade_tui.tui.view import matrix as view
 from upgrade_tui.tui.view.hosts import Order
 from upgrade_tui.tui.view.scene import Scene
@@ -27,20 +28,18 @@ from upgrade_tui.window.state import UNSETTLED
 Cell = tuple[str, str]  # step, host
 
 _ROW_TONES: dict[int, Tone] = {0: "unknown", 1: "bad", 2: "tight", 3: "tight", 9: "muted"}
-_OTHERS = ("exclude", "note", "pause", "abort", "rollback")
 
 
 class MatrixScreen(DetailScreen):
     """``host`` is the row of the cursor by name: rows may move under it, it stays on its host."""
 
+    ON = "matrix"
     HEAD = 1
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "output", "output", tooltip="The output of this task"),
         Binding("space", "mark", "mark", tooltip="Mark this task, or take the mark away"),
         Binding("a", "mark_failed", "mark failed", tooltip="Mark all that failed or was not reached; again: none"),
-        Binding("r", "retry", "retry", tooltip="Try the marked tasks again, or this one"),
-        Binding("X", "settle", "settle", tooltip="Say what is so on the marked tasks, or on this one"),
-        *(Binding(VERBS[n].key, f"verb('{n}')", VERBS[n].label, tooltip=VERBS[n].help) for n in _OTHERS),
+        *bindings("matrix"),
     ]
 
     def __init__(self, session: Session, step: str = "", host: str = "") -> None:
@@ -131,57 +130,36 @@ class MatrixScreen(DetailScreen):
         """What can be done with the marked tasks, or with this one."""
         what = f" {len(self.marks)} marked" if self.marks else ""
         out = [("enter", "output"), ("space", "mark")]
-        out += [("r", f"retry{what}")] if self._retryable() else []
-        out += [("X", f"settle{what}")] if self._unsettled() else []
+        for name in ("retry", "settle"):
+            verb = VERBS[name]
+            out += [(verb.key, f"{verb.label}{what}")] if verb.barred(self.target(verb)) is None else []
         return [*out, ("a", "mark failed"), ("E", "exclude host"), ("R", "roll back"), ("p", "pause")]
 
     # -- the cursor -----------------------------------------------------------------------------------------------
 
     def on_grid_moved(self) -> None:
-        """Another cell, another line below; verbs act on its step and host."""
+        """Another cell, another line below."""
         if self.hosts and self.grid.row < len(self.hosts):
             self.host = self.hosts[self.grid.row].name
-        self.about_host, self.about_step = self.host, self.spec.id if self.spec is not None else ""
         self.repaint()
         self.call_later(self.tick)
 
     def on_grid_opened(self) -> None:
         self.action_output()
 
-    def _wanted(self) -> list[Cell]:
-        """The marked cells, else the one under the cursor."""
-        if self.marks:
-            return sorted(self.marks)
-        return [(self.spec.id, self.host)] if self.spec is not None else []
-
-    def _retryable(self) -> dict[str, tuple[str, ...]]:
-        """By step: where a retry is possible, of what is wanted."""
-        steps = self.session.state.steps
-        out: dict[str, tuple[str, ...]] = {}
-        for step, host in self._wanted():
-            task = steps[step].tasks.get(host)
-            if task is not None and task.state in ("failed", "unreachable") and not task.undo:
-                out[step] = (*out.get(step, ()), host)
-        return out
-
-    def _unsettled(self) -> dict[str, tuple[str, ...]]:
-        steps = self.session.state.steps
-        out: dict[str, tuple[str, ...]] = {}
-        for step, host in self._wanted():
-            task = steps[step].tasks.get(host)
-            if task is not None and task.state in UNSETTLED:
-                out[step] = (*out.get(step, ()), host)
-        return out
+    def target(self, verb: Verb) -> Target:
+        """Of verbs on tasks, the marked ones or else the one under the cursor; others are about its host."""
+        step = self.spec.id if self.spec is not None else ""
+        here = ((step, self.host),) if step and verb.name in ("retry", "settle") else ()
+        return Target(session=self.session, step=step, host=self.host, cells=tuple(sorted(self.marks)) or here)
 
     # -- actions --------------------------------------------------------------------------------------------------
 
     def action_output(self) -> None:
         """The step's screen with this host's output."""
-        from upgrade_tui.tui.detail import open_step
-
         spec = self.spec
         if spec is not None and self.host in self.session.state.steps[spec.id].tasks:
-            open_step(self.app, self.session, spec.id, self.host)
+            self.post_message(Open("step", spec.id, self.host))
         elif spec is not None:
             refused(self.app, f"{spec.id} does not run on {self.host}", title="No output")
 
@@ -203,45 +181,13 @@ class MatrixScreen(DetailScreen):
         self.repaint()
         self.call_later(self.tick)
 
-    def action_retry(self) -> None:
-        """Starts them again, step by step, after a look at what that is."""
-        wanted = self._retryable()
-        why = "nothing that failed is marked, and this task did not fail" if not wanted else None
-        for step, hosts in wanted.items():
-            why = why or verbs.refusal(self.session, "retry", step, hosts[0])
-        if why is not None:
-            refused(self.app, why, title="retry is not possible now")
-        else:
-            self.run_worker(self._retry(wanted), name="retry", group="verbs")
-
-    async def _retry(self, wanted: dict[str, tuple[str, ...]]) -> None:
-        await verbs_undo.retry_all(self.app, self.session, wanted)
-        self.marks = set()
-        self.repaint()
-
-    def action_settle(self) -> None:
-        """What is so, for all of them at once where they are of one step."""
-        wanted = self._unsettled()
-        why = "nothing here is failed, unknown or unreachable" if not wanted else None
-        for step in wanted:
-            why = why or verbs.refusal(self.session, "settle", step)
-        if why is not None:
-            refused(self.app, why, title="settle is not possible now")
-        else:
-            self.run_worker(self._settle(wanted), name="settle", group="verbs")
-
-    async def _settle(self, wanted: dict[str, tuple[str, ...]]) -> None:
-        for step, hosts in wanted.items():
-            await verbs.settle(self.app, self.session, step, hosts)
-        self.marks = set()
-        self.repaint()
-
-    async def _verb(self, name: str) -> None:
-        if name == "rollback" and self.marks:
-            hosts = tuple(dict.fromkeys(host for _, host in sorted(self.marks)))
-            await verbs_undo.roll_back(self.app, self.session, hosts=hosts)
-        else:
-            await super()._verb(name)
+    async def perform(self, verb: Verb) -> bool:
+        """What was done with the marked ones is over: the marks go."""
+        done = await super().perform(verb)
+        if done and verb.name in ("retry", "settle"):
+            self.marks = set()
+            self.repaint()
+        return done
 
     def action_back(self) -> None:
         """The marks first, then back."""

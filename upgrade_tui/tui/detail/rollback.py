@@ -10,20 +10,19 @@ from textual.containers import Container
 from textual.widget import Widget
 
 from upgrade_tui.conductor.session import Session
-from upgrade_tui.tui import verbs, verbs_undo
 from upgrade_tui.tui.detail import rollback_view
 from upgrade_tui.tui.detail.base import DetailScreen, Pane
 from upgrade_tui.tui.detail.events_view import events
 from upgrade_tui.tui.detail.lines import DetailLines
 from upgrade_tui.tui.sending import refused
-from upgrade_tui.tui.verbs import VERBS
+from upgrade_tui.tui.verbs.undo_verbs import ask_rollback, ask_scope
+from upgrade_tui.tui.verbs.verb import refused_by_decide
+from upgrade_tui.tui.verbs.verb_table import bindings
 from upgrade_tui.tui.view import undo
 from upgrade_tui.tui.view.alarms import window_alarms
-from upgrade_tui.tui.view.scene import Scene
+from upgrade_tui.tui.view.scene import Scene, scene_of
 from upgrade_tui.tui.view.spans import Line
 from upgrade_tui.window import commands as cmd
-from upgrade_tui.window.commands import Actor, Refusal
-from upgrade_tui.window.decide import decide
 from upgrade_tui.window.events import Record, RollbackEnded, RollbackFinished, RollbackRequested, RollbackStarted
 from upgrade_tui.window.undo import UndoPlan, undo_plan
 
@@ -33,11 +32,12 @@ _WHOLE = (RollbackRequested, RollbackStarted, RollbackFinished, RollbackEnded)
 class RollbackScreen(DetailScreen):
     """``command`` says how much; None: the rollback that was asked for last. Nothing is done without typing for it."""
 
+    ON = "rollback"
     HEAD = 3
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "do", "roll back", tooltip="Ask for the reason and the window's id, then roll back"),
         Binding("R", "again", "how much", tooltip="Another scope; after it stopped: what is left"),
-        *(Binding(VERBS[n].key, f"verb('{n}')", VERBS[n].label, tooltip=VERBS[n].help) for n in ("tick", "settle")),
+        *bindings("rollback"),
     ]
 
     def __init__(self, session: Session, command: cmd.Rollback | None) -> None:
@@ -62,8 +62,7 @@ class RollbackScreen(DetailScreen):
         whole = cmd.Rollback(
             confirm=session.plan.window.id, reason="-", phase=c.phase, step=c.step, hosts=c.hosts
         )  # fmt: skip
-        said = decide(session.state, whole, Actor(session.login, session.role), session.now())
-        return str(said) if isinstance(said, Refusal) else None
+        return refused_by_decide(session, whole)
 
     def columns(self) -> Iterable[Widget]:
         """What runs over what happened."""
@@ -103,17 +102,13 @@ class RollbackScreen(DetailScreen):
         if self.command is not None:
             do = [("enter", "ROLL BACK …")] if self.refused() is None else []
             return [*do, ("R", "how much"), ("↑↓", "scroll"), ("z", "zoom")]
-        p = undo.progress(self._scene())
+        scene = scene_of(self.session)
+        p = undo.progress(scene)
         out = [("X", "settle")] if p is not None and p.stuck and self.refusal("settle") is None else []
-        if p is not None and rollback_view.by_hand_now(self._scene(), p):
+        if p is not None and rollback_view.by_hand_now(scene, p):
             out.insert(0, ("space", "done by hand"))
         again = [] if self.session.state.rolling_back else [("R", "go on with what is left")]
         return [*out, *again, ("↑↓", "scroll"), ("z", "zoom")]
-
-    def _scene(self) -> Scene:
-        from upgrade_tui.tui.detail.base import scene_of
-
-        return scene_of(self.session)
 
     # -- actions --------------------------------------------------------------------------------------------------
 
@@ -128,19 +123,19 @@ class RollbackScreen(DetailScreen):
             self.run_worker(self._do(self.command), name="rollback", group="verbs", exclusive=True)
 
     async def _do(self, command: cmd.Rollback) -> None:
-        if await verbs_undo.ask_rollback(self.app, self.session, command):
+        if await ask_rollback(self.app, self.session, command):
             self.command = None
             self.repaint()
 
     def action_again(self) -> None:
         """Another scope, or what is left: in this screen's place."""
-        if (why := verbs.refusal(self.session, "rollback")) is not None:
+        if (why := self.refusal("rollback")) is not None:
             refused(self.app, why, title="Nothing to roll back")
         elif not self.session.state.rolling_back:
             self.run_worker(self._again(), name="again", group="verbs", exclusive=True)
 
     async def _again(self) -> None:
-        found = await verbs_undo.ask_scope(self.app, self.session)
+        found = await ask_scope(self.app, self.session)
         if found is not None:
             self.command = found
             self.repaint()

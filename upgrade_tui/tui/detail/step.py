@@ -20,7 +20,7 @@ from upgrade_tui.tui.detail.buffer import MAX_CHARACTERS
 from upgrade_tui.tui.detail.events_view import events
 from upgrade_tui.tui.detail.lines import DetailLines, content
 from upgrade_tui.tui.detail.output_log import OutputLog
-from upgrade_tui.tui.verbs import VERBS
+from upgrade_tui.tui.verbs.verb_table import bindings
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import Line, cut
 from upgrade_tui.window.state import StepState, Task
@@ -28,18 +28,14 @@ from upgrade_tui.window.state import StepState, Task
 CHUNK = 256 * 1024  # bytes of output asked for at once
 COPIED = 2_000  # lines of output that `y` copies
 
-WINDOW_VERBS = tuple(VERBS[name] for name in ("pause", "rollback", "abort"))
-STEP_VERBS = tuple(verb for verb in VERBS.values() if verb.scope in ("step", "task"))
-
 
 class StepScreen(DetailScreen):
     """A step in full."""
 
+    ON = "step"
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(Binding(v.key, f"verb('{v.name}')", v.label, tooltip=v.help) for v in STEP_VERBS if v.name != "note"),
-        *(Binding(v.key, f"verb('{v.name}')", v.label, tooltip=v.help) for v in WINDOW_VERBS),
-        Binding("n", "next_or_note", "note", tooltip="Note on this step; while searching, the next match"),
-        Binding("N", "previous", "previous match", tooltip="While searching: the match before"),
+        *bindings("step"),
+        Binding("N", "previous", "previous match", tooltip="While searching: the match before; n is the next"),
         Binding("f", "follow", "follow", tooltip="Keep the end of the output in view, or stop doing so"),
         Binding("slash", "find", "search", tooltip="Search the output"),
         Binding("y", "copy", "copy", tooltip="Copy the end of the output"),
@@ -145,18 +141,9 @@ class StepScreen(DetailScreen):
 
     def keys(self) -> list[tuple[str, str]]:
         """What ``decide`` would let be done with the step now, first."""
-        shown = self.session.state.shown(self.spec.id)
-        wanted = ("tick", "go", "nogo", "retry", "start", "settle", "untick")
-        first = [name for name in wanted if self.refusal(name) is None]
-        armed = any(a.state in ("armed", "gone") for a in self.step.armed.values())
-        first = [*(name for name in ("confirm", "extend", "revert") if armed and self.refusal(name) is None), *first]
-        words = {"start": "start" if shown == "ready" else "try again", "untick": "take back"}
-        out = [(VERBS[name].shown, words.get(name, VERBS[name].label)) for name in first]
-        if self.runs:
-            out += [("↑↓", "host"), ("f", "follow"), ("/", "search"), ("y", "copy")]
-        rest = [name for name in ("note", "claim", "skip", "rollback", "pause") if self.refusal(name) is None]
-        out += [(VERBS[name].shown, VERBS[name].label) for name in rest]
-        return [*out, ("z", "zoom"), ("1-3" if self.runs else "1-2", "panes")]
+        now, later = self.verb_keys()
+        output = [("↑↓", "host"), ("f", "follow"), ("/", "search"), ("y", "copy")] if self.runs else []
+        return [*now, *output, *later, ("z", "zoom"), ("1-3" if self.runs else "1-2", "panes")]
 
     # -- output ---------------------------------------------------------------------------------------------------
 
@@ -222,12 +209,12 @@ class StepScreen(DetailScreen):
 
     # -- actions --------------------------------------------------------------------------------------------------
 
-    def action_next_or_note(self) -> None:
-        """While a search is on, the next match; else a note on this step."""
-        if self.runs and self.query_one(OutputLog).needle:
+    def action_verb(self, name: str) -> None:
+        """While a search is on, the key of a note goes to the next match."""
+        if name == "note" and self.runs and self.query_one(OutputLog).needle:
             self.query_one(OutputLog).step(1)
         else:
-            self.action_verb("note")
+            super().action_verb(name)
 
     def action_previous(self) -> None:
         if self.runs:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from upgrade_tui.tui.lines import LinePane
+from upgrade_tui.tui.theme import is_ascii
 from upgrade_tui.tui.view import clock as view
 from upgrade_tui.tui.view.bigtext import CELLS, big
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import BLANK, Line, Span, cut, fit, length
 from upgrade_tui.window import clock
-
-if TYPE_CHECKING:
-    from upgrade_tui.tui.app import UpgradeApp
 
 WIDE = 110  # cells from which the big countdown has room beside the answers
 
@@ -41,8 +39,7 @@ class ClockPane(LinePane):
         if self.view is None:
             return ()
         room = self.scrollable_content_region.height
-        plain = cast("UpgradeApp", self.app).ascii
-        self._drawn = compose(self.view, scene, width, room, count=width >= WIDE, plain=plain)
+        self._drawn = compose(self.view, scene, width, room, count=width >= WIDE, plain=is_ascii(self.app))
         return [("", i) for i in range(len(self._drawn))]
 
     def draw(self, key: str, part: int, width: int) -> Line:

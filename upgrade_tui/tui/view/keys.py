@@ -1,4 +1,4 @@
-"""Which keys matter now, and what a newcomer should press next. Pure."""
+"""Keys that always matter, and what a newcomer should press next. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from upgrade_tui.tui.view import undo
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import Line, Span
 from upgrade_tui.units import countdown_text
-from upgrade_tui.window.state import OVER, UNSETTLED
 
 GENERAL: tuple[tuple[str, str], ...] = (
     ("?", "help"),
@@ -20,43 +19,6 @@ GENERAL: tuple[tuple[str, str], ...] = (
 
 BRAKES = ("pause", "rollback")
 """Verbs that a bar shows before anything general, as soon as they are possible: whoever needs them needs them now."""
-
-
-def verbs_now(scene: Scene, pane: str, step: str) -> list[str]:
-    """Names of the verbs that belong to what is under the cursor, most useful first."""
-    if scene.state.phase == "closed":
-        return []
-    if pane == "hosts":
-        return ["reconnect", "note"]
-    state, spec = scene.state.steps.get(step), scene.plan.step(step)
-    armed = ["confirm", "extend", "revert"] if undo.armed_steps(scene) else []
-    if not armed and undo.unguarded(scene):
-        armed = ["confirm"]
-    if state is None or spec is None:
-        return [*armed, "note", "pause", "rollback", "close"]
-    if scene.state.rolling_back or undo.stopped(scene):
-        manual = spec.rollback is None or spec.rollback.run is None
-        by_hand = ["tick"] if state.state == "rolling back" and manual else []
-        settled = {"unknown"} if state.state == "rolling back" else UNSETTLED
-        stuck = ["settle"] if any(t.state in settled for t in state.tasks.values()) else []
-        return [*armed, *by_hand, *stuck, "rollback", "note", "pause"]
-    out = {
-        "manual": ["tick", "start"],
-        "command": ["start"],
-        "gate": ["go", "nogo"],
-        "bake": ["start"],
-    }[spec.what]
-    if spec.what == "gate" and state.state != "running":
-        out = ["start"]  # the vote is on the evidence as it is when the gate is opened
-    if state.state == "running" and state.held is None:  # the lead lets go of what is held as it is started
-        out = [verb for verb in out if verb != "start"]
-    if state.state in OVER:
-        out = ["untick"] if spec.what == "manual" or state.state == "skipped" else []
-    if any(t.state in UNSETTLED for t in state.tasks.values()):
-        out = ["settle", *out]
-    more = ["note"] if state.state in OVER else ["claim", "note", "skip"]
-    end = ["pause", "rollback", "abort"] if scene.state.current else ["close", "pause", "rollback"]
-    return [*armed, *out, *more, *end]
 
 
 def guide(scene: Scene) -> Line:

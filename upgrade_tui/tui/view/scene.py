@@ -7,6 +7,7 @@ from datetime import UTC, datetime, tzinfo
 
 from msgspec import Struct
 
+from upgrade_tui.conductor.session import Session
 from upgrade_tui.plan.model import Plan, Role
 from upgrade_tui.window.events import Record
 from upgrade_tui.window.state import WindowState
@@ -59,3 +60,12 @@ def zone_of(plan: Plan) -> tzinfo | None:
     """The offset that the plan's times are written in: what people agreed on. None for a drill: this machine's."""
     at = plan.window.start.at
     return at.tzinfo if at is not None else None
+
+
+def scene_of(session: Session, lost_at: float | None = None) -> Scene:
+    """The session at this moment."""
+    return Scene(
+        state=session.state, records=session.records, frame=session.frame, frame_age=session.frame_age(),
+        details=session.details, now=session.now(), login=session.login, role=session.role, lost=session.trouble,
+        lost_at=lost_at, zone=zone_of(session.plan), outcomes=session.outcomes,
+    )  # fmt: skip
