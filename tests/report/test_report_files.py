@@ -15,6 +15,9 @@ from tests.report.report_support import window_at, with_telemetry
 from upgrade_tui.cli.attach import export_report
 from upgrade_tui.cli.exits import Exit
 from upgrade_tui.cli.report import report as command
+from upgrade_tui.cli.status import status
+from upgrade_tui.cli.windows import windows
+from upgrade_tui.conductor.windows import look
 from upgrade_tui.journal.errors import MissingLogError
 from upgrade_tui.report.load import load
 from upgrade_tui.report.model import Report
@@ -220,3 +223,18 @@ def test_a_report_of_a_log_that_ends_early_does_not_say_how_the_window_stands(cl
     assert "the window is running" not in document
     assert "how the window stands since is not told here" in document.splitlines()[2]
     assert "the window is not closed" not in run(closed).stderr, "it is: only this report does not reach so far"
+
+
+def test_of_a_log_that_ends_early_no_command_says_that_the_window_is_open(
+    closed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = (closed / "log.jsonl").read_bytes().splitlines(keepends=True)
+    lines[99] = lines[99].replace(b'"ts":1', b'"ts":2')
+    (closed / "log.jsonl").write_bytes(b"".join(lines))
+    monkeypatch.setattr("upgrade_tui.conductor.windows.all_windows", lambda: [look(closed)])
+    listed = CliRunner().invoke(windows, []).output
+    assert "at #99, then unreadable" in listed
+    assert "no conductor" not in listed
+    said = CliRunner().invoke(status, [str(closed)])
+    assert said.exit_code == Exit.LOG_DAMAGED
+    assert "at #99; what came after it cannot be read]" in said.output.splitlines()[0]

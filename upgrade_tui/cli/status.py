@@ -39,7 +39,7 @@ def status(window: str | None, named: str | None, as_json: bool) -> None:
         data = as_data(directory, state, frame, now, running)
         click.echo(msgspec.json.format(msgspec.json.encode(data), indent=2).decode())
     else:
-        for text in as_lines(state, frame, now, running):
+        for text in as_lines(state, frame, now, running, whole=not problem):
             click.echo(text)
     if problem:
         fail(f"this ends early: {problem}", Exit.LOG_DAMAGED)
@@ -116,7 +116,7 @@ def _host(state: Any, name: str, telemetry: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def as_lines(state: Any, frame: Any, now: float, running: bool) -> list[str]:
+def as_lines(state: Any, frame: Any, now: float, running: bool, *, whole: bool = True) -> list[str]:
     """The four answers, a line each or a few."""
     from upgrade_tui.foreign import one_line
     from upgrade_tui.window import clock
@@ -127,6 +127,8 @@ def as_lines(state: Any, frame: Any, now: float, running: bool) -> list[str]:
     reading = clock.read(state, now)
     over = sum(s.state in ("done", "skipped") for s in state.steps.values())
     phase = state.phase if running or state.phase == "closed" else f"{state.phase}, but no conductor is running"
+    if not whole:
+        phase = f"{state.phase} at #{state.seq}; what came after it cannot be read"
     lines = [f"{state.plan.window.title} [{phase}]" + (f": {state.reason or state.outcome}" if state.reason else "")]
     where = state.current
     doing = f"{where} is {_shown(state, where)}" if where else "nothing is left"

@@ -17,6 +17,8 @@ def windows(as_json: bool, only_open: bool) -> None:
     def words(w: WindowInfo) -> str:
         if w.state is None:
             return "unreadable"
+        if w.problem:
+            return f"{w.state.phase} at #{w.state.seq}, then unreadable"
         if w.state.phase == "closed":
             return f"closed: {w.state.outcome}"
         return w.state.phase if w.running else f"{w.state.phase}, no conductor"
