@@ -19,6 +19,8 @@ import time
 from pathlib import Path
 from types import TracebackType
 
+from tests.support import place_of_ours, subnet_of
+
 _SSHD = shutil.which("sshd", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin") or "/usr/sbin/sshd"
 
 
@@ -175,9 +177,10 @@ class Sshd:
 class Netns:
     """A network namespace with a link to this one: ``inside`` is its address. Needs root and iproute2."""
 
-    def __init__(self, name: str, number: int) -> None:
-        self.name, self.outer, self.inner = name, f"ut{number}a", f"ut{number}b"
-        self.outside, self.inside = f"10.231.{number}.1", f"10.231.{number}.2"
+    def __init__(self) -> None:
+        place = place_of_ours()
+        self.name, self.outer, self.inner = f"ut{place:x}", f"ut{place:x}a", f"ut{place:x}b"
+        self.outside, self.inside = f"{subnet_of(place)}.1", f"{subnet_of(place)}.2"
 
     def __enter__(self) -> Netns:
         _ip("netns", "add", self.name)

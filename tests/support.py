@@ -4,12 +4,39 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
 
 # What a tool is allowed to do only with this capability (linux/capability.h): root in a container may lack it.
 CAPABILITIES = {"ip": ("CAP_NET_ADMIN", 12), "mount": ("CAP_SYS_ADMIN", 21), "umount": ("CAP_SYS_ADMIN", 21)}
+
+PLACES = 25_000
+_CLAIMED: list[socket.socket] = []  # until this process ends
+
+
+def place_of_ours() -> int:
+    """A number that no other test on this machine has, whoever runs it: for names of interfaces, and subnets.
+
+    Claimed by a socket that has a name and no file: the kernel lets go of it with its process.
+    """
+    for turn in range(PLACES):
+        place = (os.getpid() * 8 + turn) % PLACES
+        claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            claim.bind(f"\0upgrade-tui-tests-{place}")
+        except OSError:
+            claim.close()
+        else:
+            _CLAIMED.append(claim)
+            return place
+    raise AssertionError("all places are taken")
+
+
+def subnet_of(place: int) -> str:
+    """The first three numbers of its addresses: of those that nobody routes."""
+    return f"10.{150 + place // 250}.{place % 250}"
 
 
 def capable(bit: int) -> bool:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from tests import support
@@ -26,3 +30,16 @@ def test_where_everything_is_required_it_fails(root_without: None, monkeypatch: 
     monkeypatch.setenv("UPGRADE_TUI_REQUIRE_ALL", "1")
     with pytest.raises(pytest.fail.Exception, match="CAP_NET_ADMIN"):
         support.require("ip", root=True)
+
+
+def test_two_runs_at_once_have_places_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where one's number is what the other would have begun with."""
+    monkeypatch.setattr("os.getpid", lambda: 4711)
+    mine = support.place_of_ours()
+    other = "import os; os.getpid = lambda: 4711\nfrom tests.support import *; print(place_of_ours())"
+    said = subprocess.run(
+        [sys.executable, "-c", other],
+        capture_output=True, text=True, check=True, cwd=Path(__file__).parent.parent,
+    )  # fmt: skip
+    assert int(said.stdout) != mine
+    assert support.subnet_of(int(said.stdout)) != support.subnet_of(mine)

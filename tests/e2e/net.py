@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import shutil
 import socket
@@ -13,8 +12,9 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support import place_of_ours, subnet_of
+
 PORT = 2222
-_COUNT = itertools.count()
 
 
 def _run(*command: str) -> None:
@@ -59,10 +59,8 @@ class Net:
 
     def __init__(self, directory: Path, count: int) -> None:
         self.directory = directory
-        number = next(_COUNT)  # two of them in one process must not meet
-        self.tag = f"u{os.getpid() % 100000:x}{chr(ord('a') + number % 26)}"
-        place = os.getpid() * 8 + number
-        self.subnet = f"10.{200 + place % 50}.{place // 50 % 250}"
+        place = place_of_ours()
+        self.tag, self.subnet = f"u{place:x}n", subnet_of(place)
         self.key = directory / "client_key"
         self.known_hosts = directory / "known_hosts"
         self.hosts = [

@@ -301,7 +301,7 @@ async def test_an_error_in_a_callback_stops_nothing(shared_sshd: Sshd) -> None:
 @pytest.mark.netns
 async def test_a_cut_link_is_lost_and_mended(tmp_path: Path) -> None:
     require("sshd", "ip", root=True)
-    with Netns(f"utfleet{free_port()}", 77) as space, Sshd(tmp_path, address=space.inside, netns=space.name) as sshd:
+    with Netns() as space, Sshd(tmp_path, address=space.inside, netns=space.name) as sshd:
         async with watched(plan_of({"h": Host(address=space.inside)}, sshd.ssh_table())) as fleet:
             await fleet.sampled("h")
             space.cut()

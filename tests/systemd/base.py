@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -36,7 +37,9 @@ def base_system() -> Path:
         for waste in (*part.glob("var/cache/apt/archives/*.deb"), *part.glob("etc/ssh/ssh_host_*")):
             waste.unlink()
         (part / ".ready").touch()
-        part.rename(BASE)
+        with contextlib.suppress(OSError):  # somebody else was at it, too, and was first
+            part.rename(BASE)
+        assert (BASE / ".ready").exists(), f"{BASE} could not be made"
     finally:
         if part.exists():
             shutil.rmtree(part)

@@ -6,7 +6,6 @@ Needs root; removes everything it made. ``systemctl reboot`` inside boots the ho
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import signal
 import socket
@@ -17,11 +16,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support import place_of_ours, subnet_of
 from tests.systemd.base import base_system
 
 LOGINS = ("root", "ops", "app")
 PATIENCE = 60.0  # seconds; generous: nothing here measures time
-_COUNT = itertools.count()
 _CGROUPS = (Path("/sys/fs/cgroup/systemd"), Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup"))
 _SUPERVISE = Path(__file__).with_name("supervise.sh")
 
@@ -142,10 +141,8 @@ class SystemdHosts:
     """A few of them on a bridge, named h1, h2 … in plans. Use as a context manager."""
 
     def __init__(self, directory: Path, count: int) -> None:
-        number = next(_COUNT)  # two of them in one process must not meet
-        place = os.getpid() * 8 + number
-        tag = f"s{os.getpid() % 100000:x}{chr(ord('a') + number % 26)}"
-        self._subnet = f"10.{150 + place % 50}.{place // 50 % 250}"
+        place = place_of_ours()
+        tag, self._subnet = f"s{place:x}n", subnet_of(place)
         self._bridge = f"{tag}br"
         self.key, self.known_hosts = directory / "key", directory / "known_hosts"
         self.hosts = [
