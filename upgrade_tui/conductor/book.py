@@ -169,7 +169,7 @@ class Book:
     async def _back_into_the_log(self) -> None:
         """Raises FencedError."""
         assert self._store is not None, "nothing fails before open()"
-        async with self._mending:
+        async with self._mending:  # what was asked for may have happened while we waited: a second time is an error
             if self.fenced:
                 await self._store.reopen()
             elif self._store.kept:
@@ -218,6 +218,7 @@ class Book:
         decision = decide(self._tip)
         if not isinstance(decision, Refusal) and decision:
             submitted = self._submit(actor, decision)
+            # Its place in the log is taken: a client that goes away now gives up the answer, not the decision.
             await asyncio.shield(submitted.durable)
             return submitted.records
         if self._ahead:  # nobody is told what a crash could still take back
@@ -256,7 +257,7 @@ class Book:
         def arrived(durable: asyncio.Future[ev.Record]) -> None:
             if durable.cancelled():
                 fact.waiter.cancel()
-            elif durable.exception() is not None:
+            elif durable.exception() is not None:  # back among those that wait, in the order in which it all happened
                 insort(self._facts, fact, key=lambda each: each.number)
             elif not fact.waiter.done():
                 fact.waiter.set_result(records)
@@ -313,6 +314,7 @@ class Book:
             self._submit(ev.SYSTEM, [ev.WindowPaused(reason=reason)])
 
     def _wake(self) -> None:
+        # A new one each time: an event that is set and cleared at once is missed by who was about to wait for it.
         change, self._change = self._change, asyncio.Event()
         change.set()
 

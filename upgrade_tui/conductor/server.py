@@ -164,7 +164,7 @@ class Server:
                 raise _GoneAway
         finally:
             self._guests.pop(number, None)
-            if hello.attach:
+            if hello.attach:  # also where the conductor ends and cancels us: else the log says that it is still there
                 await asyncio.shield(self._desk.detached(welcome))
 
     async def _catch_up(self, guest: Guest) -> None:
@@ -173,7 +173,8 @@ class Server:
         async for records in self._desk.backlog(since, until):
             for line in _lines(records):
                 guest.put(line)
-                await guest.drained.wait()
+                await guest.drained.wait()  # a long log is read at the client's pace, not into memory
+        # What happened meanwhile was held back for it: live lines between those of the backlog would be out of order.
         while fresh := [r for r in guest.held[:CHUNK] if r.seq > until]:
             del guest.held[:CHUNK]
             until = fresh[-1].seq
@@ -190,7 +191,7 @@ class Server:
     async def _send(self, guest: Guest, writer: asyncio.StreamWriter) -> None:
         while True:
             await guest.wake.wait()
-            guest.wake.clear()
+            guest.wake.clear()  # before the queue is taken: what comes from here on wakes it again
             lines, guest.queue = guest.queue, []
             if guest.frame is not None:
                 lines.append(guest.frame)
@@ -267,6 +268,7 @@ async def _last(writer: asyncio.StreamWriter, error: str) -> None:
 
 
 def _bound(path: Path) -> socket.socket:
+    # Whoever opens a window holds the log's lock by now: a socket that is still here belongs to nobody.
     path.unlink(missing_ok=True)
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:

@@ -117,7 +117,7 @@ class _Session(asyncssh.SSHClientSession[bytes]):
         elif len(head) <= _BANNER:
             self._head = head
             return
-        else:
+        else:  # nobody's banner is that long: something else runs, and what it says is to be seen
             self._head = None
         if head:
             self._on_output(head)
@@ -177,6 +177,7 @@ class RemoteRunner:
                     tell(link)
             if not isinstance(ended, _NoChannel):
                 return ended
+            # sshd counts a session until it has noticed that it closed: a refusal right after one of ours ended passes.
             if link.running == 0 and time.monotonic() > patience:  # no command of ours is in the way
                 return Ended(proven=False, sent=False, reason=f"the host opens no channel: {ended.reason}")
             await place_free(link)
@@ -186,7 +187,7 @@ async def place_free(link: Link) -> None:
     """The host allows fewer sessions than we thought: wait for one of ours to end."""
     future = asyncio.get_running_loop().create_future()
     link.waiting.append(future)
-    await asyncio.wait({future}, timeout=1.0)
+    await asyncio.wait({future}, timeout=1.0)  # others use the host, too: nobody tells us when theirs end
 
 
 def tell(link: Link) -> None:
@@ -220,7 +221,7 @@ async def _run(link: Link, command: str, timeout: float | None, on_output: OnOut
     try:
         return await _followed(link, session, timeout, seconds)
     except asyncio.CancelledError:
-        await asyncio.shield(_kill(link, session))
+        await asyncio.shield(_kill(link, session))  # cancelled again, we go, but the command is ended all the same
         raise
     finally:
         session.channel.close()

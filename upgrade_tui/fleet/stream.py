@@ -53,7 +53,7 @@ class Lines(asyncssh.SSHClientSession[bytes]):
     def close(self) -> None:
         """End the program by ending its channel."""
         if self._channel is not None:
-            self._channel.abort()
+            self._channel.abort()  # close() would wait until what we wrote is taken: a program that hangs takes nothing
 
     @property
     def complaint(self) -> str:

@@ -185,7 +185,7 @@ class Supervisor:
     async def _once(self) -> None:
         """One link, from connect to its end. Raises Unreachable when it ends."""
         host = self.state.host
-        async with self._places:
+        async with self._places:  # a fleet that dials at once keeps the loop busy with key exchanges for seconds
             connected = await self._dialer.connect(self.state.name, host.address, host.ssh)
         connection = connected.connection
         since = self.state.clock.mono()
@@ -199,6 +199,7 @@ class Supervisor:
             self.connected = self.commands = None
             self._forget_streams()
             connection.abort()
+            # A host that takes connections and drops them at once has not come back: only what held begins small again.
             if self.state.clock.mono() - since >= STEADY:
                 self._backoff.reset()
 
@@ -240,7 +241,7 @@ class Supervisor:
         host, clock = self.state.host, self.state.clock
         said: list[bytes] = []
         command = samplers.probe_command(proc_root=host.proc_root, mounts=host.disks)
-        before = clock.wall()
+        before = clock.wall()  # the answer was made somewhere between the two: the error is half of what it took
         session = await open_lines(connection, command, said.extend)
         await asyncio.wait({session.ended}, timeout=ANSWER)
         after = clock.wall()

@@ -63,6 +63,7 @@ class Segments:
 
     def go_on(self, place: str) -> GoesOn | None:
         """A new segment after a failure; None: that failed too, and ``broken`` says why."""
+        # A first failure on a full disk gives the ballast back, so there is room now: the second try is not after 5 s.
         for has_room in (self._ballast.held, False):
             try:
                 found = self._in_the_log() if place == LOG else self._keep(place)

@@ -218,6 +218,7 @@ class Tasks:
                 begun=resume and self._task(work).begun,
             )
         )  # fmt: skip
+        # One queue for all that is told: lost, found and the end reach the log in the order in which they happened.
         job.add_done_callback(lambda _: told.put_nowait(None))
         settled = asyncio.ensure_future(self._settled(work))
         settled.add_done_callback(lambda _: job.cancel())

@@ -104,16 +104,16 @@ boot() { # the boot id of this host, into `booted`
 
 uptime() { # seconds since boot, suspended time included, into `up`
     up=0
-    { read -r up _ </proc/uptime; } 2>/dev/null
+    { read -r up _ </proc/uptime; } 2>/dev/null # not `date`: a clock that is set would fire dead-men, or hold them
 }
 
 born() { # when process $1 began (clock ticks since boot), into `began`; false if it is no more
     began=
     { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
-    stat=${stat##*) }
+    stat=${stat##*) } # behind the last bracket: a process chooses its name, brackets and spaces included
     case $stat in Z* | X*) return 1 ;; esac
     set -- $stat
-    began=${20}
+    began=${20} # field 22 of proc(5): pid and name are cut off
 }
 
 alive() { # is $1 the process that began at $2? Without the second, whoever got its number later would be taken for it

@@ -40,7 +40,12 @@ ORDER = (
     Sampler("bash", ticked=True, disks=False),
     Sampler("dash", ticked=True, disks=False),
 )
-"""Cheapest for the host first; the first that it has and that works is used."""
+"""Cheapest for the host first; the first that it has and that works is used.
+
+Milliseconds of CPU a sample, sshd's part included: python3 0.28 to 0.39, perl and awk 0.22 to 0.40, bash 0.73, dash 1.4
+(it reads a byte a system call). A shell that slept by itself would start a process a second, for 1 ms, and drift: so
+the shells and awk print at each line they are sent. Reasons stand here since every byte of a script goes to every host.
+"""
 
 
 @cache
@@ -69,8 +74,9 @@ def sampler_command(
     if sampler.ticked:
         own = (proc_root, str(detail_turns(interval)), str(len(devices)), *devices)
     start = {
-        "python3": ("python3", "-S", "-E", "-c", script),
+        "python3": ("python3", "-S", "-E", "-c", script),  # without site and the login user's PYTHON*
         "perl": ("perl", "-e", script),
+        # mawk alone waits for a full buffer of input, unless told that somebody types
         "awk": ("awk", *(("-W", "interactive") if awk.endswith("mawk") else ()), script),
         "bash": ("bash", "-c", script, "bash"),
         "dash": ("sh", "-c", script, "sh"),
