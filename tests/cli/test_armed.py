@@ -13,9 +13,9 @@ from tests.tui.undo_sessions import happens
 from tests.window.small import Log, plan_of
 from upgrade_tui.cli.exits import Exit
 from upgrade_tui.cli.status import as_data, as_lines
-from upgrade_tui.tui.view.steps import progress
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev
+from upgrade_tui.window.answers import batches_text
 from upgrade_tui.window.armed import asks_for_a_person, unconfirmed, words
 
 
@@ -119,9 +119,9 @@ def test_in_a_paused_window_what_is_armed_asks_for_a_person_though_hosts_are_lef
 
 def test_an_armed_host_is_not_counted_as_done() -> None:
     log = _begins(_armed_before_it_began(), "a").ends("net", "a")
-    assert progress(log.step("net")) == "0/2 hosts done, 1 armed"
+    assert batches_text(log.step("net")) == "0/2 hosts done, 1 armed"
     log.does("tom", cmd.Confirm(step="net")).happens(ev.DeadmanConfirmed(step="net", host="a"))
-    assert progress(log.step("net")) == "1/2 hosts done"
+    assert batches_text(log.step("net")) == "1/2 hosts done"
 
 
 def test_what_cannot_be_confirmed_any_more_says_what_became_of_it() -> None:

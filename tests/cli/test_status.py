@@ -36,8 +36,8 @@ def up(**hosts: dict[str, str]) -> Frame:
 def test_a_closed_window_offers_no_way_back(tmp_path: Path) -> None:
     log = Log(plan_of(PLAIN)).wait(10).does("mei", cmd.Close(confirm="small", outcome="abandoned", reason="storm"))
     log.wait(600)
-    assert answer("go back", log.state, None, log.state.closed or 0, False) == "the window is closed: abandoned"
-    assert answer("finish", log.state, None, log.state.closed or 0, False).startswith("closed at ")
+    assert answer("go back", log.state, None, log.state.closed or 0, False) == "the window is over"
+    assert answer("finish", log.state, None, log.state.closed or 0, False).startswith("closed 3 h")
     data = as_data(tmp_path, log.state, None, log.now, False)
     assert (data["clock"]["by"], data["clock"]["slack"]) == (None, None)
 
@@ -56,7 +56,7 @@ def test_before_the_first_event_nothing_is_read_from_a_window_that_is_not_open()
 
 def test_while_something_is_undone_no_time_is_given_to_decide_on_it() -> None:
     log = Log().copied().does("mei", cmd.Rollback(confirm="small", reason="p95"))
-    assert answer("go back", log.state, None, log.now) == "going back now: everything"
+    assert answer("go back", log.state, None, log.now).startswith("going back now: 0 s of about")
 
 
 def test_without_a_conductor_nobody_knows_whether_it_is_healthy() -> None:
@@ -64,36 +64,39 @@ def test_without_a_conductor_nobody_knows_whether_it_is_healthy() -> None:
     for host in "abcd":
         log.happens(ev.HostLink(host=host, link="up"))
     said = answer("healthy", log.state, None, log.now, running=False)
-    assert said.startswith("not known: no conductor is running")
+    assert said == "not known: no measurements, no conductor is running"
 
 
 def test_what_never_answered_is_not_healthy() -> None:
     log = Log()
     frame = up(a={}, b={}, c={}, d={})
     frame = replace(frame, canaries={"health": CanaryFrame("healthy", True, 0.1, None, "", 1.0)})
-    assert answer("healthy", log.state, frame, log.now) == "canary port no data"
+    assert answer("healthy", log.state, frame, log.now) == "port no data · 4 hosts up"
+    assert "          canary port no data" in as_lines(log.state, frame, log.now, True)
     silent = replace(frame, hosts={**frame.hosts, "b": HostFrame("up", "", None, None)})
-    assert "b up, but no measurement yet" in answer("healthy", log.state, silent, log.now)
+    assert "1 host needs a look: b no sample yet" in answer("healthy", log.state, silent, log.now)
 
 
 @pytest.mark.parametrize(
     ("units", "said"),
     [
-        ({"x": "active", "y": "active"}, "1 host up, no canaries"),
-        ({"x": "failed", "y": "active"}, "a unit x failed"),
-        ({"x": "unknown", "y": "active"}, "a unit x: unknown"),
-        ({"x": "not found", "y": "inactive"}, "a unit x not found; a unit y inactive"),
-        ({}, "a unit x: no answer; a unit y: no answer"),
+        ({"x": "active", "y": "active"}, []),
+        ({"x": "failed", "y": "active"}, ["a: x failed"]),
+        ({"x": "unknown", "y": "active"}, ["a: x: unknown"]),
+        ({"x": "not found", "y": "inactive"}, ["a: x not found; y inactive"]),
+        ({}, ["a: x: no answer; y: no answer"]),
     ],
 )
-def test_a_unit_is_healthy_only_where_systemd_says_so(units: dict[str, str], said: str, tmp_path: Path) -> None:
+def test_a_unit_is_healthy_only_where_systemd_says_so(units: dict[str, str], said: list[str], tmp_path: Path) -> None:
     plan = plan_of(PLAIN, "a")
     plan = replace(
         plan, hosts={"a": replace(plan.hosts["a"], units=("x", "y"))}, canaries=(),
     )  # fmt: skip
     log = Log(plan)
-    assert answer("healthy", log.state, up(a=units), log.now) == said
-    host = as_data(tmp_path, log.state, up(a=units), log.now, True)["hosts"][0]
+    data = as_data(tmp_path, log.state, up(a=units), log.now, True)
+    assert data["needs_a_look"] == said
+    assert data["answers"]["healthy"].startswith("1 host needs a look: a x" if said else "1 host up")
+    host = data["hosts"][0]
     assert host["units"] == {"x": "no answer", "y": "no answer"} | units
 
 
@@ -104,7 +107,7 @@ def test_a_step_that_waits_for_one_that_was_rolled_back_says_so_and_that_one_say
     log = Log(plan_of(TWO)).does("mei", cmd.Start(step="one")).batch("one", 0).ends("one", "a")
     log.happens(ev.StepFinished(step="one", attempt=1))
     log.asks_back("p95 doubled").undoing("one").undo_starts("one", "a").undo_ends("one", "a").undone("one").back()
-    assert answer("where", log.state, None, log.now).endswith("two is pending: it waits for one, which is rolled back")
+    assert answer("where", log.state, None, log.now).endswith("two waits for one, which is rolled back")
     lines = as_lines(log.state, None, log.now, True)
     assert any(line.startswith("  rolled back  one") and line.endswith("(p95 doubled)") for line in lines)
     assert "start it again" in log.refuses("mei", cmd.Skip(step="one", reason="not tonight"))

@@ -16,7 +16,7 @@ from upgrade_tui.conductor import protocol as p
 from upgrade_tui.tui.detail import canary_view, help_view, host_view
 from upgrade_tui.tui.view.scene import scene_of
 from upgrade_tui.tui.view.spans import length
-from upgrade_tui.tui.words import LEVELS, LINKS, TASKS, VERDICTS
+from upgrade_tui.window.state_words import LEVELS, LINKS, TASKS, VERDICTS
 from upgrade_tui.window.telemetry import Link
 
 Opener = Callable[[App[Any], Answering], None]

@@ -15,10 +15,11 @@ from upgrade_tui.tui.verbs.verb import Look, Target
 from upgrade_tui.tui.verbs.verb_table import VERBS, offered
 from upgrade_tui.tui.view import keys
 from upgrade_tui.tui.view import steps as step_pane
-from upgrade_tui.tui.view.scene import Scene, zone_of
+from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.commands import Refusal
+from upgrade_tui.window.glance import zone_of
 
 WHY = "held before batch 3 of 3: no time to undo it (slack after it: -7 m)"
 

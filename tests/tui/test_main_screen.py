@@ -274,9 +274,8 @@ async def test_an_aborted_window_says_so_first() -> None:
     async with app.run_test(size=(120, 40)):
         view = main_screen(app).clock.view
         assert view is not None
-        said_first = view.where[0]
-        assert said_first is not None
-        assert said_first[0] == "✗ ABORTED by mei"
+        first = view.said.where[0]
+        assert (first.glyph, first.text) == ("✗", "ABORTED by mei")
 
 
 async def test_p_pauses_with_a_reason_and_resumes() -> None:

@@ -19,9 +19,9 @@ from upgrade_tui.tui.view import matrix as view
 from upgrade_tui.tui.view.hosts import Order
 from upgrade_tui.tui.view.scene import scene_of
 from upgrade_tui.tui.view.spans import Line, length
-from upgrade_tui.tui.words import TASKS
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev
+from upgrade_tui.window.state_words import TASKS
 from upgrade_tui.window.telemetry import TaskFrame
 
 

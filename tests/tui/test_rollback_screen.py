@@ -25,6 +25,7 @@ from upgrade_tui.tui.view.spans import Line, length
 from upgrade_tui.tui.view.steps import step_row
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev
+from upgrade_tui.window import going_back
 from upgrade_tui.window.undo import undo_plan
 
 
@@ -192,7 +193,7 @@ async def test_nothing_done_nothing_to_roll_back() -> None:
 
 
 def test_progress_counts_steps_batches_and_time() -> None:
-    p = undo.progress(scene_of(rolling_back()))
+    p = going_back.progress(scene_of(rolling_back()))
     assert p is not None
     assert (p.number, len(p.states), p.step, p.batch, p.batches) == (1, 6, "api", 1, 2)
     assert p.spent == pytest.approx(156.0)
@@ -206,27 +207,27 @@ def test_progress_says_when_the_promise_will_be_broken() -> None:
     session = rolling_back()
     at = session.now() + 1200.0
     session._clock = lambda: at
-    p = undo.progress(scene_of(session))
+    p = going_back.progress(scene_of(session))
     assert p is not None
     assert p.late
-    assert "OVER the 45 m promised" in undo.going_text(p)
+    assert "OVER the 45 m promised" in going_back.going_text(p)
     assert p.tone == "bad"
 
 
 def test_while_other_hosts_go_on_a_failure_is_told_beside_and_nothing_is_cut_short() -> None:
     scene = scene_of(recorded("rollback"))
-    p = undo.progress(scene)
+    p = going_back.progress(scene)
     assert p is not None
     assert [state for _, state in p.states] == ["rolling back"]
     assert p.left > 0
-    assert undo.stuck_text(p).startswith("api failed on api4")
+    assert going_back.stuck_text(p).startswith("api failed on api4")
     assert undo.decisions(scene, p) == "it stops after this batch; then X says what is so"
     assert "ROLLING BACK step api" in text(alarms.alarms(scene))
 
 
 def test_the_clock_alone_adds_up_how_long_going_back_takes() -> None:
     scene = scene_of(rolling_back(by_hand=True))
-    p = undo.progress(scene)
+    p = going_back.progress(scene)
     assert p is not None
     page = text(undo.sums(scene, p))
     assert "undo pg-switch (rolled back)" in page
@@ -235,7 +236,7 @@ def test_the_clock_alone_adds_up_how_long_going_back_takes() -> None:
 
 
 def test_measured_steps_are_counted_as_measured() -> None:
-    p = undo.progress(scene_of(rolling_back(by_hand=True)))
+    p = going_back.progress(scene_of(rolling_back(by_hand=True)))
     assert p is not None
     assert [state for _, state in p.states[:4]] == ["rolled back", "rolled back", "rolled back", "rolling back"]
     assert p.left == pytest.approx(60 + 60 + 120)
@@ -248,7 +249,7 @@ def test_a_scope_of_hosts_counts_as_undone_though_the_step_stands_elsewhere() ->
     happens(session, ev.TaskStarted(step="api", host="api1", attempt=1, undo=True))
     back(session, "api", "api1", after=5.0)
     happens(session, ev.RollbackFinished(step="api", outcome="done", seconds=5.0, batches=1))
-    p = undo.progress(scene_of(session))
+    p = going_back.progress(scene_of(session))
     assert p is not None
     assert [state for _, state in p.states] == ["rolled back"]
 
@@ -306,13 +307,13 @@ async def test_what_it_stopped_at_is_said_with_the_decisions() -> None:
 
 def test_a_stopped_rollback_is_loud_until_somebody_decided() -> None:
     session = rolling_back(stuck=True)
-    assert undo.stopped(scene_of(session))
+    assert going_back.stopped(scene_of(session))
     does(session, "mei", cmd.Settle(step="api", outcome="done", reason="looked"))
     scene = scene_of(session)
-    assert undo.stopped(scene), "five steps were not undone yet"
+    assert going_back.stopped(scene), "five steps were not undone yet"
     assert "R goes on with what is left" in text(alarms.alarms(scene))
     does(session, "mei", cmd.Rollback(confirm="orders-pg16", reason="on with it"))
-    assert not undo.stopped(scene_of(session))
+    assert not going_back.stopped(scene_of(session))
 
 
 async def test_space_ticks_the_step_that_is_undone_by_hand() -> None:
@@ -344,7 +345,7 @@ def test_done_says_how_long_it_took_against_the_promise() -> None:
     session = rolling_back(by_hand=True)
     happens(session, ev.RollbackEnded(outcome="done", seconds=1800.0), after=1.0)
     assert not alarms.window_alarms(scene_of(session))
-    p = undo.progress(scene_of(session))
+    p = going_back.progress(scene_of(session))
     assert p is not None
     head = text(rollback_view.progress_header(scene_of(session), p, 200))
     assert "✓ ROLLED BACK  everything · after 30 m" in head

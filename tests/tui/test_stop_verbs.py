@@ -18,13 +18,14 @@ from upgrade_tui.tui.detail.help_view import Key, grouped
 from upgrade_tui.tui.detail.step import StepScreen
 from upgrade_tui.tui.verbs.verb import Target
 from upgrade_tui.tui.verbs.verb_table import VERBS
-from upgrade_tui.tui.view import alarms, keys, undo
+from upgrade_tui.tui.view import alarms, keys
 from upgrade_tui.tui.view.alerts import Soon, alert
 from upgrade_tui.tui.view.scene import scene_of
 from upgrade_tui.tui.view.spans import Line
 from upgrade_tui.units import countdown_text
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev
+from upgrade_tui.window import going_back
 
 
 def text(lines: list[Line]) -> str:
@@ -149,11 +150,11 @@ async def test_without_evidence_nothing_is_ticked() -> None:
 def test_what_is_armed_counts_down_by_the_second() -> None:
     session = armed()
     scene = scene_of(session)
-    found = undo.armed_steps(scene)
+    found = going_back.armed_steps(scene)
     assert [(a.step, [h for h, _ in a.hosts]) for a in found] == [("pg-switch", ["db1", "db2"])]
-    assert undo.armed_text(found[0], scene.now) == "db1 and 1 more undo pg-switch in 5:42 unless confirmed"
-    assert undo.armed_text(found[0], scene.now + 301) == "db1 and 1 more undo pg-switch in 0:41 unless confirmed"
-    late = undo.armed_text(found[0], scene.now + 350)
+    assert going_back.armed_text(found[0], scene.now) == "db1 and 1 more undo pg-switch in 5:42 unless confirmed"
+    assert going_back.armed_text(found[0], scene.now + 301) == "db1 and 1 more undo pg-switch in 0:41 unless confirmed"
+    late = going_back.armed_text(found[0], scene.now + 350)
     assert late == "db1 was to undo pg-switch 8 s ago, and nothing was heard of it yet"
 
 
@@ -167,11 +168,11 @@ def test_a_countdown_reads_as_a_clock(seconds: float, reads: str) -> None:
 def test_what_was_asked_of_the_host_is_told_until_it_answered() -> None:
     session = armed()
     does(session, "mei", cmd.Confirm(step="pg-switch"))
-    found = undo.armed_steps(scene_of(session))
-    assert "being told that it stays" in undo.armed_text(found[0], session.now())
+    found = going_back.armed_steps(scene_of(session))
+    assert "being told that it stays" in going_back.armed_text(found[0], session.now())
     for host in ("db1", "db2"):
         happens(session, ev.DeadmanConfirmed(step="pg-switch", host=host))
-    assert not undo.armed_steps(scene_of(session))
+    assert not going_back.armed_steps(scene_of(session))
     assert not alarms.alarms(scene_of(session))
 
 

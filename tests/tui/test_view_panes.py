@@ -12,7 +12,6 @@ from upgrade_tui.tui.verbs.verb import Look
 from upgrade_tui.tui.verbs.verb_table import offered
 from upgrade_tui.tui.view import alerts, bigtext, card, keys, layout
 from upgrade_tui.tui.view import canaries as canary_view
-from upgrade_tui.tui.view import clock as clock_view
 from upgrade_tui.tui.view import hosts as host_view
 from upgrade_tui.tui.view import log as log_view
 from upgrade_tui.tui.view import steps as step_view
@@ -21,6 +20,7 @@ from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import length
 from upgrade_tui.units import short_duration, short_rate
 from upgrade_tui.window import events as ev
+from upgrade_tui.window.answers import answers
 from upgrade_tui.window.events import Record
 
 # -- steps --------------------------------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ def test_a_canary_that_was_not_asked_lately_is_not_counted_as_healthy() -> None:
     at = replace(at, frame=replace(at.frame, canaries={**at.frame.canaries, **old}))
     rows = [canary_view.canary_row(at, name) for name in at.state.canaries]
     assert any(row.stale for row in rows)
-    said = text(clock_view.health(at, [], rows)[0])
+    said = " ".join(part.text for part in answers(at, [], rows).healthy[0])
     assert "certificate not probed lately" in said
     assert "canaries healthy" not in said
 

@@ -6,21 +6,29 @@ from rich.cells import cell_len
 
 from upgrade_tui.tui import words
 from upgrade_tui.tui.theme import THEMES
+from upgrade_tui.window import state_words
 from upgrade_tui.window.clock import LEVELS
 from upgrade_tui.window.state import StepName, TaskName
 from upgrade_tui.window.telemetry import Link, Verdict
 
-TABLES = (words.TASKS, words.LINKS, words.VERDICTS, words.LEVELS, words.PHASES, words.ARMED)
-ALL = [words.EXCLUDED, *(w for t in TABLES for w in t.values())]
+TABLES = (
+    state_words.TASKS,
+    state_words.LINKS,
+    state_words.VERDICTS,
+    state_words.LEVELS,
+    state_words.PHASES,
+    state_words.ARMED,
+)
+ALL = [state_words.EXCLUDED, *(w for t in TABLES for w in t.values())]
 
 
 def test_no_state_of_the_window_core_is_left_without_a_word() -> None:
-    assert set(words.STEPS) >= set(get_args(StepName))
-    assert set(words.TASKS) >= set(get_args(TaskName))
-    assert set(words.LINKS) == set(get_args(Link))
-    assert set(words.VERDICTS) == set(get_args(Verdict))
-    assert set(words.LEVELS) == set(LEVELS)
-    assert {words.armed_word(state).word for state in ("armed", "confirmed", "fired")} == {
+    assert set(state_words.STEPS) >= set(get_args(StepName))
+    assert set(state_words.TASKS) >= set(get_args(TaskName))
+    assert set(state_words.LINKS) == set(get_args(Link))
+    assert set(state_words.VERDICTS) == set(get_args(Verdict))
+    assert set(state_words.LEVELS) == set(LEVELS)
+    assert {state_words.armed_word(state).word for state in ("armed", "confirmed", "fired")} == {
         "armed", "confirmed", "undone by the host",
     }  # fmt: skip
 
@@ -33,8 +41,8 @@ def test_glyphs_are_one_cell_and_have_an_ascii_stand_in() -> None:
 
 
 def test_unknown_is_neither_good_nor_bad() -> None:
-    assert words.step_word("unknown").tone == "unknown"
-    assert words.step_word("from a later version").word == "unknown"
+    assert state_words.step_word("unknown").tone == "unknown"
+    assert state_words.step_word("from a later version").word == "unknown"
 
 
 def test_no_two_states_that_mean_the_opposite_share_a_glyph() -> None:
@@ -55,6 +63,6 @@ def test_ascii_text_is_as_wide_as_it_was() -> None:
 
 
 def test_worst_first_sorts_bad_before_unknown_before_good() -> None:
-    assert sorted(["good", "unknown", "bad", "muted", "watch"], key=words.worst_first) == [  # type: ignore[arg-type]
+    assert sorted(["good", "unknown", "bad", "muted", "watch"], key=state_words.worst_first) == [  # type: ignore[arg-type]
         "bad", "unknown", "watch", "good", "muted",
     ]  # fmt: skip

@@ -12,7 +12,7 @@ import click
 from upgrade_tui.cli.common import fail, find_window, talk
 from upgrade_tui.cli.exits import Exit
 from upgrade_tui.cli.guards import armed_lines
-from upgrade_tui.units import count_text, duration_text
+from upgrade_tui.units import count_text
 
 
 @click.command(short_help="Where are we, is it healthy, can we still go back, until when.")
@@ -45,16 +45,27 @@ def status(window: str | None, named: str | None, as_json: bool) -> None:
         fail(f"this ends early: {problem}", Exit.LOG_DAMAGED)
 
 
+def glance(state: Any, frame: Any, now: float, running: bool) -> Any:
+    """What the answers go by. Without a conductor nothing is measured, and the log tells of the past."""
+    from upgrade_tui.window.glance import Glance
+
+    return Glance(
+        state=state, now=now, frame=frame, frame_age=None if frame is None else 0.0,
+        details=frame.details if frame is not None else {}, lost=None if running else "no conductor is running",
+    )  # fmt: skip
+
+
 def as_data(directory: Path, state: Any, frame: Any, now: float, running: bool) -> dict[str, Any]:
     """Everything a script may want to know. Moments are epoch seconds, durations seconds, shares percent."""
-    from upgrade_tui.window import clock
+    from upgrade_tui.window.answers import answers, looks
 
-    reading = clock.read(state, now)
+    said = answers(at := glance(state, frame, now, running))
     return {
         "window": directory.name, "id": state.plan.window.id, "title": state.plan.window.title,
         "phase": state.phase, "reason": state.reason, "outcome": state.outcome, "conductor": running,
         "seq": state.seq, "now": now, "trouble": list(frame.trouble) if frame else [],
-        "clock": {**_fields(reading), "level": reading.level},
+        "answers": said.texts(), "needs_a_look": looks(at),
+        "clock": {**_fields(said.reading), "level": said.reading.level},
         "current": state.current,
         "rollback": _rollback(state),
         "steps": [_step(state, s.id) for s in state.plan.steps],
@@ -116,36 +127,26 @@ def _host(state: Any, name: str, telemetry: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+_QUESTIONS = {"where": "where", "healthy": "healthy", "back": "go back", "finish": "finish"}
+
+
 def as_lines(state: Any, frame: Any, now: float, running: bool, *, whole: bool = True) -> list[str]:
     """The four answers, a line each or a few."""
     from upgrade_tui.foreign import one_line
-    from upgrade_tui.window import clock
+    from upgrade_tui.window.answers import answers, looks
 
     def at(moment: float) -> str:
         return f"{datetime.fromtimestamp(moment).astimezone():%H:%M:%S}"
 
-    reading = clock.read(state, now)
+    said = answers(seen := glance(state, frame, now, running))
     over = sum(s.state in ("done", "skipped") for s in state.steps.values())
     phase = state.phase if running or state.phase == "closed" else f"{state.phase}, but no conductor is running"
     if not whole:
         phase = f"{state.phase} at #{state.seq}; what came after it cannot be read"
-    lines = [f"{state.plan.window.title} [{phase}]" + (f": {state.reason or state.outcome}" if state.reason else "")]
-    where = state.current
-    doing = f"{where} is {_shown(state, where)}" if where else "nothing is left"
-    waits = state.waiting_for(where) if where and state.shown(where) == "pending" else ""
-    doing += f": it waits for {waits}" if waits else ""
-    lines.append(f"where     {over} of {len(state.steps)} steps over; {doing}")
-    lines.append(f"healthy   {_health(state, frame, running)}")
-    if state.rolling_back and state.closed is None:
-        lines.append(f"go back   going back now: {state.rollback.scope}")
-    elif reading.by is None:
-        lines.append(f"go back   {reading.words}")
-    else:
-        lines.append(f"go back   by {at(reading.by)}, slack {duration_text(reading.slack or 0)}; {reading.words}")
-    if state.closed is None:
-        lines.append(f"finish    forecast {at(reading.forecast)}, window ends {at(reading.end)}")
-    else:
-        lines.append(f"finish    closed at {at(state.closed)}, the window's end is {at(reading.end)}")
+    lines = [f"{state.plan.window.title} [{phase}]: {over} of {count_text(len(state.steps), 'step')} over"]
+    for name, text in said.texts().items():
+        lines.append(f"{_QUESTIONS[name]:<10}{text}")
+        lines += [f"          {each}" for each in looks(seen)] if name == "healthy" else []
     if state.closed is None:
         lines += armed_lines(state, frame, now, at)
     lines += _held(state)
@@ -195,20 +196,3 @@ def _undoing(state: Any) -> list[str]:
     waits = ", ".join(waits_for(state))
     line = f"undoing   {state.rollback.scope}, asked for by {state.rollback.by}: {state.rollback.reason}"
     return [line, *([f"          it waits until this has ended: {waits}"] if waits else [])]
-
-
-def _health(state: Any, frame: Any, running: bool) -> str:
-    """What needs a look, in words; what nobody measures is not called healthy."""
-    from upgrade_tui.window.health import troubles
-
-    bad = "; ".join(troubles(state, frame))
-    if state.closed is not None:
-        return f"when it was closed: {bad or _all_well(state)}"
-    if not running:
-        return f"not known: no conductor is running; when one last was: {bad or _all_well(state)}"
-    return bad or _all_well(state)
-
-
-def _all_well(state: Any) -> str:
-    canaries = count_text(len(state.canaries), "canary", "canaries") + " healthy" if state.canaries else "no canaries"
-    return f"{count_text(len(state.hosts) - len(state.excluded), 'host')} up, {canaries}"

@@ -11,7 +11,7 @@ from upgrade_tui.tui.lines import Bar
 from upgrade_tui.tui.view.alarms import alarms
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import Line, Span, clip, cut, fit, length, wrapped_in
-from upgrade_tui.tui.words import phase_word
+from upgrade_tui.window.state_words import phase_word
 
 
 class TitleBar(Bar):

@@ -10,12 +10,13 @@ from upgrade_tui.tui.detail.events_view import section
 from upgrade_tui.tui.detail.step_view import exact, slack_tone
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import BLANK, Line, Span, cut, fit, joined, length, wrapped
-from upgrade_tui.tui.words import Tone, level_word, step_word, verdict_word
+from upgrade_tui.tui.words import Tone
 from upgrade_tui.units import duration_text
 from upgrade_tui.window import clock
 from upgrade_tui.window.card import Card, Health, NextStep
 from upgrade_tui.window.events import GateOpened
 from upgrade_tui.window.gates import asked_for_it
+from upgrade_tui.window.state_words import level_word, step_word, verdict_word
 
 TWO_COLUMNS = 100  # cells from which what runs and what speaks for it stand side by side
 GAP = 3

@@ -14,7 +14,7 @@ from textual.widgets import Static
 from upgrade_tui.tui.detail.lines import stacked
 from upgrade_tui.tui.opening import Open
 from upgrade_tui.tui.view.spans import BLANK, Line
-from upgrade_tui.tui.words import STEPS
+from upgrade_tui.window.state_words import STEPS
 
 SEE: tuple[tuple[str, str], ...] = (
     ("clock", "until when you can still go back, and the slack until then"),

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from upgrade_tui.tui.verbs.verb_table import VERBS, of_action
 from upgrade_tui.tui.view.spans import BLANK, Line, fit, length, wrapped
-from upgrade_tui.tui.words import ARMED, EXCLUDED, LEVELS, LINKS, PHASES, STEPS, TASKS, VERDICTS, Word
+from upgrade_tui.window.state_words import ARMED, EXCLUDED, LEVELS, LINKS, PHASES, STEPS, TASKS, VERDICTS, Word
 
 
 class Key(Struct, frozen=True):

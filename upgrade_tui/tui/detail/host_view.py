@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from upgrade_tui.conductor.protocol import Process
 from upgrade_tui.tui.detail.charts import Chart, meter, plain, table_cell
 from upgrade_tui.tui.detail.events_view import section
-from upgrade_tui.tui.view.hosts import alert_texts, host_row, host_units, unit_tone
-from upgrade_tui.tui.view.scene import STALE, Scene
+from upgrade_tui.tui.view.hosts import host_row, unit_tone
+from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import Line, Span, block, cut, fit, joined, wrapped
-from upgrade_tui.tui.words import Tone, link_word, step_word
+from upgrade_tui.tui.words import Tone
 from upgrade_tui.units import (
     bytes_text,
     duration_text,
@@ -20,6 +20,9 @@ from upgrade_tui.units import (
     rate_text,
     short_duration,
 )
+from upgrade_tui.window.glance import STALE
+from upgrade_tui.window.health import host_units, over_limits
+from upgrade_tui.window.state_words import link_word, step_word
 from upgrade_tui.window.telemetry import HostFrame, Sample
 
 FEW_CORES = 8  # of more than these, each is one block
@@ -112,8 +115,10 @@ def state_lines(scene: Scene, name: str, width: int) -> list[Line]:
     seen = scene.host(name)
     sample = seen.sample if seen is not None else None
     out: list[Line] = []
-    alerts = alert_texts(scene.state.hosts[name], seen)
-    section(out, "Over the limit", [cut(((f"▲ {text}", "tight"),), width) for text in alerts])
+    alerts = over_limits(scene.state.hosts[name], seen)
+    section(
+        out, "Over the limit", [cut(((f"▲ {value} (limit {limit:.0f})", "tight"),), width) for value, limit in alerts]
+    )
     if sample is not None:
         _disks(out, scene, name, sample, width)
     _units(out, scene, name, width)

@@ -22,8 +22,9 @@ from upgrade_tui.tui.view import matrix as view
 from upgrade_tui.tui.view.hosts import Order
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import Line, Span, cut, wrapped_in
-from upgrade_tui.tui.words import EXCLUDED, Tone
+from upgrade_tui.tui.words import Tone
 from upgrade_tui.window.state import UNSETTLED
+from upgrade_tui.window.state_words import EXCLUDED
 
 Cell = tuple[str, str]  # step, host
 

@@ -18,11 +18,11 @@ from upgrade_tui.tui.sending import refused
 from upgrade_tui.tui.verbs.undo_verbs import ask_rollback, ask_scope
 from upgrade_tui.tui.verbs.verb import refused_by_decide
 from upgrade_tui.tui.verbs.verb_table import bindings
-from upgrade_tui.tui.view import undo
 from upgrade_tui.tui.view.alarms import window_alarms
 from upgrade_tui.tui.view.scene import Scene, scene_of
 from upgrade_tui.tui.view.spans import Line
 from upgrade_tui.window import commands as cmd
+from upgrade_tui.window import going_back
 from upgrade_tui.window.events import Record, RollbackEnded, RollbackFinished, RollbackRequested, RollbackStarted
 from upgrade_tui.window.undo import UndoPlan, undo_plan
 
@@ -75,7 +75,7 @@ class RollbackScreen(DetailScreen):
 
     def head(self, scene: Scene, width: int) -> list[Line]:
         """How much, how long, what now."""
-        plan, p = self.plan, undo.progress(scene)
+        plan, p = self.plan, going_back.progress(scene)
         if plan is not None:
             return rollback_view.preview_header(scene, plan, self.refused(), width)
         return rollback_view.progress_header(scene, p, width) if p is not None else []
@@ -86,7 +86,7 @@ class RollbackScreen(DetailScreen):
 
     def paint(self, scene: Scene) -> None:
         """The preview; or how it goes."""
-        plan, p = self.plan, undo.progress(scene)
+        plan, p = self.plan, going_back.progress(scene)
         if plan is not None:
             self.show_lines("undo", lambda width, _: rollback_view.preview_lines(scene, plan, width))
         elif p is not None:
@@ -103,7 +103,7 @@ class RollbackScreen(DetailScreen):
             do = [("enter", "ROLL BACK …")] if self.refused() is None else []
             return [*do, ("R", "how much"), ("↑↓", "scroll"), ("z", "zoom")]
         scene = scene_of(self.session)
-        p = undo.progress(scene)
+        p = going_back.progress(scene)
         out = [("X", "settle")] if p is not None and p.stuck and self.refusal("settle") is None else []
         if p is not None and rollback_view.by_hand_now(scene, p):
             out.insert(0, ("space", "done by hand"))

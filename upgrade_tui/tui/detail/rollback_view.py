@@ -9,9 +9,11 @@ from upgrade_tui.tui.detail.step_view import exact
 from upgrade_tui.tui.view import undo
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import BLANK, Line, Span, bar, cut, joined, wrapped
-from upgrade_tui.tui.words import Tone, step_word
+from upgrade_tui.tui.words import Tone
 from upgrade_tui.units import count_text, duration_text, short_duration
+from upgrade_tui.window import going_back
 from upgrade_tui.window.state import UNSETTLED, Undo
+from upgrade_tui.window.state_words import step_word
 from upgrade_tui.window.undo import UndoPlan
 
 NEXT = {"pending": "waits", "rolling back": "being undone", "rolled back": "undone"}
@@ -91,7 +93,10 @@ def _about(scene: Scene, each: Undo) -> Line:
     spec, step = scene.plan.step(each.step), scene.state.steps[each.step]
     measured = "as measured" if step.rollback_seconds is not None else "by the plan's estimate"
     title = spec.title if spec is not None else ""
-    return ((f"  {title}", "plain"), (f" · about {duration_text(undo.step_seconds(scene, each))} {measured}", "muted"))
+    return (
+        (f"  {title}", "plain"),
+        (f" · about {duration_text(going_back.undo_seconds(scene, each))} {measured}", "muted"),
+    )
 
 
 def _what(scene: Scene, each: Undo, width: int) -> list[Line]:
@@ -115,7 +120,7 @@ def _what(scene: Scene, each: Undo, width: int) -> list[Line]:
 # -- under way, and over ------------------------------------------------------------------------------------------
 
 
-def progress_header(scene: Scene, p: undo.Progress, width: int) -> list[Line]:
+def progress_header(scene: Scene, p: going_back.Progress, width: int) -> list[Line]:
     """Three lines: how it goes, time against the promise as a bar, what to do."""
     asked = scene.state.rollback
     assert asked is not None, "there is progress of one"
@@ -126,13 +131,13 @@ def progress_header(scene: Scene, p: undo.Progress, width: int) -> list[Line]:
     first = joined(
         [
             ((f"{glyph} {state}  ", tone), (p.scope, "strong")),
-            (undo.going_text(p), "strong") if active else (f"after {duration_text(p.spent)}", "strong"),
+            (going_back.going_text(p), "strong") if active else (f"after {duration_text(p.spent)}", "strong"),
         ]
     )
     return [cut(line, width) for line in (first, _time_bar(p, width), _decide(scene, p, active, good))]
 
 
-def _time_bar(p: undo.Progress, width: int) -> Line:
+def _time_bar(p: going_back.Progress, width: int) -> Line:
     whole = max(p.promised or 0.0, p.total, 1.0)
     full, _ = bar(p.spent / whole, max(10, min(60, width - 44)))
     cells = max(10, min(60, width - 44))
@@ -144,9 +149,9 @@ def _time_bar(p: undo.Progress, width: int) -> Line:
     return (("█" * len(full), tone), ("▒" * ahead, tone), (rest, "muted"), (said, "strong"), (promised, "plain"))
 
 
-def _decide(scene: Scene, p: undo.Progress, active: bool, good: bool) -> Line:
+def _decide(scene: Scene, p: going_back.Progress, active: bool, good: bool) -> Line:
     if p.stuck:
-        return (("✗ ", "bad"), (undo.stuck_text(p), "bad"), (f"  {undo.decisions(scene, p)}", "strong"))
+        return (("✗ ", "bad"), (going_back.stuck_text(p), "bad"), (f"  {undo.decisions(scene, p)}", "strong"))
     if active:
         by_hand = by_hand_now(scene, p)
         if by_hand:
@@ -161,7 +166,7 @@ def _decide(scene: Scene, p: undo.Progress, active: bool, good: bool) -> Line:
     return (("R", "key"), (" goes on with what is left", "plain"))
 
 
-def by_hand_now(scene: Scene, p: undo.Progress) -> str:
+def by_hand_now(scene: Scene, p: going_back.Progress) -> str:
     """What a person has to do now, if the step that is being undone is undone by hand."""
     spec = scene.plan.step(p.step)
     if spec is None or spec.rollback is None or spec.rollback.run is not None:
@@ -169,7 +174,7 @@ def by_hand_now(scene: Scene, p: undo.Progress) -> str:
     return spec.rollback.manual or spec.title if scene.state.steps[p.step].state == "rolling back" else ""
 
 
-def progress_lines(scene: Scene, p: undo.Progress, width: int) -> list[Line]:
+def progress_lines(scene: Scene, p: going_back.Progress, width: int) -> list[Line]:
     """Every step of it with its hosts: what is undone, what is being undone, what waits, what is stuck."""
     live = {(t.step, t.host): t.last_line for t in scene.frame.tasks} if scene.frame is not None else {}
     out: list[Line] = []
@@ -181,7 +186,7 @@ def progress_lines(scene: Scene, p: undo.Progress, width: int) -> list[Line]:
             took = f" for {short_duration(scene.now - step.undo_started)}"
         elif state != "pending" and step.undo_started is not None and step.finished is not None:
             took = f" in {short_duration(max(0.0, step.finished - step.undo_started))}"
-        planned = f"  planned {short_duration(undo.planned_seconds(scene, each))}"
+        planned = f"  planned {short_duration(going_back.planned_seconds(scene, each))}"
         said: Line = (
             (f"{word.glyph} {number}. {each.step}", word.tone),
             (f"  {NEXT.get(state, state)}{took}", word.tone if state != "pending" else "muted"),

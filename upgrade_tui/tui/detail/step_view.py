@@ -12,11 +12,13 @@ from upgrade_tui.tui.detail.events_view import rows, section
 from upgrade_tui.tui.view.canaries import canary_row, worst_order
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import BLANK, Line, Span, cut, fit, joined, wrapped
-from upgrade_tui.tui.view.steps import held_text, progress
-from upgrade_tui.tui.words import HELD, Tone, level_word, step_word
+from upgrade_tui.tui.view.steps import held_text
+from upgrade_tui.tui.words import Tone
 from upgrade_tui.units import bytes_text, count_text, duration_text, share_text, short_duration
 from upgrade_tui.window import clock, hold
+from upgrade_tui.window.answers import batches_text
 from upgrade_tui.window.state import OVER, StepState, Task
+from upgrade_tui.window.state_words import HELD, level_word, step_word
 from upgrade_tui.window.step_state import trouble_text
 from upgrade_tui.window.telemetry import TaskFrame
 
@@ -55,7 +57,7 @@ def _people(spec: Step, step: StepState) -> Line:
             (f"claimed by {step.claimed_by}", "strong") if step.claimed_by else None,
             (f"{verb} {step.by}", "plain") if step.by else None,
             (f"attempt {step.attempt}", "watch") if step.attempt > 1 else None,
-            (text, "plain") if step.state != "pending" and (text := progress(step)) else None,
+            (text, "plain") if step.state != "pending" and (text := batches_text(step)) else None,
             (f"{count_text(step.notes, 'note')}", "title") if step.notes else None,
         ]
     )

@@ -74,7 +74,7 @@ def compose(shown: view.ClockView, scene: Scene, width: int, room: int, *, count
     side = countdown(shown, plain) if count else []
     side_width = max([length(line) for line in side], default=0)
     left = width - (side_width + 3 if side else 0)
-    lines = view.answers(shown, left, spare=max(0, room - 4 - 2))
+    lines = view.answer_lines(shown, left, spare=max(0, room - 4 - 2))
     if room < 4:
         lines = [lines[2], lines[1]][:room]  # zoomed on a small screen: can we go back, is it healthy
     if side:

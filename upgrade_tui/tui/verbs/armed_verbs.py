@@ -10,10 +10,10 @@ from textual.app import App
 from upgrade_tui.tui.dialogs import ask_choice, ask_text, ask_typed
 from upgrade_tui.tui.sending import refused
 from upgrade_tui.tui.verbs.verb import SAID, Look, Target, Verb
-from upgrade_tui.tui.view.undo import armed_steps, unguarded
 from upgrade_tui.units import Duration, countdown_text
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window.commands import AnyCommand
+from upgrade_tui.window.going_back import armed_steps, unguarded
 from upgrade_tui.window.state import Armed
 
 MORE_TIME = "10m"

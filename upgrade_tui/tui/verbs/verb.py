@@ -14,8 +14,8 @@ from textual.app import App
 from upgrade_tui.conductor.session import Session
 from upgrade_tui.plan.model import Step
 from upgrade_tui.tui.sending import send
-from upgrade_tui.tui.view import undo
 from upgrade_tui.tui.view.scene import Scene
+from upgrade_tui.window import going_back
 from upgrade_tui.window.commands import Actor, AnyCommand, Refusal
 from upgrade_tui.window.decide import decide
 from upgrade_tui.window.state import StepState
@@ -59,7 +59,7 @@ class Look(Struct, frozen=True, kw_only=True):
     @property
     def undoing(self) -> bool:
         """A rollback is under way, or stopped and waits for somebody: nothing goes forward."""
-        return self.scene.state.rolling_back or undo.stopped(self.scene)
+        return self.scene.state.rolling_back or going_back.stopped(self.scene)
 
     @property
     def ahead(self) -> str:

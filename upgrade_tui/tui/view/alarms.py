@@ -5,8 +5,9 @@ from __future__ import annotations
 from upgrade_tui.tui.view import undo
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import Line
-from upgrade_tui.tui.words import armed_word, phase_word
 from upgrade_tui.units import duration_text
+from upgrade_tui.window import going_back
+from upgrade_tui.window.state_words import armed_word, phase_word
 
 
 def alarms(scene: Scene) -> list[Line]:
@@ -44,20 +45,20 @@ def _aborted(scene: Scene) -> list[Line]:
 
 
 def _rollback(scene: Scene) -> list[Line]:
-    p = undo.progress(scene)
+    p = going_back.progress(scene)
     if p is None:
         return []
     if scene.state.rolling_back:
         out: list[Line] = [
-            ((f"◄ ROLLING BACK {p.scope}", "tight"), (f"  {undo.going_text(p)}", "bad" if p.late else "strong"))
+            ((f"◄ ROLLING BACK {p.scope}", "tight"), (f"  {going_back.going_text(p)}", "bad" if p.late else "strong"))
         ]
         if p.stuck:
             decide = undo.decisions(scene, p)
-            out.append((("✗ ", "bad"), (undo.stuck_text(p), "strong"), (f"  {decide}", "plain")))
+            out.append((("✗ ", "bad"), (going_back.stuck_text(p), "strong"), (f"  {decide}", "plain")))
         return out
-    if not undo.stopped(scene):
+    if not going_back.stopped(scene):
         return []
-    why = undo.stuck_text(p) or f"{sum(s == 'pending' for _, s in p.states)} steps were not undone"
+    why = going_back.stuck_text(p) or f"{sum(s == 'pending' for _, s in p.states)} steps were not undone"
     decide = undo.decisions(scene, p) or "R goes on with what is left"
     return [(("✗ ROLLBACK STOPPED", "bad"), (f"  {why}", "strong"), (f"  {decide}", "plain"))]
 
@@ -67,16 +68,16 @@ def _unguarded(scene: Scene) -> list[Line]:
     return [
         ((f"{word.glyph} NOTHING WILL UNDO {step}", word.tone),
          (f"  on {', '.join(hosts)}: its dead-man is gone", "strong"), ("  K: it stays · R rolls back", "plain"))
-        for step, hosts in undo.unguarded(scene)[:3]
+        for step, hosts in going_back.unguarded(scene)[:3]
     ]  # fmt: skip
 
 
 def _armed(scene: Scene) -> list[Line]:
     out: list[Line] = []
-    for armed in undo.armed_steps(scene)[:3]:
+    for armed in going_back.armed_steps(scene)[:3]:
         word = armed_word("armed")
         urgent = armed.seconds(scene.now) < 60
-        text = undo.armed_text(armed, scene.now)
+        text = going_back.armed_text(armed, scene.now)
         out.append(
             ((f"{word.glyph} ARMED", "bad" if urgent else word.tone), (f"  {text}", "bad" if urgent else "strong"),
              ("  K keeps it · x more time · V undoes it now", "plain"))

@@ -8,10 +8,10 @@ from typing import Literal
 from msgspec import Struct
 
 from upgrade_tui.tui.view.scene import Scene
-from upgrade_tui.tui.view.undo import armed_steps, armed_text
 from upgrade_tui.units import count_text
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.event_table import notice
+from upgrade_tui.window.going_back import armed_steps, armed_text
 from upgrade_tui.window.outcomes import told
 
 Severity = Literal["information", "warning", "error"]

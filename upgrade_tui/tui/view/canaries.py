@@ -4,55 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from msgspec import Struct
+from msgspec.structs import asdict
 
 from upgrade_tui.foreign import one_line
 from upgrade_tui.plan.model import Canary
 from upgrade_tui.tui.view.history import Series
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import Line, Span, cut, fit, fitting, spark
-from upgrade_tui.tui.words import Tone, Word, verdict_word, worst_first
+from upgrade_tui.tui.words import Tone
 from upgrade_tui.units import duration_text, latency_text
-from upgrade_tui.window.telemetry import Verdict
+from upgrade_tui.window.health import CanaryHealth, canary_health
+from upgrade_tui.window.state_words import worst_first
 
 ON_FAIL = {"warn": "warns", "pause": "pauses the window", "rollback": "rolls back"}
 
 
-class CanaryRow(Struct, frozen=True):
+class CanaryRow(CanaryHealth, frozen=True):
     """A canary as the pane and the header say it."""
 
-    name: str
-    verdict: Verdict
-    word: Word
     since: float | None  # epoch seconds
     held: float | None  # seconds
     latency: float | None  # seconds, of the last probe
     value: str  # latency or the probe's number, as it reads
     ceiling: float  # seconds: a full block of the sparkline
-    detail: str
-    stale: bool
     on_fail: str
 
 
 def canary_row(scene: Scene, name: str) -> CanaryRow:
     """What there is to say of a canary now."""
-    state, spec = scene.state.canaries[name], scene.plan.canary(name)
+    since, spec = scene.state.canaries[name].since, scene.plan.canary(name)
     seen = scene.frame.canaries.get(name) if scene.frame is not None else None
-    verdict = seen.verdict if seen is not None else state.verdict
-    age = None if seen is None or seen.age is None else seen.age + (scene.frame_age or 0.0)
-    interval = float(spec.interval) if spec is not None else 5.0
     limit = float(spec.max_latency) if spec is not None and spec.max_latency is not None else 0.5
     latency = seen.latency if seen is not None else None
-    stale, word = age is None or age > 2 * interval + 3.0, verdict_word(verdict)
-    if stale and verdict == "healthy":
-        word = word._replace(glyph="◌", tone="muted")  # it was, when it was last asked
     return CanaryRow(
-        name=name, verdict=verdict, word=word, since=state.since,
-        held=max(0.0, scene.now - state.since) if state.since is not None else None,
-        latency=latency, value=_value(spec.probe if spec else "", latency, seen.value if seen else None),
-        ceiling=limit, detail=(seen.detail if seen is not None else "") or state.detail,
-        stale=stale,
-        on_fail=_then(spec),
+        **asdict(canary_health(scene, name)), since=since,
+        held=max(0.0, scene.now - since) if since is not None else None, latency=latency, ceiling=limit,
+        value=_value(spec.probe if spec else "", latency, seen.value if seen else None), on_fail=_then(spec),
     )  # fmt: skip
 
 

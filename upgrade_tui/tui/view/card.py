@@ -7,12 +7,15 @@ from upgrade_tui.plan.words import what_runs
 from upgrade_tui.tui.view import canaries as canary_view
 from upgrade_tui.tui.view import hosts as host_view
 from upgrade_tui.tui.view import steps as step_view
-from upgrade_tui.tui.view.scene import STALE, Scene
+from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import BLANK, Line, bar, cut, fit, wrapped
-from upgrade_tui.tui.words import Tone, step_word, worst_first
+from upgrade_tui.tui.words import Tone
 from upgrade_tui.units import bytes_text, duration_text, latency_text, percent_text, short_duration, short_rate
 from upgrade_tui.window import clock, hold
+from upgrade_tui.window.glance import STALE
+from upgrade_tui.window.health import host_units
 from upgrade_tui.window.state import OVER
+from upgrade_tui.window.state_words import step_word, worst_first
 
 LABEL = 11
 _MANY = 12  # hosts of a batch
@@ -152,7 +155,7 @@ def host_card(scene: Scene, name: str, width: int) -> list[Line]:
             full, empty = bar(disk.percent / 100, 12)
             size = f" {disk.percent:3.0f} % of {bytes_text(disk.total)}" if not disk.missing else " not mounted"
             out.append(cut(((fit(disk.mount, 22) + " ", tone), (full, "run"), (empty, "muted"), (size, tone)), width))
-    units = host_view.host_units(scene, name)
+    units = host_units(scene, name)
     if units:
         out += [BLANK, (("UNITS", "title"),)]
         for unit, word in units.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from upgrade_tui.tui.view.scene import STALE
+from upgrade_tui.window.glance import STALE
 from upgrade_tui.window.telemetry import Frame
 
 SECONDS = 120

@@ -6,34 +6,30 @@ from collections.abc import Iterable
 from typing import Protocol, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from upgrade_tui.tui.view.history import Series
-from upgrade_tui.tui.view.scene import STALE, Scene
+from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import Line, Span, clip, cut, fit, fitting, spark
-from upgrade_tui.tui.words import Tone, Word, link_word
+from upgrade_tui.tui.words import Tone
 from upgrade_tui.units import duration_text, percent_text, short_rate
-from upgrade_tui.window.health import unit_is_good, unit_is_unknown, unit_text, units_of
-from upgrade_tui.window.state import HostState
-from upgrade_tui.window.telemetry import HostFrame, Link, Sample
+from upgrade_tui.window.glance import STALE
+from upgrade_tui.window.health import (
+    FINE,
+    HostHealth,
+    host_health,
+    host_units,
+    sample_age,
+    unit_is_good,
+    unit_is_unknown,
+    unit_text,
+)
+from upgrade_tui.window.telemetry import Sample
 
-_DOWN = frozenset({"lost", "refused", "unresolved", "host key unknown", "host key changed", "auth failed"})
 
-_STALE_WORD = Word("◌", ".", "stale", "watch")
-_LIMIT_WORD = Word("▲", "!", "over limit", "tight")
-_UNIT_WORD = Word("▲", "!", "unit", "bad")
-_UNIT_UNKNOWN = Word("◌", ".", "unit unknown", "unknown")
-_WAS_UP = Word("◌", ".", "was up", "muted")
-_WAITING_WORD = Word("◌", ".", "no sample", "watch")
+class HostRow(HostHealth, frozen=True):
+    """A host as the pane and the header say it."""
 
-
-class HostRow(Struct, frozen=True):
-    """A host as the pane and the header say it. ``rank``: 0 needs a look most; 9 is fine."""
-
-    name: str
-    word: Word
-    rank: int
-    reasons: tuple[str, ...]  # why it needs a look, in words; the first is the worst
-    brief: str  # the first, short
     sample: Sample | None
     age: float | None  # seconds since the sample
     hot: frozenset[str]  # metrics over their limits: cpu, memory, disk, ...
@@ -41,78 +37,17 @@ class HostRow(Struct, frozen=True):
 
 def host_row(scene: Scene, name: str) -> HostRow:
     """What there is to say of a host now."""
-    host = scene.state.hosts[name]
     seen = scene.host(name)
-    link: Link = seen.link if seen is not None else host.link
-    sample = seen.sample if seen is not None else None
-    age = None if seen is None or seen.age is None else seen.age + (scene.frame_age or 0.0)
-    hot = frozenset(alert.metric for alert in host.alerts.values())
-    well = all(unit_is_good(word) for word in host_units(scene, name).values())
-    if link == "up" and not hot and well and age is not None and age < STALE:
-        return HostRow(name, link_word("up"), 9, (), "", sample, age, hot)
-    word, rank, reasons, brief = _trouble(scene, host, seen, link, age)
-    return HostRow(name, word, rank, reasons, brief, sample, age, hot)
-
-
-def host_units(scene: Scene, name: str) -> dict[str, str]:
-    """The host's units with their states; of one that is measured now, also those that gave no answer."""
-    seen = scene.host(name)
-    up = seen is not None and seen.link == "up" and not scene.stale
-    detail = scene.details.get(name)
-    if detail is not None and not up:
-        return {**detail.units, **scene.state.hosts[name].units}
-    return units_of(scene.state, name, detail)
+    hot = frozenset(alert.metric for alert in scene.state.hosts[name].alerts.values())
+    return HostRow(
+        **asdict(host_health(scene, name)), sample=seen.sample if seen is not None else None,
+        age=sample_age(scene, name), hot=hot,
+    )  # fmt: skip
 
 
 def unit_tone(word: str) -> Tone:
     """Of a unit's state."""
     return "good" if unit_is_good(word) else "unknown" if unit_is_unknown(word) else "bad"
-
-
-def _trouble(
-    scene: Scene, host: HostState, seen: HostFrame | None, link: Link, age: float | None
-) -> tuple[Word, int, tuple[str, ...], str]:
-    """The word, the rank, the reasons of a host that may not be fine, and the worst reason in short: it decides."""
-    found: list[tuple[int, Word, str, str]] = []
-    detail = (seen.detail if seen is not None else "") or host.detail
-    if link in _DOWN:
-        since = max(0.0, scene.now - host.since) if host.since is not None and host.link == link else age
-        ago = f" {duration_text(since)}" if since is not None else ""
-        found.append((0, link_word(link), f"{link}{ago}{': ' + detail if detail else ''}", f"{link}{ago}"))
-    for unit, state in host_units(scene, host.name).items():
-        if not unit_is_good(state):
-            text, unknown = unit_text(unit, state), unit_is_unknown(state)
-            word = _UNIT_UNKNOWN if unknown else _UNIT_WORD._replace(word=f"unit {state}")
-            found.append((3 if unknown else 1, word, text, text))
-    found += [(2, _LIMIT_WORD, text, text.split(" (")[0]) for text in alert_texts(host, seen)]
-    if link in ("connecting", "no sampler"):
-        found.append((3, link_word(link), f"{link}{': ' + detail if detail else ''}", link))
-    elif link == "up" and scene.frame is not None and (age is None or age >= STALE):
-        text = "no sample yet" if age is None else f"no sample for {duration_text(age)}"
-        found.append((3, _WAITING_WORD if age is None else _STALE_WORD, text, text))
-    if not found:
-        return _WAS_UP if link == "up" and seen is None else link_word(link), 9, (), ""
-    found.sort(key=lambda each: each[0])
-    return found[0][1], found[0][0], tuple(f[2] for f in found), found[0][3]
-
-
-def alert_texts(host: HostState, seen: HostFrame | None) -> list[str]:
-    """``memory 93 %``, ``disk /var 88 %``: the limits that stand crossed, with the newest values there are."""
-    out = []
-    for alert in host.alerts.values():
-        value = alert.value
-        if seen is not None and seen.link == "up" and seen.sample is not None:
-            value = _newest(seen.sample, alert.metric, alert.what, value)
-        name = f"{alert.metric.replace('_', ' ')} {alert.what}".strip()
-        out.append(f"{name} {percent_text(value)} (limit {alert.limit:.0f})")
-    return out
-
-
-def _newest(sample: Sample, metric: str, what: str, value: float) -> float:
-    if metric == "disk" and what:
-        return next((d.percent for d in sample.disks if d.mount == what), value)
-    newest = sample.metric(metric)
-    return value if newest is None else newest
 
 
 class Ranked(Protocol):
@@ -146,11 +81,6 @@ class Order:
             keyed.append((rank, row))
         keyed.sort(key=lambda each: each[0])  # stable: plan order within a rank
         return [row for _, row in keyed]
-
-
-def needy(rows: Iterable[HostRow]) -> list[HostRow]:
-    """Those that need a look, worst first."""
-    return sorted((r for r in rows if r.rank < 9), key=lambda r: r.rank)
 
 
 def matches(row: HostRow, groups: Iterable[str], needle: str) -> bool:
@@ -203,7 +133,7 @@ def line(row: HostRow, cols: Columns, width: int, series: Series | None) -> Line
     if not fresh and row.reasons:
         return cut((*start, (clip(row.reasons[0], width - 3 - cols.name), row.word.tone)), width)
     state = _state(row)
-    start.append((fit(state, cols.state), row.word.tone if row.rank < 9 else "muted"))
+    start.append((fit(state, cols.state), row.word.tone if row.rank < FINE else "muted"))
     if row.sample is None:
         return tuple(start)
     tone: Tone = "plain" if fresh else "muted"

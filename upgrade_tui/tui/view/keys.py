@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from upgrade_tui.tui.view import undo
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import Line, Span
 from upgrade_tui.units import countdown_text
+from upgrade_tui.window import going_back
 
 GENERAL: tuple[tuple[str, str], ...] = (
     ("?", "help"),
@@ -60,9 +60,9 @@ def _special(scene: Scene) -> tuple[str, str] | None:
     """A rollback, an abort, an armed host: before anything else."""
     if scene.state.rolling_back:
         return ("A rollback is under way. ", "R shows how it goes; X says what is so where it is stuck")
-    if undo.stopped(scene):
+    if going_back.stopped(scene):
         return ("The rollback stopped. ", "X says what is so, then R goes on with what is left")
-    armed = undo.armed_steps(scene)
+    armed = going_back.armed_steps(scene)
     if armed:
         said = "K keeps it, x gives it more time, V undoes it now"
         return (f"{armed[0].step} undoes itself in {countdown_text(armed[0].seconds(scene.now))}. ", said)

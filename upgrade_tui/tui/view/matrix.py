@@ -14,9 +14,10 @@ from msgspec import Struct
 from upgrade_tui.plan.model import Step
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import Line, Span, cut, joined
-from upgrade_tui.tui.words import EXCLUDED, TASKS, Tone, Word, armed_word, step_word, worst_first
+from upgrade_tui.tui.words import Tone
 from upgrade_tui.units import countdown_text, duration_text, short_duration
 from upgrade_tui.window.state import UNSETTLED, StepState, Task
+from upgrade_tui.window.state_words import EXCLUDED, TASKS, Word, armed_word, step_word, worst_first
 from upgrade_tui.window.telemetry import TaskFrame
 
 SILENT = 60.0  # seconds without output that make a task an outlier

@@ -10,12 +10,13 @@ from upgrade_tui.plan.estimate import step_seconds
 from upgrade_tui.plan.model import Step
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import Line, Span, bar, clip, cut, fit, wrapped
-from upgrade_tui.tui.words import HELD, Tone, Word, step_word, worst_first
+from upgrade_tui.tui.words import Tone
 from upgrade_tui.units import count_text, duration_text, few_text, short_duration
 from upgrade_tui.window import hold
+from upgrade_tui.window.answers import batches_text, over_count, whose
 from upgrade_tui.window.armed import asks_for_a_person, words
-from upgrade_tui.window.events import SYSTEM
 from upgrade_tui.window.state import OVER, StepState
+from upgrade_tui.window.state_words import HELD, Word, step_word, worst_first
 from upgrade_tui.window.step_state import UNCONFIRMED, trouble_text
 
 
@@ -54,33 +55,13 @@ def step_row(scene: Scene, spec: Step) -> StepRow:
     return StepRow(
         id=spec.id, title=spec.title, kind=spec.what, phase=spec.phase or "Steps", state=state,
         word=HELD if step.held is not None else step_word(state),
-        who=step.claimed_by or (step.by if step.state != "pending" and step.by != SYSTEM else "") or spec.owner,
+        who=whose(spec, step),
         planned=planned,
         elapsed=elapsed, share=None if step.held is not None else _share(step, spec, elapsed, planned),
         remark=_remark(scene, spec, step, state),
         more=_more(scene, spec, step, state),
         irreversible=spec.irreversible, notes=step.notes,
     )  # fmt: skip
-
-
-def over_count(step: StepState) -> tuple[int, int]:
-    """Hosts that are over, and all hosts of the step; what is armed is not over."""
-    return sum(1 for host in step.tasks if step.host_state(host) in OVER), len(step.tasks)
-
-
-def progress(step: StepState) -> str:
-    """``batch 2/3 · 4/8 hosts``, as far as there is something to count."""
-    done, hosts = over_count(step)
-    if not hosts:
-        return ""
-    parts = []
-    if len(step.batches) > 1:
-        parts.append(f"batch {max(0, step.batch) + 1}/{len(step.batches)}")
-    if hosts > 1 or step.batches != (("local",),):
-        states: list[str] = [step.host_state(host) for host in step.tasks]
-        waits = "".join(f", {n} {name}" for name in sorted(UNCONFIRMED) if (n := states.count(name)))
-        parts.append(f"{done}/{count_text(hosts, 'host')} done{waits}")
-    return " · ".join(parts)
 
 
 def held_text(step: StepState) -> str:
@@ -111,7 +92,7 @@ def _remark(scene: Scene, spec: Step, step: StepState, state: str) -> str:
             return f"under way; space ticks it{f': {spec.instructions}' if spec.instructions else ''}"
         unconfirmed = words(step, scene.time) if asks_for_a_person(scene.state, spec.id) else ""
         waits = held_text(step) or unconfirmed or _resting(scene, spec, step)
-        return " · ".join(p for p in (progress(step), trouble, waits) if p)
+        return " · ".join(p for p in (batches_text(step), trouble, waits) if p)
     if state in UNCONFIRMED:
         return words(step, scene.time)
     if state in ("failed", "unknown"):
@@ -211,7 +192,7 @@ def columns(rows: list[StepRow], width: int) -> Columns:
 def phase_line(phase: str, rows: list[StepRow], width: int) -> Line:
     """A phase's heading: how far it is."""
     over = sum(1 for r in rows if r.state in OVER)
-    worst: Tone = min((r.word.tone for r in rows), key=worst_first)
+    worst = min((r.word.tone for r in rows), key=worst_first)
     tone: Tone = worst if worst in ("bad", "unknown", "tight", "run") else "title"
     text = f"{over}/{len(rows)} done"
     return cut(((phase.upper(), tone), ("  " + text, "muted")), width)

@@ -1,0 +1,66 @@
+"""The four answers: said once, so that screen, shell and JSON cannot disagree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from msgspec.structs import replace
+
+from tests.golden import MOMENTS, golden
+from tests.window.small import Log, small_plan
+from tests.window.strategies import calmly, record_lists
+from upgrade_tui.cli.status import as_data, as_lines
+from upgrade_tui.tui.view.canaries import canary_row
+from upgrade_tui.tui.view.clock import answer_lines, clock_view
+from upgrade_tui.tui.view.hosts import host_row
+from upgrade_tui.tui.view.scene import Scene
+from upgrade_tui.window import events as ev
+from upgrade_tui.window.answers import answers, looks
+from upgrade_tui.window.fold import fold_all
+from upgrade_tui.window.glance import Glance
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_screen_shell_and_json_give_the_same_answers(moment: str, tmp_path: Path) -> None:
+    g = golden(moment)
+    frame = replace(g.frame, details=g.details)
+    said = answers(Glance(state=g.state, now=g.now, frame=frame, frame_age=0.0, details=g.details)).texts()
+    assert as_data(tmp_path, g.state, frame, g.now, True)["answers"] == said
+    lines = as_lines(g.state, frame, g.now, True)
+    assert [line[10:] for line in lines if line.startswith(("where", "healthy", "go back", "finish"))] == [
+        *said.values()
+    ]
+    scene = Scene(
+        state=g.state, records=(), frame=frame, frame_age=0.0, details=g.details, now=g.now, login="mei", role="lead"
+    )
+    rows = [host_row(scene, n) for n in g.state.hosts], [canary_row(scene, n) for n in g.state.canaries]
+    for line, text in zip(answer_lines(clock_view(scene, *rows), 400), said.values(), strict=True):
+        drawn = "".join(piece for piece, _ in line[1:])
+        assert [part for part in text.split(" · ") if part not in drawn] == []
+
+
+@calmly
+@given(record_lists(40))
+def test_there_are_four_answers_to_every_log(records: list[ev.Record]) -> None:
+    state = fold_all(small_plan(), records)
+    assert all(answers(Glance(state=state, now=state.ts)).texts().values())
+
+
+def test_a_host_that_takes_no_part_any_more_needs_no_look() -> None:
+    log = Log().happens(ev.HostLink(host="b", link="lost", detail="cut"))
+    g = golden("rollout")
+    at = Glance(state=log.state, now=log.now, frame=replace(g.frame, hosts={}, canaries={}), frame_age=0.0)
+    assert any(text.startswith("b: lost") for text in looks(at))
+    log.happens(ev.HostExcluded(host="b", reason="dead"))
+    out = replace(at, state=log.state)
+    assert not [text for text in looks(out) if text.startswith("b:")]
+    assert not [part for part in answers(out).healthy[0] if "b lost" in part.text]
+
+
+def test_a_closed_window_is_told_as_it_was_when_it_was_closed() -> None:
+    g = golden("closed")
+    healthy = answers(Glance(state=g.state, now=g.now)).texts()["healthy"]
+    assert healthy.startswith("when it was closed · ")
+    assert "not probed" not in healthy
