@@ -3,27 +3,52 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
 
 import pytest
 import textual.app
 import textual.pilot
+from syrupy.assertion import SnapshotAssertion
 from textual._context import active_app
+from textual.app import App
+from textual.pilot import Pilot
 from textual.screen import Screen
 
 import upgrade_tui.tui.app
 import upgrade_tui.tui.detail.base
+from tests.tui.pictures import Picture, picture
 
 TICK = 0.02  # seconds between two looks of a screen at what changed: nobody has to read it
 
 
-@pytest.fixture(autouse=True)
-def quick_screens(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="module")
+def quick_screens() -> Iterator[None]:
     """Pilots wait until nothing is left to do. Textual's own wait sleeps until the processor seems idle: 20 ms
     and more for each key, and on a busy machine a process that does not get its turn looks idle, too."""
-    for module in (textual.app, textual.pilot):
-        monkeypatch.setattr(module, "wait_for_idle", at_rest)
-    monkeypatch.setattr(upgrade_tui.tui.app, "PAINTS", TICK)
-    monkeypatch.setattr(upgrade_tui.tui.detail.base, "TICK", TICK)
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (textual.app, textual.pilot):
+            patch.setattr(module, "wait_for_idle", at_rest)
+        patch.setattr(upgrade_tui.tui.app, "PAINTS", TICK)
+        patch.setattr(upgrade_tui.tui.detail.base, "TICK", TICK)
+        yield
+
+
+Pictured = Callable[[App[Any], tuple[int, int], Callable[[Pilot[Any]], Awaitable[None]]], Awaitable[None]]
+
+
+@pytest.fixture
+def pictured(snapshot: SnapshotAssertion) -> Pictured:
+    """``await pictured(app, size, before)``: after ``before``, the app's screen is as its text file shows it."""
+    kept = snapshot.use_extension(Picture)
+
+    async def compare(app: App[Any], size: tuple[int, int], before: Callable[[Pilot[Any]], Awaitable[None]]) -> None:
+        async with app.run_test(size=size) as pilot:
+            await before(pilot)
+            await pilot.pause()
+            assert picture(app) == kept
+
+    return compare
 
 
 async def at_rest(min_sleep: float = 0.0, max_sleep: float = 0.0) -> None:

@@ -10,6 +10,7 @@ from textual.app import App
 from textual.pilot import Pilot
 
 from tests.golden import MOMENTS, golden
+from tests.tui.conftest import Pictured
 from tests.tui.detail_sessions import Answering, answering, session_of
 from tests.tui.small_app import SIZES, SmallApp, open_canary, open_guide, open_help, open_host, open_step, shown, until
 from upgrade_tui.conductor import protocol as p
@@ -267,18 +268,18 @@ async def test_the_guide_leads_to_the_help() -> None:
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}x{s[1]}")
 @pytest.mark.parametrize("opener", [db1, cache2, checkout], ids=lambda o: o.__name__)
-def test_pictures(snap_compare: Any, opener: Opener, size: tuple[int, int]) -> None:
+async def test_pictures(pictured: Pictured, opener: Opener, size: tuple[int, int]) -> None:
     app = SmallApp(light=opener is cache2)
 
     async def before(pilot: Pilot[Any]) -> None:
         await opened(pilot, opener)
 
-    assert snap_compare(app, terminal_size=size, run_before=before)
+    await pictured(app, size, before)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}x{s[1]}")
 @pytest.mark.parametrize("what", ["help", "guide"])
-def test_pictures_of_help_and_guide(snap_compare: Any, what: str, size: tuple[int, int]) -> None:
+async def test_pictures_of_help_and_guide(pictured: Pictured, what: str, size: tuple[int, int]) -> None:
     app = SmallApp()
 
     async def before(pilot: Pilot[Any]) -> None:
@@ -291,4 +292,4 @@ def test_pictures_of_help_and_guide(snap_compare: Any, what: str, size: tuple[in
         open_help(app)
         await until(pilot, lambda: "On the host" in shown(app))
 
-    assert snap_compare(app, terminal_size=size, run_before=before)
+    await pictured(app, size, before)

@@ -9,6 +9,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from tests.golden import MOMENTS, golden
+from tests.tui.conftest import Pictured
 from tests.tui.detail_sessions import OUTPUT, Answering, answering, session_of
 from tests.tui.small_app import SIZES, SmallApp, open_step, shown, until
 from upgrade_tui.conductor import protocol as p
@@ -304,10 +305,10 @@ async def test_hostile_texts_are_shown_and_harmless() -> None:
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}x{s[1]}")
 @pytest.mark.parametrize("step", ["api", "go-api", "traffic"])
-def test_pictures(snap_compare: Any, step: str, size: tuple[int, int]) -> None:
+async def test_pictures(pictured: Pictured, step: str, size: tuple[int, int]) -> None:
     app = SmallApp(light=step == "traffic")
 
     async def before(pilot: Pilot[Any]) -> None:
         await opened(pilot, answering(), step)
 
-    assert snap_compare(app, terminal_size=size, run_before=before)
+    await pictured(app, size, before)

@@ -10,6 +10,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
+from tests.tui.conftest import Pictured
 from tests.tui.small_app import SIZES, SmallApp, shown, until
 from upgrade_tui.tui.dialogs import ask_choice, ask_text, ask_typed
 from upgrade_tui.tui.dialogs.base import Body, Dialog
@@ -207,7 +208,7 @@ async def test_a_dialog_that_something_else_takes_away_answers_none() -> None:
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}x{s[1]}")
 @pytest.mark.parametrize("what", ["text", "typed", "choice"])
-def test_pictures(snap_compare: Any, what: str, size: tuple[int, int]) -> None:
+async def test_pictures(pictured: Pictured, what: str, size: tuple[int, int]) -> None:
     questions: dict[str, Callable[[SmallApp], Coroutine[Any, Any, Any]]] = {
         "text": lambda a: ask_text(a, "Skip verify", "Why will it not be done? Everybody sees the reason."),
         "typed": lambda a: ask_typed(
@@ -224,4 +225,4 @@ def test_pictures(snap_compare: Any, what: str, size: tuple[int, int]) -> None:
         for blinking in app.screen.query(Input):
             blinking.cursor_blink = False
 
-    assert snap_compare(app, terminal_size=size, run_before=before)
+    await pictured(app, size, before)

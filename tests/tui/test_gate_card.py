@@ -9,6 +9,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from tests.support_tui import Recording, recorded
+from tests.tui.conftest import Pictured
 from tests.tui.small_app import SIZES, shown, until
 from tests.tui.undo_sessions import GATE, asks_again, at_the_gate, does, happens
 from upgrade_tui.tui.app import UpgradeApp
@@ -211,14 +212,14 @@ async def test_at_80x24_the_whole_card_can_be_scrolled_to() -> None:
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}x{s[1]}")
-def test_pictures_of_the_card(snap_compare: Any, size: tuple[int, int]) -> None:
+async def test_pictures_of_the_card(pictured: Pictured, size: tuple[int, int]) -> None:
     async def before(pilot: Pilot[Any]) -> None:
         await opened(pilot)
 
-    assert snap_compare(UpgradeApp(at_the_gate()), terminal_size=size, run_before=before)
+    await pictured(UpgradeApp(at_the_gate()), size, before)
 
 
-def test_picture_of_changed_evidence(snap_compare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_picture_of_changed_evidence(pictured: Pictured, monkeypatch: pytest.MonkeyPatch) -> None:
     session = at_the_gate()
     monkeypatch.setattr(UpgradeApp, "notify", lambda *args, **more: None)  # a notification slides in, in its own time
 
@@ -228,4 +229,4 @@ def test_picture_of_changed_evidence(snap_compare: Any, monkeypatch: pytest.Monk
         await until(pilot, lambda: "THE EVIDENCE CHANGED" in shown(pilot.app))
         await pilot.pause()
 
-    assert snap_compare(UpgradeApp(session), terminal_size=(120, 40), run_before=before)
+    await pictured(UpgradeApp(session), (120, 40), before)

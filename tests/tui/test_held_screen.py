@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support_tui import Recording, feed, recorded
-from tests.tui.test_snapshots import after
+from tests.support_tui import Recording, recorded
 from upgrade_tui.cli import status
 from upgrade_tui.tui.app import UpgradeApp
 from upgrade_tui.tui.detail import step_view as step_screen
@@ -51,15 +50,6 @@ def _scene(session: Recording) -> Scene:
         state=session.state, records=session.records, frame=session.frame, frame_age=0.2, details=session.details,
         now=session.now(), login="mei", role="lead", zone=zone_of(session.plan),
     )  # fmt: skip
-
-
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
-def test_a_held_step_on_the_main_screen(snap_compare: Any, size: tuple[int, int]) -> None:
-    session = held()
-    app = UpgradeApp(session)
-    assert session.frame is not None
-    feed(app.history, session.frame)
-    assert snap_compare(app, terminal_size=size, run_before=after())
 
 
 def test_a_held_step_says_so_with_glyph_word_reason_and_what_to_do() -> None:

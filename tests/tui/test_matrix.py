@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from tests.support_tui import Recording, recorded
+from tests.tui.conftest import Pictured
 from tests.tui.small_app import SIZES, shown, until
 from tests.tui.undo_sessions import armed, does, happens
 from upgrade_tui.tui.app import UpgradeApp
@@ -342,18 +343,18 @@ async def test_the_cursor_stays_on_its_host_when_rows_move() -> None:
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}x{s[1]}")
 @pytest.mark.parametrize("hosts", [12, 500])
-def test_pictures_of_the_matrix(snap_compare: Any, hosts: int, size: tuple[int, int]) -> None:
+async def test_pictures_of_the_matrix(pictured: Pictured, hosts: int, size: tuple[int, int]) -> None:
     async def before(pilot: Pilot[Any]) -> None:
         await opened(pilot)
         await pilot.press("down", "space")
         await until(pilot, lambda: "1 marked" in shown(pilot.app))
 
-    assert snap_compare(UpgradeApp(recorded("trouble", hosts)), terminal_size=size, run_before=before)
+    await pictured(UpgradeApp(recorded("trouble", hosts)), size, before)
 
 
-def test_picture_of_the_matrix_in_ascii(snap_compare: Any) -> None:
+async def test_picture_of_the_matrix_in_ascii(pictured: Pictured) -> None:
     async def before(pilot: Pilot[Any]) -> None:
         await opened(pilot)
 
     app = UpgradeApp(recorded("rollback"), ascii=True)
-    assert snap_compare(app, terminal_size=(120, 40), run_before=before)
+    await pictured(app, (120, 40), before)

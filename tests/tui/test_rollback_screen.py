@@ -10,6 +10,7 @@ from textual.widgets import Input
 
 from tests.golden import golden
 from tests.support_tui import feed, recorded
+from tests.tui.conftest import Pictured
 from tests.tui.small_app import SIZES, shown, until
 from tests.tui.undo_sessions import back, does, happens, rolling_back
 from upgrade_tui.plan.model import Role
@@ -368,37 +369,21 @@ def with_history(session: Any, **more: Any) -> UpgradeApp:
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}x{s[1]}")
-def test_pictures_of_the_preview(snap_compare: Any, size: tuple[int, int]) -> None:
+async def test_pictures_of_the_preview(pictured: Pictured, size: tuple[int, int]) -> None:
     async def before(pilot: Pilot[Any]) -> None:
         await previewed(pilot, "enter")
         await until(pilot, lambda: "1. undo api" in shown(pilot.app))
 
-    assert snap_compare(with_history(recorded("trouble")), terminal_size=size, run_before=before)
+    await pictured(with_history(recorded("trouble")), size, before)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}x{s[1]}")
-@pytest.mark.parametrize("how", ["going", "stuck", "golden"])
-def test_pictures_of_the_main_screen(snap_compare: Any, how: str, size: tuple[int, int]) -> None:
-    session = recorded("rollback") if how == "golden" else rolling_back(stuck=how == "stuck")
-
-    async def before(pilot: Pilot[Any]) -> None:
-        word = "STOPPED" if how == "stuck" else "ROLLING BACK"
-        app = pilot.app
-        assert isinstance(app, UpgradeApp)
-        log = app._main.log_pane
-        await until(pilot, lambda: word in shown(app) and (not log.display or log.scroll_offset.y == log.first()))
-        await pilot.pause()
-
-    assert snap_compare(with_history(session), terminal_size=size, run_before=before)
-
-
-@pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}x{s[1]}")
-def test_pictures_of_how_it_goes(snap_compare: Any, size: tuple[int, int]) -> None:
+async def test_pictures_of_how_it_goes(pictured: Pictured, size: tuple[int, int]) -> None:
     async def before(pilot: Pilot[Any]) -> None:
         await previewed(pilot)
         await until(pilot, lambda: "1. api" in shown(pilot.app))
 
-    assert snap_compare(with_history(rolling_back(by_hand=True)), terminal_size=size, run_before=before)
+    await pictured(with_history(rolling_back(by_hand=True)), size, before)
 
 
 def test_the_golden_rollback_is_one_of_a_step() -> None:

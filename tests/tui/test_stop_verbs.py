@@ -9,8 +9,8 @@ from msgspec.structs import replace
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from tests.support_tui import Recording, feed, recorded
-from tests.tui.small_app import SIZES, open_step, shown, until
+from tests.support_tui import Recording, recorded
+from tests.tui.small_app import open_step, shown, until
 from tests.tui.undo_sessions import armed, does, happens
 from upgrade_tui.plan.model import Role
 from upgrade_tui.tui.app import UpgradeApp
@@ -294,31 +294,3 @@ def test_no_two_verbs_of_a_screen_share_a_key() -> None:
     for screen in {screen for verb in VERBS.values() for screen in verb.on}:
         keys = [verb.key for verb in VERBS.values() if screen in verb.on]
         assert len(keys) == len(set(keys)), screen
-
-
-@pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}x{s[1]}")
-def test_pictures_of_what_is_armed(snap_compare: Any, size: tuple[int, int]) -> None:
-    session = recorded("armed")
-    app = UpgradeApp(session)
-    assert session.frame is not None
-    feed(app.history, session.frame)
-
-    async def before(pilot: Pilot[Any]) -> None:
-        log = app._main.log_pane
-        await until(pilot, lambda: "ARMED" in shown(app) and (not log.display or log.scroll_offset.y == log.first()))
-        await pilot.pause()
-
-    assert snap_compare(app, terminal_size=size, run_before=before)
-
-
-def test_picture_of_an_aborted_window(snap_compare: Any) -> None:
-    session = recorded("rollout")
-    happens(session, ev.WindowAborted(reason="this is the wrong cluster"), "mei")
-    app = UpgradeApp(session)
-
-    async def before(pilot: Pilot[Any]) -> None:
-        log = app._main.log_pane
-        await until(pilot, lambda: "ABORTED" in shown(app) and (not log.display or log.scroll_offset.y == log.first()))
-        await pilot.pause()
-
-    assert snap_compare(app, terminal_size=(120, 40), run_before=before)
