@@ -126,6 +126,12 @@ def test_what_a_timeout_left_is_remembered_also_where_the_host_undid_the_step() 
     assert log.step("net").tasks["a"].abandoned == "1", "it is ended before the retry"
 
 
+def test_what_its_own_rollback_left_is_ended_before_another_attempt() -> None:
+    log = _armed()
+    log.happens(ev.DeadmanFired(step="net", host="a", exit=142, reason="timed out", left="4711 root dpkg"))
+    assert (log.step("net").tasks["a"].state, log.step("net").tasks["a"].abandoned) == ("failed", "deadman1")
+
+
 def test_what_fired_unheard_of_is_settled_by_a_person() -> None:
     log = _fires(_fires(_armed(), "a"), "b", None)
     assert log.step("net").state == "unknown"

@@ -216,7 +216,7 @@ class SimHost:
 
     def _fired(self, job: SimJob) -> bytes:
         if job.code is not None:
-            said = f"{job.code.exit} {job.code.why}"
+            said = f"{job.code.exit} {'left 4242 root stays' if job.left else job.code.why}"
         elif job.boot != self.boot:
             said = "- the host rebooted while it ran"
         elif not job.lives:

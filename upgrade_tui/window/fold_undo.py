@@ -118,9 +118,11 @@ def fired(s: WindowState, r: ev.Record, e: ev.DeadmanFired) -> WindowState:
     if e.host not in step.tasks:
         return s
     why = e.reason or "nobody confirmed in time: the host undid it by itself"
-    good = e.exit == 0
+    good, abandoned = e.exit == 0, step.tasks[e.host].abandoned
+    if e.left and e.host in step.armed:
+        abandoned = f"{abandoned} deadman{step.armed[e.host].attempt}".strip()
     return change_task(
         s, e.step, e.host, state="rolled back" if good else "unknown" if e.exit is None else "failed",
         reason=why if good else f"{why}; the rollback's exit: {'not known' if e.exit is None else e.exit}",
-        undo=max(1, step.undo), touched=not good, finished=r.ts, following=False,
+        undo=max(1, step.undo), touched=not good, finished=r.ts, following=False, abandoned=abandoned,
     )  # fmt: skip

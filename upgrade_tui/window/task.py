@@ -42,7 +42,7 @@ class Task(Struct, frozen=True, kw_only=True):
     begun: bool = False  # the host acknowledged that its job was made
     following: bool = False  # unknown, but its job is looked for as soon as the host is back
     undo: int = 0  # number of the rollback this is about; 0: the step itself
-    abandoned: str = ""  # the attempt ("2", "undo1") of which something may still run there: ended before another
+    abandoned: str = ""  # attempts ("2", "undo1", "2 deadman2") of which something may still run: ended before another
     touched: bool = False  # an ended attempt changed something there, or may have
     excluded: bool = False  # skipped because its host takes no part any more: nobody decided about the step there
 

@@ -73,6 +73,18 @@ async def test_what_a_timeout_left_of_the_change_is_ended_before_it_is_undone(pl
     assert fired.output.rpartition(")")[2].split()[0] == "Z"
 
 
+async def test_what_a_fired_one_could_not_end_is_told(place: Place) -> None:
+    undo = place.spec("exit 3")
+    assert await arms(place).arm(undo, 1) == Arming()
+    assert await until_state(place, undo.name, "fired") == DeadMan(state="fired", exit=3)
+    with place.left_by(undo) as (pid, _there):
+        fired = await arms(place).state(undo.name)
+        assert (fired.exit, fired.left) == (3, f"{pid} root sleep")
+        assert fired.left in fired.reason
+        assert await place.ask("end", undo.name) == ["over"]
+        assert await arms(place).state(undo.name) == DeadMan(state="fired", exit=3)
+
+
 async def test_it_can_be_given_more_time(place: Place, tmp_path: Path) -> None:
     spec = place.spec("true")
     assert await arms(place).arm(spec, 2) == Arming()
@@ -117,7 +129,7 @@ async def test_a_reboot_disarms(place: Place, tmp_path: Path) -> None:
     fake_boot(place, tmp_path / "proc", "two")
     now = await arms(place).state(spec.name)
     assert (now.state, now.reason) == ("gone", "the host rebooted, which killed it")
-    assert await place.ask("end", spec.name) == ["over"], "nothing of it outlives a reboot"
+    assert await place.ask("end", spec.name) == ["ended"], "nothing of it outlives a reboot"
 
 
 async def test_arming_twice_is_refused(place: Place) -> None:

@@ -264,7 +264,9 @@ class Deadman:
             reason = found.reason or ("it was asked to" if armed.asked == "cancel" else "")
             lines = [line for line in found.output.split("\n") if line.strip()]
             last = one_line(lines[-1], 200) if lines else ""
-            return ev.DeadmanFired(step=step, host=host, exit=found.exit, last_line=last, reason=reason)
+            return ev.DeadmanFired(
+                step=step, host=host, exit=found.exit, last_line=last, reason=reason, left=found.left
+            )
         if found.state == "gone":
             return ev.DeadmanGone(step=step, host=host, reason=found.reason, maybe_fired=found.maybe_fired)
         if found.state == "armed" and armed.asked == "extend":

@@ -254,15 +254,15 @@ class Tasks:
 
         That one was settled by a person while its host was lost, or its time was up and it could not be ended.
         """
-        earlier = self._task(work).abandoned
-        if not earlier:
-            return True
-        name = job_name(self._desk.state().jobs, work.spec, work.host, earlier)
-        stays = await self._desk.hosts.end_job(work.place, name, place=self._desk.place_of(work.place))
-        if stays:
-            which = earlier.replace("undo", "rollback ") if earlier.startswith("undo") else f"attempt {earlier}"
-            await self.cannot(work, f"{which} may still run there, and could not be ended: {stays}")
-        return not stays
+        for earlier in self._task(work).abandoned.split():
+            name = job_name(self._desk.state().jobs, work.spec, work.host, earlier)
+            stays = await self._desk.hosts.end_job(work.place, name, place=self._desk.place_of(work.place))
+            if stays:
+                which = "attempt " + earlier if earlier.isdigit() else earlier.replace("undo", "rollback ")
+                which = which.replace("deadman", "the dead-man rollback of attempt ")
+                await self.cannot(work, f"{which} may still run there, and could not be ended: {stays}")
+                return False
+        return True
 
     async def _output(self, name: str) -> Output:
         """Where output is kept; nowhere, and saying so, where it cannot be: a rollback goes on with a full disk."""

@@ -28,6 +28,7 @@ class DeadMan(Struct, frozen=True, kw_only=True):
     exit: int | None = None  # of a fired rollback; None while it runs, or where ``reason`` says that nobody knows
     output: str = ""  # of a fired rollback: the last 4 KiB
     reason: str = ""
+    left: str = ""  # what of a fired rollback a timeout could not end: pid, user and name of each
     maybe_fired: bool = False  # of one that is gone: whether it fired before is not known
 
 
@@ -101,8 +102,11 @@ def _read(words: list[str], output: bytes) -> DeadMan:
             return DeadMan(state="not known", reason=one_line(" ".join(words[1:]), 200))
         case "fired":
             code = int(words[1]) if words[1].isdigit() else None
-            why = " ".join(words[2:])
+            why, left = one_line(" ".join(words[2:]), 200), ""
+            if words[2:3] == ["left"]:
+                left = one_line(" ".join(words[3:]), 200)
+                why = f"timed out, but this could not be ended and may still run: {left}"
             return DeadMan(
-                state="fired", exit=code, output=decoded(output), reason="" if why == "exit" else one_line(why, 200)
+                state="fired", exit=code, output=decoded(output), reason="" if why == "exit" else why, left=left
             )
     raise ValueError(words[0])

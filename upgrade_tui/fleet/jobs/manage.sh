@@ -164,6 +164,7 @@ fired() { # how far is it?
             nap 0.05
             n=$((n + 1))
         done
+        [ "$was" != "$booted" ] || ! stays || why="left $still"
     elif [ "$was" != "$booted" ]; then
         code=- why='the host rebooted while it ran'
     elif ! sleeper && ! coded; then

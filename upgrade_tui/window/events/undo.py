@@ -105,13 +105,17 @@ class DeadmanGone(Base, frozen=True, kw_only=True, tag="deadman.gone"):
 
 
 class DeadmanFired(Base, frozen=True, kw_only=True, tag="deadman.fired"):
-    """The host undid the step by itself, or was told to. ``exit`` None: it began to, and no result is known."""
+    """The host undid the step by itself, or was told to. ``exit`` None: it began to, and no result is known.
+
+    ``left``: what a timeout could not end of it; that is ended before anything else is done there.
+    """
 
     step: str
     host: str
     exit: int | None = None
     last_line: str = ""
     reason: str = ""
+    left: str = ""
 
 
 UndoEvent = (

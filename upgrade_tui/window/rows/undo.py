@@ -108,6 +108,6 @@ ROWS = (
     ),
     Row(
         event=ev.DeadmanFired, say=_fired, fold=fold.fired, notice=rings("Undone by the host itself"),
-        moves_the_clock=True, v=2, changed="one that was gone without having fired was written as fired",
+        moves_the_clock=True, v=3, changed="one that was gone was written as fired; what it left running is told",
     ),
 )  # fmt: skip
