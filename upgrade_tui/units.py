@@ -221,6 +221,11 @@ def short_rate(value: float) -> str:
     raise AssertionError("unreachable")
 
 
+def number_text(value: float) -> str:
+    """A number without a unit, such as load."""
+    return f"{value:.2f}" if value < 10 else f"{value:.0f}"
+
+
 def plural(number: int, one: str, many: str = "") -> str:
     """The word for so many: ``step`` of 1, ``steps`` of any other number. ``many``: where it is not with an s."""
     return one if number == 1 else many or f"{one}s"

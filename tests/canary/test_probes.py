@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
+import importlib
 import ipaddress
 import socket
 import ssl
@@ -22,9 +23,11 @@ from cryptography.x509.oid import NameOID
 
 from upgrade_tui.canary import tls_probe
 from upgrade_tui.canary.names import system_resolver
+from upgrade_tui.canary.probe_base import Probe
 from upgrade_tui.canary.probes import Prober
 from upgrade_tui.canary.result import Result
 from upgrade_tui.plan.model import Canary, Expect
+from upgrade_tui.plan.probe_kinds import PROBES
 from upgrade_tui.units import Duration
 
 NOW = 1_800_000_000.0
@@ -539,3 +542,9 @@ async def test_run_that_nobody_reports_on_is_no_data(monkeypatch):
     result = await ask(Canary(name="c", run="true", timeout=Duration(0.05)), execute=execute)
     assert result.no_data
     assert result.detail == "local did not say what became of the command within 100 ms"
+
+
+def test_every_kind_of_probe_has_its_row_and_the_file_that_asks():
+    assert set(PROBES) == set(Canary.one_of)
+    for kind in Canary.one_of:
+        assert issubclass(importlib.import_module(f"upgrade_tui.canary.{kind}_probe").PROBE, Probe)

@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 
 from upgrade_tui import __version__
 from upgrade_tui.canary.names import Names, no_answer
+from upgrade_tui.canary.probe_base import Means, Probe
 from upgrade_tui.canary.result import Result, unknown
-from upgrade_tui.canary.tls_probe import tls_context
+from upgrade_tui.canary.tls_probe import load_authorities, tls_context
 from upgrade_tui.canary.words import DETAIL, in_words, place_text
 from upgrade_tui.foreign import one_line
 from upgrade_tui.plan.model import Canary
@@ -28,15 +29,21 @@ _NUMERIC = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
 BODY = 64 * 1024  # bytes of a body that are read at most
 
 
-class HttpProbe:
+class HttpProbe(Probe):
     """Asks over HTTP. One session for all canaries, made at the first question, closed by ``close``."""
 
-    def __init__(self, names: Names) -> None:
-        self._names = names
+    LIBRARIES = ("aiohttp",)
+
+    def __init__(self, means: Means) -> None:
+        super().__init__(means)
+        self._names = means.names
         self._session: aiohttp.ClientSession | None = None
 
-    async def __call__(self, canary: Canary) -> Result:
-        """One request within the canary's timeout. What it finds, good or bad, is the result."""
+    def load(self) -> None:
+        super().load()
+        load_authorities()
+
+    async def ask(self, canary: Canary) -> Result:
         import aiohttp
 
         place = place_text(*_target(canary.http or ""))
@@ -87,6 +94,9 @@ class HttpProbe:
                 trace_configs=[trace],
             )
         return self._session
+
+
+PROBE = HttpProbe
 
 
 def _resolver(names: Names) -> AbstractResolver:

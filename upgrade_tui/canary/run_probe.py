@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from typing import Protocol
 
+from upgrade_tui.canary.probe_base import Probe
 from upgrade_tui.canary.result import Result, unknown
 from upgrade_tui.foreign import decoded, one_line
 from upgrade_tui.plan.model import LOCAL, Canary
@@ -16,33 +16,28 @@ _SHOWN = 100  # characters of foreign output in a detail
 GRACE = 2.0  # seconds beyond the timeout in which the means of running must say what became of the command
 
 
-class Execute(Protocol):
-    """Runs a command somewhere; given by whoever owns the connections."""
+class RunProbe(Probe):
+    """Runs the command and judges its exit code and, with ``min`` or ``max``, the number on its last line."""
 
-    async def __call__(self, host: str, command: str, timeout: float) -> tuple[int | None, bytes, bool]:
-        """(exit code, output, proven).
+    async def ask(self, canary: Canary) -> Result:
+        host = canary.on or LOCAL
+        try:
+            async with asyncio.timeout(canary.timeout + GRACE):
+                code, output, proven = await self.means.execute(host, canary.run or "", canary.timeout)
+        except TimeoutError:
+            return unknown(
+                f"{host} did not say what became of the command within {latency_text(canary.timeout + GRACE)}"
+            )
+        last = _last_line(output)
+        if not proven:
+            return unknown(last or f"{host} cannot be reached")
+        number = _number(last)
+        wrong = _wrong(canary, code, number, last)
+        said = wrong or (f"{last} from {host}" if last else f"exit {code} from {host}")
+        return Result(ok=not wrong, latency=None, value=number, detail=said)
 
-        ``proven`` False: the host could not be reached or the link broke, so nothing is known; the output says why.
-        Proven without an exit code: a signal ended it, or it was stopped after ``timeout`` seconds.
-        """
-        ...
 
-
-async def probe_run(canary: Canary, execute: Execute) -> Result:
-    """Run the command and judge its exit code and, with ``min`` or ``max``, the number on its last line."""
-    host = canary.on or LOCAL
-    try:
-        async with asyncio.timeout(canary.timeout + GRACE):
-            code, output, proven = await execute(host, canary.run or "", canary.timeout)
-    except TimeoutError:
-        return unknown(f"{host} did not say what became of the command within {latency_text(canary.timeout + GRACE)}")
-    last = _last_line(output)
-    if not proven:
-        return unknown(last or f"{host} cannot be reached")
-    number = _number(last)
-    wrong = _wrong(canary, code, number, last)
-    said = wrong or (f"{last} from {host}" if last else f"exit {code} from {host}")
-    return Result(ok=not wrong, latency=None, value=number, detail=said)
+PROBE = RunProbe
 
 
 def _wrong(canary: Canary, code: int | None, number: float | None, last: str) -> str:

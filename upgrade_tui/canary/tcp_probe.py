@@ -6,11 +6,14 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import ClassVar
 
-from upgrade_tui.canary.names import Names
+from upgrade_tui.canary.names import Names, no_answer
+from upgrade_tui.canary.probe_base import Probe
 from upgrade_tui.canary.result import Result
 from upgrade_tui.canary.words import host_port, in_words, place_text
 from upgrade_tui.plan.model import Canary
+from upgrade_tui.units import latency_text
 
 _NEXT_ADDRESS = 0.25  # seconds until a name's next address is tried alongside (RFC 8305)
 
@@ -36,12 +39,36 @@ async def connected(
         writer.transport.abort()  # not close(): a peer that hangs must not hold us up
 
 
-async def probe_tcp(canary: Canary, names: Names) -> Result:
-    """Connect to ``tcp`` and hang up."""
-    host, port = host_port(canary.tcp or "")
-    place = place_text(host, port)
-    try:
-        async with connected(names, host, port):
-            return Result(ok=True, latency=None, value=None, detail=f"{place} accepts connections")
-    except OSError as error:
-        return Result(ok=False, latency=None, value=None, detail=in_words(error, place))
+class DialProbe(Probe):
+    """Of something that listens at ``host:port``: one connection within the canary's timeout."""
+
+    LIBRARIES: ClassVar[tuple[str, ...]] = ("aiohappyeyeballs",)
+
+    async def ask(self, canary: Canary) -> Result:
+        host, port = host_port(getattr(canary, canary.probe))
+        try:
+            async with asyncio.timeout(canary.timeout):
+                return await self.dialled(canary, host, port)
+        except TimeoutError:
+            within = f"within {latency_text(canary.timeout)}"
+            detail = no_answer(self.means.names, host, port, within=within)
+            return Result(ok=False, latency=None, value=None, detail=detail)
+
+    async def dialled(self, canary: Canary, host: str, port: int) -> Result:
+        """What is found there."""
+        raise NotImplementedError
+
+
+class TcpProbe(DialProbe):
+    """Connects to ``tcp`` and hangs up."""
+
+    async def dialled(self, canary: Canary, host: str, port: int) -> Result:
+        place = place_text(host, port)
+        try:
+            async with connected(self.means.names, host, port):
+                return Result(ok=True, latency=None, value=None, detail=f"{place} accepts connections")
+        except OSError as error:
+            return Result(ok=False, latency=None, value=None, detail=in_words(error, place))
+
+
+PROBE = TcpProbe

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import functools
 import ssl
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 from upgrade_tui.canary.names import Names
 from upgrade_tui.canary.result import Result
-from upgrade_tui.canary.tcp_probe import connected
-from upgrade_tui.canary.words import host_port, in_words, place_text
+from upgrade_tui.canary.tcp_probe import DialProbe, connected
+from upgrade_tui.canary.words import in_words, place_text
 from upgrade_tui.plan.model import Canary
 
 DAY = 86400.0
@@ -26,27 +25,39 @@ def tls_context(verify: bool) -> ssl.SSLContext:
     return context
 
 
-async def probe_tls(canary: Canary, names: Names, wall: Callable[[], float]) -> Result:
-    """Shake hands with ``tls``. The value is the days left, negative past the end.
+def load_authorities() -> None:
+    """Make the contexts that verify and that do not, before they are needed."""
+    for verify in (True, False):
+        tls_context(verify)
+
+
+class TlsProbe(DialProbe):
+    """Shakes hands with ``tls``. The value is the days left, negative past the end.
 
     A certificate that does not verify is a failure, unless ``verify = false``; its days are still told, from a second
     handshake that trusts anything.
     """
-    host, port = host_port(canary.tls or "")
-    place = place_text(host, port)
-    distrust = ""
-    try:
-        if canary.verify:
+
+    LIBRARIES = (*DialProbe.LIBRARIES, "cryptography.x509")
+
+    def load(self) -> None:
+        super().load()
+        load_authorities()
+
+    async def dialled(self, canary: Canary, host: str, port: int) -> Result:
+        place, distrust, names = place_text(host, port), "", self.means.names
+        try:
             try:
-                certificate = await _certificate(names, host, port, verify=True)
+                certificate = await _certificate(names, host, port, verify=canary.verify)
             except ssl.SSLCertVerificationError as error:
                 distrust = in_words(error, place)
                 certificate = await _certificate(names, host, port, verify=False)
-        else:
-            certificate = await _certificate(names, host, port, verify=False)
-    except OSError as error:
-        return Result(ok=False, latency=None, value=None, detail=distrust or in_words(error, place))
-    return _weighed(canary, certificate, wall(), distrust)
+        except OSError as error:
+            return Result(ok=False, latency=None, value=None, detail=distrust or in_words(error, place))
+        return _weighed(canary, certificate, self.means.wall(), distrust)
+
+
+PROBE = TlsProbe
 
 
 async def _certificate(names: Names, host: str, port: int, *, verify: bool) -> bytes:

@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable, Mapping, Set
 from typing import Protocol
 
 from upgrade_tui.canary.judge import Health, Judgement, begin, judge, silence, silence_limit
+from upgrade_tui.canary.probe_base import Execute
 from upgrade_tui.canary.probes import Prober
 from upgrade_tui.canary.result import Result, unknown
-from upgrade_tui.canary.run_probe import Execute
 from upgrade_tui.foreign import one_line
 from upgrade_tui.plan.model import Canary, Plan
 from upgrade_tui.window.events import CanaryVerdict

@@ -15,6 +15,7 @@ from upgrade_tui.cli.timeline import Timeline
 from upgrade_tui.foreign import one_line
 from upgrade_tui.plan.estimate import Slot, batches_of, schedule, step_seconds, window_end, window_start
 from upgrade_tui.plan.model import LOCAL, Canary, Plan, Step
+from upgrade_tui.plan.probe_kinds import expected, in_time, probe_kind
 from upgrade_tui.plan.rules.timing import first_without_a_way_back
 from upgrade_tui.plan.undone import undone_by_itself
 from upgrade_tui.plan.words import describe
@@ -206,22 +207,12 @@ def _whole(seconds: float) -> str:
 
 
 def _probe(canary: Canary) -> str:
-    kind = canary.probe
-    target = getattr(canary, kind)
-    where = f" on {canary.on}" if canary.on and kind == "run" else ""
-    expect = canary.expect
-    wanted = [
-        "" if expect.status is None else f"status {expect.status}",
-        "" if expect.body is None else f"has “{one_line(expect.body, 20)}”",
-        "" if expect.days is None else f"{expect.days} days left",
-        "" if expect.exit is None else f"exit {expect.exit}",
-        "" if expect.min is None else f"at least {expect.min:g}",
-        "" if expect.max is None else f"at most {expect.max:g}",
-        "" if canary.max_latency is None else f"under {latency_text(canary.max_latency)}",
-    ]
-    said = ", ".join(part for part in wanted if part)
-    what = one_line(target, 60) if kind == "http" else f"{kind} {one_line(target, 60)}"
-    return f"{what}{where}" + (f", {said}" if said else "")
+    target = one_line(getattr(canary, canary.probe), 60)
+    what = target if probe_kind(canary).unnamed else f"{canary.probe} {target}"
+    where = f" on {canary.on}" if canary.on else ""
+    return ", ".join(
+        [what + where, *(one_line(part, 60) for part in expected(canary)), *filter(None, [in_time(canary)])]
+    )
 
 
 def _steps(plan: Plan, slots: tuple[Slot, ...], moments: Moments, wide: bool) -> RenderableType:

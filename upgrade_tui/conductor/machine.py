@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from upgrade_tui.canary.probe_base import Execute
 from upgrade_tui.canary.probes import Prober
-from upgrade_tui.canary.run_probe import Execute
 from upgrade_tui.conductor.facts import Facts
 from upgrade_tui.conductor.output import OutputFile
 from upgrade_tui.conductor.paths import OUTPUT, PLAN, TELEMETRY, kept_directory

@@ -7,9 +7,9 @@ import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from upgrade_tui.canary.probe_base import Execute
 from upgrade_tui.canary.probes import Prober
 from upgrade_tui.canary.result import Result
-from upgrade_tui.canary.run_probe import Execute
 from upgrade_tui.conductor.facts import Facts
 from upgrade_tui.conductor.machine import Machine
 from upgrade_tui.conductor.output import OutputFile

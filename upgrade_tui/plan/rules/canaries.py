@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from urllib.parse import urlsplit
-
 from upgrade_tui.plan.diagnostics import Path
 from upgrade_tui.plan.keys import keys_of
 from upgrade_tui.plan.model import LOCAL, Canary, Expect
+from upgrade_tui.plan.probe_kinds import PROBES
 from upgrade_tui.plan.rules.context import Context
 from upgrade_tui.plan.shape import shown
 
-_HOST_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9_][A-Za-z0-9_.-]*):(?P<port>\d{1,5})")
 _FASTEST = 0.1
 _SECRET = ("authorization", "cookie", "x-api-key", "private-token", "x-auth-token")
 
@@ -37,45 +34,18 @@ def _probe(context: Context, path: Path, canary: Canary) -> bool:
         )
     if not given:
         if not context.findings.lost(path):
-            context.error(path, "this canary probes nothing", "give it one of http, tcp, tls or run")
+            context.error(
+                path,
+                "this canary probes nothing",
+                f"give it one of {', '.join(Canary.one_of[:-1])} or {Canary.one_of[-1]}",
+            )
         return False
     for kind in given:
         if not context.broken((*path, kind)):
-            _target(context, (*path, kind), getattr(canary, kind))
+            wrong = PROBES[kind].wrong(getattr(canary, kind))
+            if wrong:
+                context.error((*path, kind), *wrong)
     return len(given) == 1
-
-
-def _target(context: Context, path: Path, target: str) -> None:
-    if path[-1] == "http":
-        _url(context, path, target)
-    elif path[-1] in ("tcp", "tls"):
-        _host_port(context, path, target)
-    elif not target.strip():
-        context.error(path, "`run` is empty", "write the command whose exit code or number tells")
-
-
-def _url(context: Context, path: Path, url: str) -> None:
-    hint = "such as http://10.0.3.20:8080/health"
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        context.error(path, f"{shown(url)} is not a URL", hint)
-        return
-    if parts.scheme not in ("http", "https") or not parts.hostname or any(c.isspace() for c in url) or port == 0:
-        context.error(path, f"{shown(url)} is not an http or https URL", hint)
-    elif parts.password:
-        context.error(
-            path,
-            "a password does not belong in a plan: everybody attached can read it",
-            "probe an address that needs none, or use run = with a file only the host can read",
-        )
-
-
-def _host_port(context: Context, path: Path, target: str) -> None:
-    match = _HOST_PORT.fullmatch(target)
-    if not match or not 1 <= int(match["port"]) <= 65535:
-        context.error(path, f"{shown(target)} is not host:port", 'such as "10.0.3.11:5432" or "[2001:db8::1]:443"')
 
 
 def _fits_probe(context: Context, path: Path, canary: Canary) -> None:
@@ -99,7 +69,7 @@ def _fits_probe(context: Context, path: Path, canary: Canary) -> None:
                 f"it can expect {fitting}" if fitting else "it expects that the port opens",
                 at_key=True,
             )
-    if canary.on is not None and canary.on != LOCAL and kind == "run":
+    if canary.on is not None and canary.on != LOCAL and kind in keys_of(Canary)["on"].only:
         if canary.on in context.plan.groups() and canary.on not in context.plan.hosts:
             context.error(
                 (*path, "on"),

@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from upgrade_tui.conductor.protocol import Point
-from upgrade_tui.foreign import harmless
 from upgrade_tui.plan.model import Canary
-from upgrade_tui.tui.detail.charts import Chart, plain
+from upgrade_tui.plan.probe_kinds import expected, in_time, probe_kind
+from upgrade_tui.tui.detail.charts import Chart
 from upgrade_tui.tui.detail.events_view import rows, section
 from upgrade_tui.tui.detail.step_view import exact
 from upgrade_tui.tui.view.canaries import canary_row
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import Line, Span, cut, fit, joined, wrapped
 from upgrade_tui.tui.words import Tone
-from upgrade_tui.units import count_text, duration_text, latency_text
+from upgrade_tui.units import count_text, duration_text, latency_text, number_text
 
 MEANS = {
     "healthy": "the last answers were as they should be",
@@ -64,15 +64,15 @@ def _last(scene: Scene, spec: Canary) -> Line:
 
 def value_text(spec: Canary, value: float) -> str:
     """The number a probe gave."""
-    return f"{value:.0f} days left" if spec.probe == "tls" else f"printed {value:g}"
+    kind = probe_kind(spec)
+    return kind.said.format((kind.number or number_text)(value))
 
 
 def chart_of(spec: Canary, series: Mapping[str, Sequence[Point]]) -> Chart:
-    """Latency with its limit; for a number from a command, that number with its bounds."""
-    if spec.probe == "run" and series.get("value"):
-        return Chart(title="number printed", names=("value",), text=plain, limit=spec.expect.max, floor=0.01)
-    if spec.probe == "tls" and series.get("value"):
-        return Chart(title="days to expiry", names=("value",), text=lambda v: f"{v:.0f} d")
+    """Latency with its limit; where the probe gives numbers, those with their bound."""
+    kind = probe_kind(spec)
+    if kind.number is not None and series.get("value"):
+        return Chart(title=kind.curve, names=("value",), text=kind.axis, limit=spec.expect.max, floor=0.01)
     limit = float(spec.max_latency) if spec.max_latency is not None else None
     return Chart(title="latency", names=("latency",), text=latency_text, limit=limit, floor=0.01)
 
@@ -80,18 +80,15 @@ def chart_of(spec: Canary, series: Mapping[str, Sequence[Point]]) -> Chart:
 def probe_lines(spec: Canary, width: int) -> list[Line]:
     """What is asked, what it must answer, when the verdict turns, what then happens."""
     out: list[Line] = []
-    what = {"http": f"{spec.method} over http", "tcp": "TCP connection", "tls": "TLS certificate", "run": "Command"}
-    where = f" on {spec.on}" if spec.probe == "run" and spec.on else ""
-    exact(out, f"{what.get(spec.probe, spec.probe)}{where}", getattr(spec, spec.probe, None), width)
+    where = f" on {spec.on}" if spec.on else ""
+    what = probe_kind(spec).what.format(method=spec.method)
+    exact(out, f"{what}{where}", getattr(spec, spec.probe, None), width)
     pairs = [
         ("every", f"{duration_text(spec.interval)}, given up after {duration_text(spec.timeout)}"),
-        ("expects", expectation(spec)),
-        (
-            "latency",
-            f"under {latency_text(spec.max_latency)}; slower is degraded" if spec.max_latency else "",
-        ),
+        ("expects", ", ".join(expected(spec)) or probe_kind(spec).usual),
+        ("latency", f"{in_time(spec)}; slower is degraded" if spec.max_latency else ""),
         ("headers", ", ".join(spec.headers)),  # names only: values may be secrets
-        ("TLS", "certificate is NOT verified" if not spec.verify and spec.probe in ("http", "tls") else ""),
+        ("TLS", "certificate is NOT verified" if not spec.verify else ""),
     ]
     section(out, "Asked", rows(pairs, width))
     lines = wrapped(((turning(spec), "plain"),), width)
@@ -104,22 +101,6 @@ def does(spec: Canary) -> str:
     """What happens when it fails, in words."""
     wider = {"step": "", "phase": ", with their phase", "all": ", with everything done so far"}[spec.undo]
     return DOES[spec.on_fail] + (wider if spec.on_fail == "rollback" else "")
-
-
-def expectation(spec: Canary) -> str:
-    """What counts as a good answer, in words."""
-    e = spec.expect
-    parts = [
-        f"status {e.status}" if e.status is not None else "",
-        f'"{harmless(e.body)}" in the body' if e.body is not None else "",
-        f"at least {e.days} days to expiry" if e.days is not None else "",
-        f"exit {e.exit}" if e.exit is not None else "",
-        f"a number of at least {e.min:g}" if e.min is not None else "",
-        f"a number of at most {e.max:g}" if e.max is not None else "",
-    ]
-    given = ", ".join(p for p in parts if p)
-    usual = {"http": "status 200 to 399", "tcp": "a connection", "tls": "a valid certificate", "run": "exit 0"}
-    return given or usual.get(spec.probe, "an answer")
 
 
 def turning(spec: Canary) -> str:

@@ -37,11 +37,6 @@ class Column(Struct, frozen=True):
     high: float | None
 
 
-def plain(value: float) -> str:
-    """A number without a unit, such as load."""
-    return f"{value:.2f}" if value < 10 else f"{value:.0f}"
-
-
 def brief(chart: Chart, value: float) -> str:
     """A value in a title, where room is short: ``4.2M/s``."""
     return short_rate(value) if chart.text is rate_text else chart.text(value)

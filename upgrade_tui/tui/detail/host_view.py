@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from upgrade_tui.conductor.protocol import Process
-from upgrade_tui.tui.detail.charts import Chart, meter, plain, table_cell
+from upgrade_tui.tui.detail.charts import Chart, meter, table_cell
 from upgrade_tui.tui.detail.events_view import section
 from upgrade_tui.tui.view.hosts import host_row, unit_tone
 from upgrade_tui.tui.view.scene import Scene
@@ -16,6 +16,7 @@ from upgrade_tui.units import (
     duration_text,
     fine_percent_text,
     latency_text,
+    number_text,
     percent_text,
     rate_text,
     short_duration,
@@ -71,7 +72,7 @@ def _now(sample: Sample | None, age: float | None) -> Line:
     text = [
         (f"cpu {fine_percent_text(sample.cpu)}", tone),
         (f"memory {fine_percent_text(sample.memory)}", tone),
-        (f"load {plain(sample.load1)} on {sample.cores} cores", tone),
+        (f"load {number_text(sample.load1)} on {sample.cores} cores", tone),
         (f"{sample.tcp} TCP", tone),
         (f"up {duration_text(sample.uptime)}", tone),
     ]
@@ -94,7 +95,7 @@ def chart_list(scene: Scene, name: str) -> list[Chart]:
     return [
         Chart(title="cpu", names=("cpu",), text=fine_percent_text, ceiling=100.0, limit=limit("cpu")),
         Chart(title="memory", names=("memory",), text=fine_percent_text, ceiling=100.0, limit=limit("memory")),
-        Chart(title="load, 1 min", names=("load1",), text=plain, floor=float(cores), limit=load),
+        Chart(title="load, 1 min", names=("load1",), text=number_text, floor=float(cores), limit=load),
         Chart(title="waiting for disks", names=("iowait",), text=fine_percent_text, floor=10.0, limit=limit("iowait")),
         Chart(
             title="disk", names=("read", "written"), text=rate_text, floor=1024.0, binary=True,

@@ -8,6 +8,7 @@ from msgspec.structs import asdict
 
 from upgrade_tui.foreign import one_line
 from upgrade_tui.plan.model import Canary
+from upgrade_tui.plan.probe_kinds import NO_PROBE, probe_kind
 from upgrade_tui.tui.view.history import Series
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import Line, Span, cut, fit, fitting, spark
@@ -39,7 +40,7 @@ def canary_row(scene: Scene, name: str) -> CanaryRow:
     return CanaryRow(
         **asdict(canary_health(scene, name)), since=since,
         held=max(0.0, scene.now - since) if since is not None else None, latency=latency, ceiling=limit,
-        value=_value(spec.probe if spec else "", latency, seen.value if seen else None), on_fail=_then(spec),
+        value=_value(spec, latency, seen.value if seen else None), on_fail=_then(spec),
     )  # fmt: skip
 
 
@@ -51,12 +52,9 @@ def _then(spec: Canary | None) -> str:
     return ON_FAIL[spec.on_fail] + wider
 
 
-def _value(probe: str, latency: float | None, value: float | None) -> str:
-    if probe == "tls" and value is not None:
-        return f"{value:.0f} days"
-    if probe == "run" and value is not None:
-        return f"{value:g}"
-    return latency_text(latency)
+def _value(spec: Canary | None, latency: float | None, value: float | None) -> str:
+    kind = probe_kind(spec) if spec is not None else NO_PROBE
+    return latency_text(latency) if kind.number is None or value is None else kind.number(value)
 
 
 def worst_order(rows: Iterable[CanaryRow]) -> list[CanaryRow]:

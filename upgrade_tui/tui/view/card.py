@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from upgrade_tui.plan.model import Canary, Step
+from upgrade_tui.plan.probe_kinds import expected, in_time
 from upgrade_tui.plan.words import what_runs
 from upgrade_tui.tui.view import canaries as canary_view
 from upgrade_tui.tui.view import hosts as host_view
@@ -10,7 +11,7 @@ from upgrade_tui.tui.view import steps as step_view
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import BLANK, Line, bar, cut, fit, wrapped
 from upgrade_tui.tui.words import Tone
-from upgrade_tui.units import bytes_text, duration_text, latency_text, percent_text, short_duration, short_rate
+from upgrade_tui.units import bytes_text, duration_text, percent_text, short_duration, short_rate
 from upgrade_tui.window import clock, hold
 from upgrade_tui.window.glance import STALE
 from upgrade_tui.window.health import host_units
@@ -186,9 +187,9 @@ def canary_card(scene: Scene, spec: Canary, width: int) -> list[Line]:
     out += field("last", row.value + (", not probed lately" if row.stale else ""), width)
     since = f"{scene.time(row.since)}, {duration_text(row.held or 0)} ago" if row.since is not None else ""
     out += field("since", since, width)
-    target = spec.http or spec.tcp or spec.tls or spec.run or ""
+    target = getattr(spec, spec.probe, None) or ""
     out += field(spec.probe, target + (f" on {spec.on}" if spec.on else ""), width)
-    out += field("expects", _expects(spec), width)
+    out += field("expects", ", ".join(filter(None, [*expected(spec), in_time(spec)])) or "any good answer", width)
     out += field("every", f"{duration_text(spec.interval)}, at most {duration_text(spec.timeout, parts=1)} each", width)
     out += field("failing", f"after {spec.failure_limit} bad answers in a row", width)
     out += field("healthy", f"after {spec.recovery} good answers in a row", width)
@@ -196,17 +197,3 @@ def canary_card(scene: Scene, spec: Canary, width: int) -> list[Line]:
     out += field("troubles", f"{state.troubles} times failing in this window" if state.troubles else "", width, "tight")
     uses = [s.id for s in scene.plan.steps if spec.name in s.canaries]
     return [*out, *field("watches", ", ".join(uses), width)]
-
-
-def _expects(spec: Canary) -> str:
-    e = spec.expect
-    parts = [
-        f"status {e.status}" if e.status is not None else "",
-        f"body with “{e.body}”" if e.body is not None else "",
-        f"at least {e.days} days left" if e.days is not None else "",
-        f"exit {e.exit}" if e.exit is not None else "",
-        f"at least {e.min:g}" if e.min is not None else "",
-        f"at most {e.max:g}" if e.max is not None else "",
-        f"within {latency_text(spec.max_latency)}" if spec.max_latency is not None else "",
-    ]
-    return ", ".join(p for p in parts if p) or "any good answer"
