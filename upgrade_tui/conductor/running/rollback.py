@@ -71,8 +71,9 @@ class Rollbacks:
         return ("failed", f"stopped by the lead: {asked.aborted}") if asked is not None and asked.aborted else None
 
     async def _all(self, steps: Sequence[Undo]) -> Trouble:
-        for undo in steps:
-            under_way = self._desk.step(undo.step).state == "rolling back"  # its end is told, also where it was stopped
+        for number, undo in enumerate(steps):
+            # after a takeover: what is under way has its end told, also where it was stopped meanwhile
+            under_way = any(self._desk.step(each.step).state == "rolling back" for each in steps[number:])
             trouble = (None if under_way else self._aborted()) or await self._step(undo)
             if trouble is not None:
                 return trouble
