@@ -78,7 +78,7 @@ async def test_a_check_without_an_answer_is_unknown(rig: Rig) -> None:
 async def test_a_check_whose_time_was_up_is_unknown(rig: Rig) -> None:
     rig.hosts.script["a", "is-new"] = Ended(exit=143, timed_out=True)
     await rig.start("roll")
-    assert rig.book.state.steps["roll"].tasks["a"].reason == "no answer to the check: the check took over 60 s"
+    assert rig.book.state.steps["roll"].tasks["a"].reason == "no answer to the check: the check took over 1 m"
     assert states(rig)["a"] == "unknown"
 
 

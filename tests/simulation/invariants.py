@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.simulation.truth import Truth
 from upgrade_tui.plan.model import Plan, Step
-from upgrade_tui.plan.words import only_looks
+from upgrade_tui.plan.step_kinds import only_looks
 from upgrade_tui.window import clock
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.fold import fold

@@ -17,6 +17,7 @@ from upgrade_tui.plan.estimate import Slot, batches_of, schedule, step_seconds, 
 from upgrade_tui.plan.model import LOCAL, Canary, Plan, Step
 from upgrade_tui.plan.probe_kinds import expected, in_time, probe_kind
 from upgrade_tui.plan.rules.timing import first_without_a_way_back
+from upgrade_tui.plan.step_kinds import KINDS
 from upgrade_tui.plan.undone import undone_by_itself
 from upgrade_tui.plan.words import describe
 from upgrade_tui.units import count_text, duration_text, latency_text
@@ -265,15 +266,8 @@ def _step_row(plan: Plan, number: int, step: Step, slot: Slot, moments: Moments,
 
 def _where(plan: Plan, step: Step) -> str:
     """The kind in words, with the batches worked out: ``command on web: 6 hosts as 1 + 3 + 2, bake 2 m between``."""
-    if step.what == "gate":
-        by = ", ".join(step.by) or "anyone but observers"
-        return f"gate: {step.approvals} of {by}" + (f", a no after {_whole(step.timeout)}" if step.timeout else "")
-    if step.what == "bake":
-        return "bake: " + (", ".join(step.canaries) or "all canaries") + " must stay healthy"
-    if step.what == "manual":
-        evidence = ", ticked with evidence" if step.evidence else ""
-        return "by hand" + (f" on {', '.join(step.places)}" if step.places else "") + evidence
-    return _command(plan, step) + _guarded(step)
+    kind = KINDS[step.what]
+    return _command(plan, step) + _guarded(step) if kind.on_hosts else kind.overview(step)
 
 
 def _command(plan: Plan, step: Step) -> str:

@@ -33,9 +33,10 @@ from upgrade_tui.conductor.wire import Peer
 from upgrade_tui.fleet.limits import Limits
 from upgrade_tui.plan.estimate import window_end, window_start
 from upgrade_tui.plan.model import LOCAL
+from upgrade_tui.plan.step_kinds import KINDS
 from upgrade_tui.window import clock
 from upgrade_tui.window import events as ev
-from upgrade_tui.window.gates import open_gate
+from upgrade_tui.window.gates import beginning
 from upgrade_tui.window.state import WindowState, role_of
 from upgrade_tui.window.telemetry import Frame, HostDetail
 
@@ -246,10 +247,8 @@ class Conductor:
             return []
         events: list[ev.Event] = []
         for spec in self.plan.steps:
-            if spec.what == "gate" and state.shown(spec.id) == "ready":
-                events += open_gate(state, spec.id, self.clock.now())
-            elif spec.what == "bake" and state.shown(spec.id) == "ready":
-                events.append(ev.StepIntent(step=spec.id, attempt=state.steps[spec.id].attempt + 1))
+            if KINDS[spec.what].begins and state.shown(spec.id) == "ready":
+                events += beginning(state, spec, self.clock.now())
         return events
 
     async def _seconds(self) -> None:

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from upgrade_tui.plan.batches import split
 from upgrade_tui.plan.model import Plan, Step
+from upgrade_tui.plan.step_kinds import KINDS
 
 
 class Slot(Struct, frozen=True, kw_only=True):
@@ -38,19 +39,14 @@ def batches_of(plan: Plan, step: Step) -> tuple[tuple[str, ...], ...]:
     if known is not None and known[0] is step:  # the clock asks several times a second, of hundreds of hosts
         return known[1]
     targets = plan.targets(step)
-    batches = split(targets, step.batches) if step.what == "command" else (targets,) if targets else ()
+    batches = split(targets, step.batches) if KINDS[step.what].on_hosts else (targets,) if targets else ()
     plan.cut[step.id] = (step, batches)
     return batches
 
 
 def step_seconds(plan: Plan, step: Step) -> float:
-    """Planned length. A command: its estimate for each batch, with a bake between batches; a bake step: its bake."""
-    if step.what == "command":
-        count = max(1, len(batches_of(plan, step)))
-        return step.estimate * count + (step.bake or 0.0) * (count - 1)
-    if step.what == "bake":
-        return float(step.bake if step.bake is not None else step.estimate)
-    return float(step.estimate)
+    """Planned length, as its kind counts it."""
+    return KINDS[step.what].seconds(step, max(1, len(batches_of(plan, step))))
 
 
 def rollback_seconds(plan: Plan, step: Step) -> float:

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from upgrade_tui.plan.estimate import rollback_seconds
 from upgrade_tui.plan.model import Canary, Plan, Step
-from upgrade_tui.plan.words import only_looks
+from upgrade_tui.plan.step_kinds import may_change, only_looks
 from upgrade_tui.units import share_text
 
 
@@ -32,7 +32,7 @@ def undone_by_itself(plan: Plan) -> tuple[ByItself, ...]:
         for canary in plan.canaries
         if canary.on_fail == "rollback"
         for step in plan.steps
-        if canary.name in step.canaries and step.what in ("command", "manual") and not only_looks(step)
+        if canary.name in step.canaries and may_change(step)
     ]
     for step in plan.steps:
         if step.on_fail == "rollback":

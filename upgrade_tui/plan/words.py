@@ -12,11 +12,6 @@ def what_runs(step: Step) -> str:
     return step.run or "\n".join(describe(check) for check in step.checks)
 
 
-def only_looks(step: Step) -> bool:
-    """Whether a step changes nothing, so that there is nothing to undo."""
-    return bool(step.checks) or not step.changes
-
-
 def describe(check: Check) -> str:
     """The check in words: ``free space on /var: at least 5 GiB``. Raises ValueError for a check of nothing."""
     if check.free is not None:

@@ -9,7 +9,8 @@ from textual.app import App
 from upgrade_tui.conductor.session import Session
 from upgrade_tui.plan.estimate import step_seconds
 from upgrade_tui.plan.model import Plan, Step
-from upgrade_tui.plan.words import only_looks, what_runs
+from upgrade_tui.plan.step_kinds import KINDS, may_change
+from upgrade_tui.plan.words import what_runs
 from upgrade_tui.tui.dialogs import ask_choice
 from upgrade_tui.units import duration_text, few_text
 from upgrade_tui.window import clock, hold
@@ -30,15 +31,8 @@ def preview_lines(state: WindowState, spec: Step, now: float) -> list[str]:
     """The preview as text: kind, hosts by batch, command and check, what watches it, the clock after it."""
     step = state.steps[spec.id]
     out: list[str] = []
-    if spec.what == "command":
-        out += _command_lines(spec, step)
-    elif spec.what == "manual":
-        out.append(f"A person does this: {spec.instructions or spec.title}")
-    elif spec.what == "gate":
-        who = f" by {', '.join(spec.by)}" if spec.by else ""
-        out.append(f"Opens the vote: {spec.approvals} go{who}" + _limit(spec, "; no answer is a no after"))
-    else:
-        out.append(f"Waits {duration_text(float(spec.bake or spec.estimate))} while its canaries stay healthy.")
+    kind = KINDS[spec.what]
+    out += _command_lines(spec, step) if kind.on_hosts else [kind.before(spec)]
     if spec.canaries:
         out.append("Watched by: " + ", ".join(f"{c} ({_verdict(state, c)})" for c in spec.canaries))
     out += ["", *clock_lines(state.plan, state, spec, now)]
@@ -60,7 +54,7 @@ def _command_lines(spec: Step, step: StepState) -> list[str]:
     if spec.bake and len(step.batches) > 1:
         out.append(f"{duration_text(float(spec.bake))} of quiet between batches")
     if spec.timeout:
-        out.append(_limit(spec, "Each host has at most").strip())
+        out.append(f"Each host has at most {duration_text(spec.timeout)}")
     return out
 
 
@@ -69,10 +63,6 @@ def runs_lines(spec: Step) -> list[str]:
     if spec.run is not None:
         return [f"$ {spec.run}"]
     return ["checks", *(f"  {said}" for said in what_runs(spec).splitlines())]
-
-
-def _limit(spec: Step, text: str) -> str:
-    return f"{text} {duration_text(float(spec.timeout))}" if spec.timeout else ""
 
 
 def _verdict(state: WindowState, canary: str) -> str:
@@ -91,7 +81,7 @@ def clock_lines(plan: Plan, state: WindowState, spec: Step, now: float) -> list[
         batches = max(1, len(state.steps[spec.id].batches))
         each = f" ({batches} batches)" if batches > 1 else ""
         out.append(f"Undone in {duration_text(float(spec.rollback.estimate) * batches)}{each}.")
-    elif spec.what in ("command", "manual") and not only_looks(spec):
+    elif may_change(spec):
         out.append("The plan has no rollback for it.")
     if preview.irreversible:
         out.append("The point of no return is passed already: forward only.")

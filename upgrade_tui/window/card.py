@@ -5,7 +5,8 @@ from __future__ import annotations
 from msgspec import Struct
 
 from upgrade_tui.plan.model import Step
-from upgrade_tui.plan.words import only_looks, what_runs
+from upgrade_tui.plan.step_kinds import only_looks
+from upgrade_tui.plan.words import what_runs
 from upgrade_tui.units import duration_text
 from upgrade_tui.window import clock
 from upgrade_tui.window.gates import alert_words, approvers

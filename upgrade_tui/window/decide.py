@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from upgrade_tui.plan.model import Step
+from upgrade_tui.plan.step_kinds import KINDS
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import decide_clock, decide_undo
 from upgrade_tui.window import events as ev
@@ -161,8 +162,7 @@ def _tick(state: WindowState, c: cmd.Tick, actor: Actor, now: float) -> Decision
     if step.state == "rolling back" and _by_hand(_spec(state, c.step)):
         return _not_theirs(state, c.step, actor) or _undone_by_hand(step, now)
     if what != "manual":
-        verb = {"command": "start it", "gate": "vote go or no-go on it", "bake": "it ends by itself"}[what]
-        return Refusal(f'"{c.step}" is a {what} step, not a manual one', verb)
+        return Refusal(f'"{c.step}" is a {what} step, not a manual one', KINDS[what].instead)
     if step.state in OVER:
         return Refusal(
             f'"{c.step}" is already {step.state}', f"by {step.by}; untick it with a reason to take that back"

@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from upgrade_tui.plan.step_kinds import KINDS
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.changes import change_step, change_task, excluded_reason, stale, with_
 from upgrade_tui.window.fold_hold import let_go
@@ -86,7 +87,7 @@ def _open_again(s: WindowState, step_id: str) -> WindowState:
         if after.isdisjoint(s.plan.needs(spec)) or s.steps[spec.id].state == "skipped":
             continue
         after.add(spec.id)
-        if spec.what in ("gate", "bake") and s.steps[spec.id].state == "done":
+        if KINDS[spec.what].stands_on and s.steps[spec.id].state == "done":
             reason = f"{step_id} was begun anew"
             s = change_step(
                 s, spec.id, stage="not begun", started=None, finished=None, by="", cause=reason, votes={}, gate=None
@@ -245,17 +246,20 @@ def finished(s: WindowState, r: ev.Record, e: ev.StepFinished) -> WindowState:
 
 
 def decided(s: WindowState, r: ev.Record, e: ev.GateDecided) -> WindowState:
-    return _ends(s, r, e, "gate", good=e.go)
+    return _ends(s, r, e, good=e.go)
 
 
 def baked(s: WindowState, r: ev.Record, e: ev.BakeEnded) -> WindowState:
-    return _ends(s, r, e, "bake", good=e.passed)
+    return _ends(s, r, e, good=e.passed)
 
 
-def _ends(s: WindowState, r: ev.Record, e: ev.GateDecided | ev.BakeEnded, kind: str, *, good: bool) -> WindowState:
-    """The end of the attempt under way of a gate or a bake."""
+def _ends(s: WindowState, r: ev.Record, e: ev.GateDecided | ev.BakeEnded, *, good: bool) -> WindowState:
+    """The end of the attempt under way of a gate, or of what else the conductor carries out without hosts."""
     step = s.steps.get(e.step)
-    if step is None or step.kind != kind or step.stage != "under way" or stale(s, e.step, e.attempt):
+    if step is None or step.stage != "under way" or stale(s, e.step, e.attempt):
+        return s
+    carried_out = step.kind != "manual" and not KINDS[step.kind].on_hosts
+    if not carried_out or (step.kind == "gate") != isinstance(e, ev.GateDecided):
         return s
     result = "done" if good else "failed"
     return change_step(s, e.step, stage="ended", result=result, finished=r.ts, cause=e.reason)

@@ -11,7 +11,7 @@ import hashlib
 from upgrade_tui.plan.model import Step
 from upgrade_tui.units import percent_text
 from upgrade_tui.window import clock
-from upgrade_tui.window.events import SYSTEM, GateOpened, LimitCrossed, StepIntent
+from upgrade_tui.window.events import SYSTEM, Event, GateOpened, LimitCrossed, StepIntent
 from upgrade_tui.window.state import OVER, WindowState
 
 
@@ -61,3 +61,10 @@ def asked_for_it(state: WindowState, spec: Step, login: str) -> bool:
     """Whether ``login`` asked for this go, and enough others could give it: nobody approves their own request."""
     by = state.steps[spec.id].by
     return by not in ("", SYSTEM) and by == login and len(approvers(state, spec) - {login}) >= spec.approvals
+
+
+def beginning(state: WindowState, spec: Step, now: float) -> tuple[Event, ...]:
+    """What begins a step that begins by itself: a gate has its evidence from the first moment."""
+    if spec.what == "gate":
+        return open_gate(state, spec.id, now)
+    return (StepIntent(step=spec.id, attempt=state.steps[spec.id].attempt + 1),)

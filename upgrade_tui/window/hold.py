@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from upgrade_tui.plan.model import Step
-from upgrade_tui.plan.words import only_looks
+from upgrade_tui.plan.step_kinds import only_looks
 from upgrade_tui.units import duration_text
 from upgrade_tui.window import clock
 from upgrade_tui.window.events import StepHeld, StepReleased

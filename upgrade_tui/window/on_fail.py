@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from upgrade_tui.plan.model import Canary, Step
-from upgrade_tui.plan.words import only_looks
+from upgrade_tui.plan.step_kinds import may_change
 from upgrade_tui.units import plural
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.state import WindowState
@@ -111,7 +111,7 @@ def _targets(state: WindowState, canary: Canary) -> list[str]:
 
 def _does_something(spec: Step) -> bool:
     """A gate or a bake that lists a canary has nothing in it to undo, nor has a step that only looks."""
-    return spec.what in ("command", "manual") and not only_looks(spec)
+    return may_change(spec)
 
 
 def _widened(state: WindowState, canary: Canary, targets: Sequence[str]) -> tuple[str, list[str] | None]:

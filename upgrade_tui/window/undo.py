@@ -10,7 +10,7 @@ from collections.abc import Collection
 from msgspec import Struct
 
 from upgrade_tui.plan.model import Step
-from upgrade_tui.plan.words import only_looks
+from upgrade_tui.plan.step_kinds import only_looks
 from upgrade_tui.window.clock import batch_rollback_seconds
 from upgrade_tui.window.state import StepState, Task, Undo, WindowState
 

@@ -11,7 +11,7 @@ from upgrade_tui.conductor.running.begin import begin
 from upgrade_tui.conductor.running.deadman import Deadman
 from upgrade_tui.conductor.running.desk import Desk, runs, stumbled
 from upgrade_tui.conductor.running.tasks import Tasks, Work
-from upgrade_tui.conductor.running.waits import Stop, bake, confirmed, gate, going_on, healthy_for
+from upgrade_tui.conductor.running.waits import RUNNERS, Stop, confirmed, going_on, healthy_for
 from upgrade_tui.plan.model import Step
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.commands import Refusal
@@ -52,10 +52,8 @@ class Steps:
                 return
 
     async def _to_its_end(self, spec: Step, attempt: int, resume: bool) -> ev.Event:
-        if spec.what == "bake":
-            return await bake(self._desk, spec)
-        if spec.what == "gate":
-            return await gate(self._desk, spec)
+        if spec.what in RUNNERS:
+            return await RUNNERS[spec.what](self._desk, spec)
         reason = ""
         try:
             await self._command(spec, resume)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Awaitable, Callable
 
 from upgrade_tui.conductor.running.desk import Desk, runs
 from upgrade_tui.plan.model import Step
@@ -129,3 +130,7 @@ async def _decided(desk: Desk, spec: Step, attempt: int) -> str:
             return f"nobody decided in {duration_text(spec.timeout or 0)}: a no"
         await desk.change_within(max(left, 0.01))
     return ""
+
+
+RUNNERS: dict[str, Callable[[Desk, Step], Awaitable[ev.Event]]] = {"bake": bake, "gate": gate}
+"""What carries out a step of a kind that needs no hosts; the event that it gives is the attempt's end."""

@@ -6,7 +6,7 @@ from upgrade_tui.plan.diagnostics import Path
 from upgrade_tui.plan.model import Step
 from upgrade_tui.plan.rules.context import Context
 from upgrade_tui.plan.shape import shown
-from upgrade_tui.plan.words import only_looks
+from upgrade_tui.plan.step_kinds import only_looks
 from upgrade_tui.units import duration_text
 
 

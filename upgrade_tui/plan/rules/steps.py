@@ -11,6 +11,7 @@ from upgrade_tui.plan.keys import keys_of
 from upgrade_tui.plan.model import LOCAL, Plan, Rollback, Step
 from upgrade_tui.plan.rules.context import Context
 from upgrade_tui.plan.shape import choices, shown
+from upgrade_tui.plan.step_kinds import KINDS
 
 _NOT_ONCE = ("batches", "parallel", "max_fail", "stop", "bake")
 _NOT_CHECKS = {
@@ -36,12 +37,12 @@ def check(context: Context) -> None:
         _kind(context, path, step)
         _places(context, path, step)
         _times(context, path, step)
-        if step.what == "command":
+        if KINDS[step.what].on_hosts:
             _batches(context, path, step)
             _where(context, path, step)
             _instead(context, path, step)
             _done_already(context, path, step)
-        if step.what in ("command", "manual"):
+        if KINDS[step.what].may_change:
             _undo(context, path, step)
     _needs(context)
     _phases(context)

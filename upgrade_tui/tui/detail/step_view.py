@@ -7,6 +7,7 @@ from rich.cells import cell_len, set_cell_size
 from upgrade_tui.foreign import harmless
 from upgrade_tui.plan.estimate import step_seconds
 from upgrade_tui.plan.model import Step
+from upgrade_tui.plan.step_kinds import KINDS
 from upgrade_tui.plan.words import what_runs
 from upgrade_tui.tui.detail.events_view import rows, section
 from upgrade_tui.tui.view.canaries import canary_row, worst_order
@@ -24,13 +25,6 @@ from upgrade_tui.window.telemetry import TaskFrame
 
 SILENT = 10.0  # seconds without output from which on it is said
 
-KINDS = {
-    "manual": "manual step: somebody ticks it",
-    "command": "command on hosts",
-    "gate": "gate: go or no-go",
-    "bake": "bake: quiet time while canaries stay healthy",
-}
-
 
 def header(scene: Scene, spec: Step, width: int) -> list[Line]:
     """Four lines: state and title, people, time, and what the clock reads after it (or what it waits for)."""
@@ -39,7 +33,7 @@ def header(scene: Scene, spec: Step, width: int) -> list[Line]:
     first: Line = (
         (f"{word.glyph} {word.word.upper()}  ", word.tone),
         (spec.title, "strong"),
-        (f"  {spec.id}{f' · {spec.phase}' if spec.phase else ''} · {KINDS[spec.what]}", "muted"),
+        (f"  {spec.id}{f' · {spec.phase}' if spec.phase else ''} · {KINDS[spec.what].says}", "muted"),
     )
     lines = [first, _people(spec, step), _times(scene, spec, step), _outlook(scene, spec, step, shown)]
     return [cut(line, width) for line in lines]
@@ -172,7 +166,7 @@ def about(scene: Scene, spec: Step, width: int) -> list[Line]:
     exact(out, "Then checked by (exit 0: done and right)", spec.check, width)
     if spec.what == "gate":
         _votes(out, spec, step, width)
-    if spec.what in ("gate", "bake"):
+    if KINDS[spec.what].stands_on:
         _health(out, scene, spec, width)
     _rollback(out, spec, step, width)
     _rules(out, scene, spec, width)
@@ -251,7 +245,7 @@ def _rollback(out: list[Line], spec: Step, step: StepState, width: int) -> None:
         _prose(out, "Rollback", "None: irreversible. Past this step there is only forward.", width, "watch")
         return
     if spec.rollback is None:
-        if spec.what in ("command", "manual"):
+        if KINDS[spec.what].may_change:
             _prose(out, "Rollback", "None given in the plan.", width, "muted")
         return
     each = "a batch " if len(step.batches) > 1 else ""

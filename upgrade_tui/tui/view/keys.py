@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from upgrade_tui.plan.step_kinds import KINDS
 from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.tui.view.spans import Line, Span
 from upgrade_tui.units import countdown_text
@@ -47,12 +48,7 @@ def guide(scene: Scene) -> Line:
     if step.state == "running" and spec.what in ("command", "bake"):
         said = "enter shows its output; 3 hosts, 4 canaries; ? for all keys"
         return (lead, (f"{spec.id} runs. ", "strong"), (said, "plain"))
-    press = {
-        "manual": "do it, then press space to tick it",
-        "command": "press s: a preview comes first",
-        "gate": "press g to vote go, G for no-go",
-        "bake": "press s to start the waiting",
-    }[spec.what]
+    press = KINDS[spec.what].press
     return (lead, (f"{spec.id}. ", "strong"), (f"With the cursor on it, {press}", "plain"))
 
 
