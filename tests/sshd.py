@@ -108,7 +108,7 @@ class Sshd:
         return self
 
     def _wait(self) -> None:
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             assert self._process is not None
             if self._process.poll() is not None:

@@ -59,7 +59,7 @@ class Served:
         self._news = asyncio.Event()
 
     async def _until(self, what: Callable[[], bool]) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not what():
                 await self._news.wait()
 

@@ -234,7 +234,7 @@ async def test_a_takeover_goes_on_with_a_rollback_that_has_begun(tmp_path: Path)
     first.hosts.hold.clear()
     first.hosts.jobs["d", "w1.roll.undo1"] = Ended(exit=0, seconds=1.0)
     second = await support.rig(tmp_path, PLAN, hosts=first.hosts, opened=False)
-    await asyncio.wait_for(second.rollbacks.run(), 10)
+    await asyncio.wait_for(second.rollbacks.run(), 60)
     assert set(states(second).values()) == {"rolled back"}
     await second.book.close()
 

@@ -57,7 +57,7 @@ async def conducted(directory: Path, *, start: bool = False, accept: str = "", o
     await conductor.open()
     ready = asyncio.Event()
     running = asyncio.create_task(conductor.run(ready))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await ready.wait()
         if start:
             await conductor.book.command(cmd.Start(step="say"), Actor(own_login(), "lead"))

@@ -42,7 +42,7 @@ def states(rig: Rig) -> dict[str, str]:
 
 async def quiet(what: Callable[[], object]) -> None:
     """Until something in memory is so."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not what():
             await asyncio.sleep(0.005)
 
@@ -336,7 +336,7 @@ async def test_an_answer_about_an_earlier_attempt_is_not_taken_for_the_present_o
     await asked.wait()
     await rig.start("roll")  # disarms the first attempt's, arms the second's
     answer.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await second.wait()
     assert rig.book.state.steps["roll"].armed["a"].state == "armed"
     watching.cancel()

@@ -73,7 +73,7 @@ async def test_whoever_waits_for_a_step_gets_the_state_when_it_is_held(tmp_path:
     log = Log().prepared().does("mei", cmd.Start(step="copy")).batch("copy", 0)
     told = Told(log)
     waiting = asyncio.create_task(asking(tmp_path, told, over="copy"))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not told.asked:
             await asyncio.sleep(0)
     assert not waiting.done()

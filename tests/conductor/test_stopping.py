@@ -49,7 +49,7 @@ async def test_a_pause_between_batches_is_cut_short(tmp_path: Path) -> None:
     step = asyncio.create_task(rig.start("roll"))
     await rig.until(lambda: rig.book.state.steps["roll"].tasks["a"].check == 0)
     assert not isinstance(await rig.book.command(BACK, MEI), Refusal)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await step
     assert rig.book.state.steps["roll"].reason == "stopped for the rollback of everything"
     await rig.book.close()

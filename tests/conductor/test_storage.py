@@ -69,7 +69,7 @@ async def test_telemetry_does_not_eat_what_was_put_by_for_logging_a_rollback(dis
         for _ in range(5000):
             telemetry.put_probe("front", Result(ok=True, latency=0.1, value=None, detail="x" * 200))
         await telemetry.flush()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         for _ in range(BALLAST // 2 // len(LONG.text)):
             await window.book.write([LONG])
         asked = await window.book.command(Rollback(confirm="w1", reason="errors"), LEAD)
@@ -93,7 +93,7 @@ async def test_a_rollback_goes_on_elsewhere_where_the_ballast_is_used_up_too_and
     fill(disk / "rest")
     await window.book.write([LONG])
     fill(disk / "more")  # somebody else was quicker than the log
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not window.book.fenced:
             window.book.post([LONG])
             await window.book.changed()

@@ -34,7 +34,7 @@ def counters(root: Path, sampler: str = "python3") -> parse.Counters:
     chosen = next(s for s in ORDER if s.name == sampler)
     command = sampler_command(chosen, proc_root=str(root), interval=0, phase=0, devices=("sda1",), mounts=())
     said = subprocess.run(
-        ["/bin/sh", "-c", command], input=b"", capture_output=True, check=True, timeout=20,
+        ["/bin/sh", "-c", command], input=b"", capture_output=True, check=True, timeout=60,
         env={"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"},
     )  # fmt: skip
     found = parse.line(said.stdout.splitlines()[0])

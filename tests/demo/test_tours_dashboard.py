@@ -44,7 +44,7 @@ async def test_a_tours_dashboard_leaves_by_itself_after_the_window_was_closed() 
     app = UpgradeApp(recorded("closed"), linger=0.01)
     async with app.run_test(size=(80, 24)) as pilot:
         app.happened(closing())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while app.return_code is None:
                 await pilot.pause(0.01)
 

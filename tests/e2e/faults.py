@@ -135,7 +135,7 @@ def after(count: int) -> When:
     return matches
 
 
-def until(what: Callable[[], T], seconds: float = 40.0) -> T:
+def until(what: Callable[[], T], seconds: float = 120.0) -> T:
     """The first value that is true. Fails when it does not come."""
     deadline = time.monotonic() + seconds
     while not (found := what()):
@@ -183,7 +183,7 @@ class Window:
         pid = self.pid
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while alive(pid):
             assert time.monotonic() < deadline, f"{pid} does not die"
             time.sleep(0.005)
@@ -330,7 +330,7 @@ class Night:
     def close(self, outcome: str = "rolled back") -> None:
         """End the window, verify its log."""
         arguments = ("close", "--confirm", "kills", "--outcome", outcome, "--reason", "a test")
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while self.window.program.run(*arguments, code=None).returncode and self.window.state().phase != "closed":
             assert time.monotonic() < deadline, self.window.program.run(*arguments, code=None).stderr
             time.sleep(0.1)

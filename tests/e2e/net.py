@@ -144,7 +144,7 @@ def _pids(space: str) -> list[int]:
     return [int(pid) for pid in found.split()]
 
 
-def wait_for_port(address: str, port: int, seconds: float = 20.0) -> None:
+def wait_for_port(address: str, port: int, seconds: float = 60.0) -> None:
     """Until something listens. Raises TimeoutError."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

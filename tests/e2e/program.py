@@ -65,7 +65,7 @@ class Program:
         data: dict[str, Any] = json.loads(self.run("status", "--json").stdout)
         return data
 
-    def until(self, what: Callable[[dict[str, Any]], Any], seconds: float = 40.0) -> dict[str, Any]:
+    def until(self, what: Callable[[dict[str, Any]], Any], seconds: float = 120.0) -> dict[str, Any]:
         """The first status for which ``what`` holds. Fails with the last one seen."""
         deadline = time.monotonic() + seconds
         while True:

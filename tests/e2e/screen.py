@@ -35,11 +35,11 @@ class Terminal:
         self.read()
         return "\n".join(self.screen.display)
 
-    def until(self, *words: str, seconds: float = 30.0) -> str:
+    def until(self, *words: str, seconds: float = 120.0) -> str:
         """The screen once all ``words`` are on it. Fails with the last one."""
         return self.wait(lambda text: all(w in text for w in words), f"{words}", seconds)
 
-    def wait(self, what: Callable[[str], bool], why: str, seconds: float = 30.0) -> str:
+    def wait(self, what: Callable[[str], bool], why: str, seconds: float = 120.0) -> str:
         """The screen once ``what`` holds for it."""
         deadline = time.monotonic() + seconds
         while True:

@@ -114,6 +114,6 @@ def test_without_a_terminal_there_are_plain_lines(window: tuple[Program, Path]) 
     program.until(lambda s: s["operators"])
     program.run("tick", "brief")
     program.run("close", "--confirm", "desk", "--outcome", "abandoned", "--reason", "enough")
-    said, _ = following.communicate(timeout=30)
+    said, _ = following.communicate(timeout=60)
     assert "ticked brief" in said
     assert "\x1b" not in said

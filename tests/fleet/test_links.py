@@ -43,7 +43,7 @@ async def test_a_port_where_nothing_listens_is_refused(shared_sshd: Sshd) -> Non
     table = {**shared_sshd.ssh_table(), "port": free_port()}
     async with watched(plan_of({"h": Host(address=HERE)}, table)) as fleet:
         assert "nothing listens on 127.0.0.1" in await fleet.link("h", "refused")
-        ended = await fleet.fleet.execute("h", "true", timeout=5, on_output=lambda _data: None)
+        ended = await fleet.fleet.execute("h", "true", timeout=60, on_output=lambda _data: None)
         assert (ended.sent, ended.proven, ended.exit) == (False, False, None)
         assert "refused" in ended.reason
 
@@ -249,7 +249,7 @@ async def test_another_boot_id_after_a_reconnect_is_told(own_sshd: Sshd, tmp_pat
 async def test_a_host_without_proc_has_no_sampler_but_runs_commands(shared_sshd: Sshd, tmp_path: Path) -> None:
     async with watched(plan_of({"h": Host(address=HERE, proc_root=str(tmp_path))}, shared_sshd.ssh_table())) as fleet:
         assert str(tmp_path) in await fleet.link("h", "no sampler")
-        ended = await fleet.fleet.execute("h", "exit 7", timeout=20, on_output=lambda _data: None)
+        ended = await fleet.fleet.execute("h", "exit 7", timeout=60, on_output=lambda _data: None)
         assert ended.exit == 7
         assert fleet.fleet.frames()["h"].age is None
 

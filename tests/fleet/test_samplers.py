@@ -40,14 +40,14 @@ def said(way: str, root: Path, devices: tuple[str, ...], ticks: int = 0) -> list
     name = () if kind in ("python3", "perl", "awk") else ("sh",)
     own = ("0", "0") if kind in ("python3", "perl") else ("5",)
     command = (*WAYS[way], samplers.source(f"sampler.{kind}"), *name, str(root), *own, str(len(devices)), *devices)
-    done = subprocess.run(command, input=b"\n" * ticks, capture_output=True, timeout=20, check=False)
+    done = subprocess.run(command, input=b"\n" * ticks, capture_output=True, timeout=60, check=False)
     assert done.stderr == b""
     return done.stdout.splitlines()
 
 
 def probed(machine: str) -> Facts:
     command = samplers.probe_command(proc_root=str(PROC / machine), mounts=MOUNTS[machine])
-    text = subprocess.run(("sh", "-c", command), capture_output=True, timeout=20, check=True).stdout.decode()
+    text = subprocess.run(("sh", "-c", command), capture_output=True, timeout=60, check=True).stdout.decode()
     found = facts(text, MOUNTS[machine])
     assert found is not None
     return found
@@ -147,7 +147,7 @@ def test_the_probe_says_what_the_machine_is(machine: str) -> None:
 def test_the_companion_knows_disk_use_as_df_does(shell: tuple[str, ...]) -> None:
     require(shell[0])
     command = (*shell, "-c", samplers.source("slow.sh"), "sh", "", "/", "/no such mount", "/proc")
-    done = subprocess.run(command, input=b"\n\n\n", capture_output=True, timeout=20, check=True)
+    done = subprocess.run(command, input=b"\n\n\n", capture_output=True, timeout=60, check=True)
     lines = [parse.line(text) for text in done.stdout.splitlines()]
     third = [parse.Disks, parse.Answered, parse.Answered, parse.Answered]
     assert [type(line) for line in lines] == [*third, *third[:2]]  # disk use at the first line, and every third after
@@ -170,7 +170,7 @@ def test_the_companion_knows_units_in_the_order_asked_for(tmp_path: Path) -> Non
     fake.chmod(0o755)
     command = ("sh", "-c", samplers.source("slow.sh"), "sh", "pg.service nope.service web.service app.service")
     env = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
-    done = subprocess.run(command, input=b"", capture_output=True, timeout=20, check=True, env=env)
+    done = subprocess.run(command, input=b"", capture_output=True, timeout=60, check=True, env=env)
     line = parse.line(done.stdout.splitlines()[0])
     assert isinstance(line, parse.Units)
     assert line.known(("pg", "nope", "web", "app")) == {

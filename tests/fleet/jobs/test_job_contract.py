@@ -114,10 +114,11 @@ def test_what_was_acknowledged_and_is_gone_is_unknown(bench: Bench) -> None:
 
 def test_who_started_it_gets_the_end_also_without_a_directory_and_who_comes_later_does_not(bench: Bench) -> None:
     async def case(bench: Bench) -> None:
-        spec = bench.spec("a", Does(seconds=3.0, exit=6))
+        spec = bench.spec("a", Does(seconds=5.0, exit=6))
         async with under_way(bench, spec) as (first, _):
-            late = asyncio.ensure_future(follow(bench, spec, resume=True))
-            await asyncio.sleep(0.5)
+            heard = Heard()
+            late = asyncio.ensure_future(follow(bench, spec, heard, resume=True))
+            await heard.until(lambda: heard.output)
             await bench.remove("a")
             ended = await late
             assert (ended.sent, ended.proven) == (True, False)
@@ -225,14 +226,15 @@ async def fired(bench: Bench, name: str) -> tuple[int | None, str]:
 
 def test_nobody_confirms_and_it_fires(bench: Bench) -> None:
     async def case(bench: Bench) -> None:
-        spec = bench.spec("undo", Does(exit=3))
-        assert (await arms(bench).arm(spec, 2)).error == ""
-        assert (await arms(bench).state(spec.name)).state == "armed"
-        assert bench.begun("undo") == 0
-        assert await fired(bench, spec.name) == (3, "here\n")
-        assert (await arms(bench).confirm(spec.name)).state == "fired"
-        assert (await arms(bench).extend(spec.name, 60)).state == "fired"
+        waits, fires = bench.spec("waits", Does()), bench.spec("undo", Does(exit=3))
+        assert (await arms(bench).arm(waits, 60)).error == ""
+        assert (await arms(bench).arm(fires, 1)).error == ""
+        assert await fired(bench, fires.name) == (3, "here\n")
+        assert (await arms(bench).confirm(fires.name)).state == "fired"
+        assert (await arms(bench).extend(fires.name, 60)).state == "fired"
         assert bench.begun("undo") == 1
+        assert (await arms(bench).state(waits.name)).state == "armed"
+        assert bench.begun("waits") == 0
 
     bench.play(case)
 
