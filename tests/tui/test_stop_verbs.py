@@ -19,13 +19,13 @@ from upgrade_tui.tui.detail.step import StepScreen
 from upgrade_tui.tui.verbs.verb import Target
 from upgrade_tui.tui.verbs.verb_table import VERBS
 from upgrade_tui.tui.view import alarms, keys
-from upgrade_tui.tui.view.alerts import Soon, alert
 from upgrade_tui.tui.view.scene import scene_of
 from upgrade_tui.tui.view.spans import Line
 from upgrade_tui.units import countdown_text
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev
 from upgrade_tui.window import going_back
+from upgrade_tui.window.notifications import Notification, Notifier, notification
 
 
 def text(lines: list[Line]) -> str:
@@ -243,22 +243,32 @@ def test_where_nothing_is_armed_the_keys_are_grey(name: str) -> None:
     assert why == 'nothing is armed by "api"; no dead-man rollback'
 
 
+class Heard:
+    """A sink that remembers."""
+
+    def __init__(self) -> None:
+        self.all: list[Notification] = []
+
+    def notify(self, told: Notification) -> None:
+        self.all.append(told)
+
+
 def test_arming_and_firing_are_heard_of_and_the_last_minute_once() -> None:
     session = armed(100.0)
     record = session.records[-1]
-    heard = alert(record, {})
+    heard = notification(record, {})
     assert heard is not None
-    assert (heard.title, heard.severity) == ("Armed", "warning")
-    soon = Soon()
-    scene = scene_of(session)
-    assert soon.due(scene) == []
-    later = replace(scene, now=scene.now + 45.0)
-    assert [a.title for a in soon.due(later)] == ["About to be undone"]
-    assert soon.due(later) == []
+    assert (heard.title, heard.bad) == ("Armed", False)
+    heard_of = Heard()
+    notifier, scene = Notifier([heard_of]), scene_of(session)
+    for seconds in (0.0, 45.0, 46.0):
+        notifier.look(replace(scene, now=scene.now + seconds))
+        notifier.tell()
+    assert [(each.title, each.confirm) for each in heard_of.all] == [("About to be undone", "pg-switch")]
     happens(session, ev.DeadmanFired(step="pg-switch", host="db1", exit=0))
-    fired = alert(session.records[-1], {})
+    fired = notification(session.records[-1], {})
     assert fired is not None
-    assert (fired.title, fired.severity) == ("Undone by the host itself", "error")
+    assert (fired.title, fired.bad) == ("Undone by the host itself", True)
 
 
 async def test_firing_rings_and_the_step_says_why() -> None:

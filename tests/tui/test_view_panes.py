@@ -10,7 +10,7 @@ from upgrade_tui.tui.panes.canaries import CanariesPane
 from upgrade_tui.tui.panes.hosts import HostsPane
 from upgrade_tui.tui.verbs.verb import Look
 from upgrade_tui.tui.verbs.verb_table import offered
-from upgrade_tui.tui.view import alerts, bigtext, card, keys, layout
+from upgrade_tui.tui.view import bigtext, card, keys, layout
 from upgrade_tui.tui.view import canaries as canary_view
 from upgrade_tui.tui.view import hosts as host_view
 from upgrade_tui.tui.view import log as log_view
@@ -22,6 +22,7 @@ from upgrade_tui.units import short_duration, short_rate
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.answers import answers
 from upgrade_tui.window.events import Record
+from upgrade_tui.window.notifications import notification, together
 
 # -- steps --------------------------------------------------------------------------------------------------------
 
@@ -265,22 +266,22 @@ def test_what_must_be_heard_at_once_rings() -> None:
         ev.UnitChanged(host="db1", unit="postgresql@16-main", before="active", after="failed"),
         ev.HostLink(host="db1", link="unresolved"),
     ]
-    assert all(alerts.alert(record(event), {}) is not None for event in loud)
+    assert all(notification(record(event), {}) is not None for event in loud)
     quiet = [
         ev.HostLink(host="db1", link="up"),
         ev.TaskFinished(step="s", host="h", attempt=1, exit=0, seconds=1.0),
         ev.CanaryVerdict(canary="c", verdict="healthy", before="failing"),
         ev.TaskChecked(step="s", host="h", attempt=1, exit=1, before=True),
     ]
-    assert all(alerts.alert(record(event), {}) is None for event in quiet)
+    assert all(notification(record(event), {}) is None for event in quiet)
 
 
 def test_many_alerts_at_once_become_one_with_the_worst_in_front() -> None:
-    found = [alerts.alert(record(e), {}) for e in (ev.HostRebooted(host="a", before="1", after="2"),
+    found = [notification(record(e), {}) for e in (ev.HostRebooted(host="a", before="1", after="2"),
                                                ev.HostLink(host="db1", link="lost"))]  # fmt: skip
-    one = alerts.together([a for a in found if a is not None])
+    one = together([a for a in found if a is not None])
     assert one.title == "Host lost, and 1 more alert"
-    assert one.severity == "error"
+    assert one.bad
 
 
 def footer(at: Scene, step: str) -> list[str]:

@@ -16,12 +16,12 @@ from tests.window.strategies import EVENTS, calmly, record_lists
 from tests.window.test_sentences import made
 from upgrade_tui.report.decisions import weight
 from upgrade_tui.report.model import Weight as ReportWeight
-from upgrade_tui.tui.view.alerts import alert
 from upgrade_tui.tui.words import TONES
 from upgrade_tui.window import clock
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.event_table import KINDS, ROWS, moves_the_clock, notice
 from upgrade_tui.window.fold import fold
+from upgrade_tui.window.notifications import notification
 from upgrade_tui.window.rows.row import Row, Tone, Weight
 from upgrade_tui.window.sentences import sentence
 from upgrade_tui.window.state import WindowState, initial
@@ -44,7 +44,7 @@ def test_sentence_notice_tone_bell_and_weight_of_every_kind_come_from_its_row(ki
     assert said.tone in get_args(Tone)
     assert said.tone in TONES
     assert weight(event) in get_args(ReportWeight)
-    rings = alert(ev.Record(seq=1, ts=0.0, mono=0.0, boot="b", actor="mei", event=event), {})
+    rings = notification(ev.Record(seq=1, ts=0.0, mono=0.0, boot="b", actor="mei", event=event), {})
     assert (rings is not None) == (said.weight == "rings")
     assert rings is None or rings.title == said.title
 

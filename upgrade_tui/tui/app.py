@@ -23,11 +23,12 @@ from upgrade_tui.tui.detail.rollback import RollbackScreen
 from upgrade_tui.tui.detail.step import StepScreen
 from upgrade_tui.tui.opening import Open
 from upgrade_tui.tui.screen import MainScreen
+from upgrade_tui.tui.sinks import SINKS
 from upgrade_tui.tui.theme import DARK, FALLBACKS, LIGHT, THEMES, AsciiOnly
-from upgrade_tui.tui.view.alerts import Alert, Soon, alert, together
 from upgrade_tui.tui.view.history import History
 from upgrade_tui.tui.view.scene import Scene, scene_of
 from upgrade_tui.window.events import Record, WindowClosed
+from upgrade_tui.window.notifications import Notifier
 
 PAINTS = 0.25  # seconds between two looks at whether there is something to paint
 
@@ -69,8 +70,7 @@ class UpgradeApp(App[None]):
         self._main = MainScreen(session, self.history, self.scene, guide=guide)
         self._dirty = True
         self._second = -1
-        self._alerts: list[Alert] = []
-        self._soon = Soon()
+        self._notifier = Notifier([sink(self) for sink in SINKS])
         self._lost_at: float | None = None
         self._linger = linger
         self._welcome = guide and session.directory is not None  # over panes that show something, not before
@@ -100,9 +100,7 @@ class UpgradeApp(App[None]):
 
     def happened(self, record: Record) -> None:
         """A new event: perhaps one that must be heard of."""
-        found = alert(record, self.session.outcomes)
-        if found is not None:
-            self._alerts.append(found)
+        self._notifier.happened(record, self.session.outcomes)
         if isinstance(record.event, WindowClosed) and self._linger is not None:
             self.set_timer(self._linger, self.exit)
 
@@ -116,11 +114,8 @@ class UpgradeApp(App[None]):
             return
         second = int(self.session.now())
         if second != self._second:
-            self._alerts += self._soon.due(self.scene())
-        if self._alerts:
-            found, self._alerts = together(self._alerts), []
-            self.bell()
-            self.notify(found.text, title=found.title, severity=found.severity, timeout=10, markup=False)
+            self._notifier.look(self.scene())
+        self._notifier.tell()
         if (not self._dirty and second == self._second) or not self._main_is_seen():
             return
         scene = self.scene()
