@@ -110,7 +110,15 @@ def test_a_step_that_waits_for_one_that_was_rolled_back_says_so_and_that_one_say
     assert answer("where", log.state, None, log.now).endswith("two waits for one, which is rolled back")
     lines = as_lines(log.state, None, log.now, True)
     assert any(line.startswith("  rolled back  one") and line.endswith("(p95 doubled)") for line in lines)
-    assert "start it again" in log.refuses("mei", cmd.Skip(step="one", reason="not tonight"))
+    log.does("mei", cmd.Skip(step="one", reason="not tonight"))
+    assert log.state.missing("two") == ()
+
+
+def test_with_the_last_step_rolled_back_nobody_is_told_that_all_is_over() -> None:
+    log = Log(plan_of(PLAIN)).does("mei", cmd.Start(step="one")).batch("one", 0).ends("one", "a")
+    log.happens(ev.StepFinished(step="one", attempt=1))
+    log.asks_back("p95 doubled").undoing("one").undo_starts("one", "a").undo_ends("one", "a").undone("one").back()
+    assert answer("where", log.state, None, log.now).endswith("one rolled back: start again, skip, or close the window")
 
 
 def test_a_step_in_trouble_names_its_hosts_and_why() -> None:

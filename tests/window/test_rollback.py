@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.window.small import MINUTE, Log
+from tests.window.small import MINUTE, Log, plan_of
 from upgrade_tui.window import clock
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev
@@ -319,3 +319,20 @@ def test_a_conductor_that_takes_over_in_a_rollback_finds_it_as_it_was() -> None:
     log.undo_lost("copy", "c", following=True).happens(ev.TaskFound(step="copy", host="c", attempt=1, undo=True))
     log.undo_ends("copy", "c").undo_starts("copy", "a").undo_ends("copy", "a").undone("copy").back()
     assert (log.step("copy").state, log.state.rolling_back) == ("rolled back", False)
+
+
+def test_a_rolled_back_step_can_be_skipped_and_the_window_be_completed_without_it() -> None:
+    plan = plan_of(
+        '[[steps]]\nid = "tune"\ntitle = "Tune"\nrollback = { manual = "back", estimate = "1m" }\n'
+        '[[steps]]\nid = "tell"\ntitle = "Tell"\nneeds = ["tune"]\n'
+    )
+    log = Log(plan).does("tom", cmd.Tick(step="tune"))
+    log.does("mei", cmd.Rollback(confirm=plan.window.id, reason="too slow")).happens(
+        ev.RollbackStarted(step="tune", reason="too slow"),
+        ev.RollbackFinished(step="tune", outcome="done", seconds=5.0),
+        ev.RollbackEnded(outcome="done", seconds=5.0),
+    )
+    assert log.step("tune").state == "rolled back"
+    assert "tune (rolled back)" in log.refuses("mei", cmd.Close(confirm=plan.window.id))
+    log.does("tom", cmd.Skip(step="tune", reason="not tonight")).does("tom", cmd.Tick(step="tell"))
+    assert log.does("mei", cmd.Close(confirm=plan.window.id)).state.outcome == "completed"

@@ -97,6 +97,10 @@ def where(g: Glance) -> Parts:
         return (*_standing(g), *_step(g, spec))
     if armed_steps(g):
         return (*_standing(g), Part("all steps are over, but not all are confirmed", "tight"))
+    undone = [step.id for step in state.steps.values() if step.state == "rolled back"]
+    if undone:
+        what = f"{few_text(undone, 3)} rolled back: start again, skip, or close the window"
+        return (*_standing(g), Part("nothing runs", "strong"), Part(what, "tight"))
     done = "all steps are over; the lead closes the window" if g.plan.steps else "the plan has no steps"
     return (*_standing(g), Part(done, "good"))
 

@@ -212,9 +212,8 @@ def _skip(state: WindowState, c: cmd.Skip, actor: Actor, now: float) -> Decision
     step = state.steps[c.step]
     if step.state == "rolling back" and _by_hand(_spec(state, c.step)):
         return _given_up(state, c, actor)
-    if step.state in OVER or step.state in ("rolling back", "rolled back"):
-        way = "start it again: what needs it waits for that" if step.state == "rolled back" else "nothing to skip"
-        return Refusal(f'"{c.step}" is already {step.state}', way)
+    if step.state in OVER or step.state == "rolling back":
+        return Refusal(f'"{c.step}" is already {step.state}', "nothing to skip")
     if step.state == "running" and _spec(state, c.step).what == "command":
         return Refusal(f'"{c.step}" is running', "wait until its tasks ended")
     armed = [host for host, a in step.armed.items() if a.state == "armed"]
