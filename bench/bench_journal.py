@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from upgrade_tui.journal import Journal, read, verify
+from upgrade_tui.journal import Journal, read_log, verify_log
 from upgrade_tui.window.events import TaskFinished
 
 Row = tuple[str, str, str, str]  # what, measured, goal, "met" or "missed"
@@ -118,8 +118,8 @@ async def _producers(journal: Journal) -> float:
 
 def _reading(directory: Path) -> list[Row]:
     """The best of three: these are all processor, and another process on the machine only ever adds."""
-    checked = min(_timed(lambda: verify(directory).records) for _ in range(3))
-    streamed = min(_timed(lambda: sum(1 for _ in read(directory))) for _ in range(3))
+    checked = min(_timed(lambda: verify_log(directory).records) for _ in range(3))
+    streamed = min(_timed(lambda: sum(1 for _ in read_log(directory))) for _ in range(3))
     opened = min(_timed(lambda: asyncio.run(_open(directory))) for _ in range(3))
     return [
         (f"log: verify {RECORDS:,} events", _seconds(checked), "1 s", _word(checked[0] <= 1)),

@@ -20,8 +20,8 @@ from msgspec.structs import replace
 
 from tests.golden import golden
 from tests.support_tui import minute
-from upgrade_tui.conductor import protocol
-from upgrade_tui.window.telemetry import Frame
+from upgrade_tui.attach import protocol
+from upgrade_tui.window.measurements import Frame
 
 Row = tuple[str, str, str, str]
 MARK = b"WHERE"
@@ -85,7 +85,7 @@ def saved(directory: Path, hosts: int) -> Path:
     (directory / "events.json").write_bytes(protocol.encode(protocol.Happened(records=tuple(told.records))))
     with (directory / "frames.jsonl").open("wb") as file:
         for each in frames:
-            file.write(protocol.encode(protocol.Telemetry(frame=each)) + b"\n")
+            file.write(protocol.encode(protocol.FrameMessage(frame=each)) + b"\n")
     return directory
 
 

@@ -28,15 +28,15 @@ def bare() -> None:
 
 def dashboard(directory: Path, fed: bool) -> None:
     """Plan and events as they come over the socket, then the app."""
-    from upgrade_tui.conductor import protocol
-    from upgrade_tui.conductor.session import Session
+    from upgrade_tui.attach import protocol
+    from upgrade_tui.attach.session import Session
     from upgrade_tui.plan.reader import parse_plan
     from upgrade_tui.tui.app import UpgradeApp
 
     happened = protocol.decode_conductor((directory / "events.json").read_bytes())
     telemetry = next(protocol.decode_conductor(line) for line in (directory / "frames.jsonl").open("rb"))
     assert isinstance(happened, protocol.Happened)
-    assert isinstance(telemetry, protocol.Telemetry)
+    assert isinstance(telemetry, protocol.FrameMessage)
     session = Session(parse_plan((directory / "plan.toml").read_text(), "plan.toml"), "mei", "lead")
     session._take(happened)
     session._take(telemetry)
@@ -47,7 +47,7 @@ def dashboard(directory: Path, fed: bool) -> None:
         lines = (directory / "frames.jsonl").read_bytes().splitlines()
         for i in range(10_000):
             message = protocol.decode_conductor(lines[i % len(lines)])
-            assert isinstance(message, protocol.Telemetry)
+            assert isinstance(message, protocol.FrameMessage)
             session._take(message)
             await asyncio.sleep(1.0)
 

@@ -16,9 +16,9 @@ from typing import Any
 
 import asyncssh
 
-from upgrade_tui.fleet import parse, probe, samplers
-from upgrade_tui.fleet.connect import CIPHERS, Dialer
+from upgrade_tui.fleet.connection.connect import CIPHERS, Dialer
 from upgrade_tui.fleet.fleet import PHASE_HOSTS, PHASE_SECONDS, Fleet
+from upgrade_tui.fleet.sampling import host_facts, parse, samplers
 from upgrade_tui.plan.inventory import Host, Ssh, Watch
 from upgrade_tui.plan.model import Plan, Window
 from upgrade_tui.units import When
@@ -147,7 +147,7 @@ class _Plain(asyncssh.SSHClientSession[bytes]):
         """Lines of a sampler."""
         *lines, self.rest = (self.rest + data).split(b"\n")
         for line in lines:
-            if isinstance(parse.line(line), parse.Counters):
+            if isinstance(parse.sampler_line(line), parse.Counters):
                 _Plain.samples += 1
                 _Plain.up.add(id(self))
 
@@ -235,7 +235,7 @@ def _children() -> float:
 async def sampling(hosts: int, seconds: float, table: dict[str, Any], sampler: str, usage: Path) -> dict[str, float]:
     """CPU on the host a sample with one kind of sampler; ``usage``: file with nanoseconds of all of sshd's cgroup."""
     only = tuple(s for s in samplers.ORDER if s.name == sampler)
-    probe.Facts.samplers = property(lambda _self: only)  # type: ignore[assignment, method-assign]
+    host_facts.HostDescription.samplers = property(lambda _self: only)  # type: ignore[assignment, method-assign]
     counting = Counting(plan_of(hosts, table))
     task = asyncio.create_task(counting.fleet.run())
     while len(counting.up) < hosts:

@@ -15,9 +15,9 @@ from typing import Any
 import asyncssh
 
 from bench.fleet_child import Counting, plan_of
+from upgrade_tui.fleet.connection.supervise import Supervisor
 from upgrade_tui.fleet.fleet import Fleet
 from upgrade_tui.fleet.jobs.spec import JobSpec
-from upgrade_tui.fleet.supervise import Supervisor
 
 COMMAND = "true"
 PATIENCE = 240.0  # seconds until all hosts are up

@@ -27,8 +27,8 @@ from upgrade_tui.window.commands import Actor, Refusal
 from upgrade_tui.window.decide import decide
 from upgrade_tui.window.fold import fold, fold_all
 from upgrade_tui.window.gates import open_gate
+from upgrade_tui.window.measurements import Frame, HostDetail, Link
 from upgrade_tui.window.state import WindowState, initial, role_of
-from upgrade_tui.window.telemetry import Frame, HostDetail, Link
 
 Moment = Literal["opened", "preflight", "rollout", "armed", "trouble", "rollback", "late", "closed"]
 MOMENTS: tuple[Moment, ...] = get_args(Moment)
@@ -432,7 +432,7 @@ class Story:
         self.at("23:40:10")
         self.facts("api3")
         self.at("23:42:00")
-        self.does("mei", cmd.Rollback(confirm=self.plan.window.id, step="api", reason="4.2 does not fit on /boot"))
+        self.does("mei", cmd.StartRollback(confirm=self.plan.window.id, step="api", reason="4.2 does not fit on /boot"))
         assert self.state.rollback is not None
         batches = self.state.rollback.undo[0].batches
         self.happens(ev.RollbackStarted(step="api", reason=self.state.rollback.reason, batches=batches))

@@ -6,8 +6,8 @@ import hashlib
 import random
 
 from tests.golden_plan import NASTY, kind_of
+from upgrade_tui.window.measurements import CanaryFrame, DiskSample, Frame, HostDetail, HostFrame, Sample, TaskFrame
 from upgrade_tui.window.state import CanaryState, HostState, WindowState
-from upgrade_tui.window.telemetry import CanaryFrame, DiskSample, Frame, HostDetail, HostFrame, Sample, TaskFrame
 
 GIB = 1024**3
 _SAMPLERS = {"db": "python3", "api": "python3", "lb": "perl", "cache": "awk"}

@@ -45,10 +45,10 @@ class Mutant:
 
 UNKNOWN = 'if any(t.state in ("unknown", "running", "rolling back") for t in every):'
 RUNNER_TESTS = "conductor/test_runner.py::"
-BOOK_TESTS = "conductor/test_book.py::"
+STORE_TESTS = "conductor/test_window_store.py::"
 RACE = "conductor/test_fences.py::test_a_start_that_lost_the_race_in_the_log_is_not_sent"
 ON_FAIL = "window/test_on_fail.py::"
-IDENTITY = "conductor/test_identity.py::test_a_process_that_is_gone_is_nobody"
+IDENTITY = "attach/test_identity.py::test_a_process_that_is_gone_is_nobody"
 
 NAMED = (
     Mutant(
@@ -58,16 +58,17 @@ NAMED = (
         ("window/test_step_state.py::test_a_host_that_is_unknown_is_not_borne_by_max_fail",),
     ),
     Mutant(
-        "a start that lost the race in the log is sent", "conductor/running/tasks.py",
+        "a start that lost the race in the log is sent", "conductor/execution/tasks.py",
         "if not resume and not await self._begin(work):", "if not resume and await self._begin(work) is None:",
         (RACE,),
     ),
     Mutant(
-        "a start is decided on what is durable, not on what stands before it in the log", "conductor/running/begin.py",
-        "if not _goes_on(state, spec, attempt):", "if not _goes_on(desk.state(), spec, attempt):", (RACE,),
+        "a start is decided on what is durable, not on what stands before it in the log",
+        "conductor/execution/begin.py",
+        "if not _goes_on(state, spec, attempt):", "if not _goes_on(context.state(), spec, attempt):", (RACE,),
     ),
     Mutant(
-        "a timed-out check is taken as failed", "conductor/running/tasks.py",
+        "a timed-out check is taken as failed", "conductor/execution/tasks.py",
         "if ended.proven and code is None and not ended.timed_out:", "if ended.proven and code is None:",
         (RUNNER_TESTS + "test_a_check_whose_time_was_up_is_unknown",),
     ),
@@ -132,24 +133,27 @@ NAMED = (
         ("window/test_on_fail.py::test_where_most_hosts_are_lost_the_conductor_may_be_the_one_cut_off",),
     ),
     Mutant(
-        "what waited through a fence comes before the pause", "conductor/book.py",
+        "what waited through a fence comes before the pause", "conductor/window_store.py",
         "self._pause(fence)\n        self._write_facts()", "self._write_facts()\n        self._pause(fence)",
-        (BOOK_TESTS + "test_what_waited_through_a_fence_comes_behind_the_pause_in_its_order_and_before_new_decisions",),
+        (
+            STORE_TESTS
+            + "test_what_waited_through_a_fence_comes_behind_the_pause_in_its_order_and_before_new_decisions",
+        ),
     ),
     Mutant(
-        "what failed is put behind what came later", "conductor/book.py",
+        "what failed is put behind what came later", "conductor/window_store.py",
         "insort(self._facts, fact, key=lambda each: each.number)", "self._facts.append(fact)",
-        (BOOK_TESTS + "test_facts_keep_their_order_where_one_came_as_the_one_before_it_had_just_failed",),
+        (STORE_TESTS + "test_facts_keep_their_order_where_one_came_as_the_one_before_it_had_just_failed",),
     ),
     Mutant(
-        "what was taken back is still decided on behind a fence", "conductor/book.py",
+        "what was taken back is still decided on behind a fence", "conductor/window_store.py",
         "self.state = self._tip = fold(self.state, record)", "self.state = fold(self.state, record)",
-        (BOOK_TESTS + "test_what_a_fence_took_back_is_not_decided_on",),
+        (STORE_TESTS + "test_what_a_fence_took_back_is_not_decided_on",),
     ),
     Mutant(
-        "any error is taken for a kernel without handles", "conductor/wire.py",
+        "any error is taken for a kernel without handles", "attach/socket.py",
         "if error.errno != errno.ENOPROTOOPT:", "if False:",
-        ("conductor/test_identity.py::test_only_a_kernel_without_handles_lets_the_number_stand_for_the_process",),
+        ("attach/test_identity.py::test_only_a_kernel_without_handles_lets_the_number_stand_for_the_process",),
     ),
     Mutant(
         "what a timeout left is forgotten once it is settled", "window/fold_steps.py",
@@ -157,16 +161,16 @@ NAMED = (
         ("conductor/test_not_begun.py::test_what_a_timeout_left_is_ended_before_a_retry",),
     ),
     Mutant(
-        "somebody is refused for what a crash may still take back", "conductor/book.py",
+        "somebody is refused for what a crash may still take back", "conductor/window_store.py",
         "if self._ahead:  # nobody is told", "if self._ahead and not decision:  # nobody is told",
-        (BOOK_TESTS + "test_nobody_is_refused_for_what_a_crash_may_still_take_back",),
+        (STORE_TESTS + "test_nobody_is_refused_for_what_a_crash_may_still_take_back",),
     ),
     Mutant(
-        "a process that is gone goes by its account's name (kernel handle)", "conductor/wire.py",
+        "a process that is gone goes by its account's name (kernel handle)", "attach/socket.py",
         "if ended.poll(0):", "if ended.poll(0) is None:", (IDENTITY,),
     ),
     Mutant(
-        "a process that is gone goes by its account's name (start time)", "conductor/wire.py",
+        "a process that is gone goes by its account's name (start time)", "attach/socket.py",
         "if before is None or _began(pid) != before:", "if _began(pid) != before:", (IDENTITY,),
     ),
     Mutant(
@@ -213,20 +217,20 @@ NAMED = (
         (ON_FAIL + "test_a_step_that_fails_in_a_paused_window_is_undone_once",),
     ),
     Mutant(
-        "no login is taken for a login", "conductor/wire.py", "return uid if login == _NOBODY else login",
+        "no login is taken for a login", "attach/socket.py", "return uid if login == _NOBODY else login",
         "return login",
-        ("conductor/test_identity.py::test_where_there_is_no_login_the_account_is_all_that_is_known",),
+        ("attach/test_identity.py::test_where_there_is_no_login_the_account_is_all_that_is_known",),
     ),
     Mutant(
-        "a login that can no more be read is the account", "conductor/wire.py",
+        "a login that can no more be read is the account", "attach/socket.py",
         "    except OSError:\n        raise NobodyThere from None\n    return uid",
         "    except OSError:\n        return uid\n    return uid",
-        ("conductor/test_identity.py::test_a_login_that_can_no_more_be_read_is_nobodys",),
+        ("attach/test_identity.py::test_a_login_that_can_no_more_be_read_is_nobodys",),
     ),
     Mutant(
-        "the remains of a process are taken for it", "conductor/wire.py",
+        "the remains of a process are taken for it", "attach/socket.py",
         'return None if stat[0] in "ZX" else stat[19]', "return stat[19]",
-        ("conductor/test_identity.py::test_the_remains_of_a_process_are_not_the_process",),
+        ("attach/test_identity.py::test_the_remains_of_a_process_are_not_the_process",),
     ),
     Mutant(
         "what an attempt did not come to is forgotten", "window/fold_steps.py",
@@ -239,7 +243,7 @@ NAMED = (
         ("fleet/jobs/test_job_faults.py::test_orders_that_end_half_way_start_nothing_and_say_what_may_have_cut_them",),
     ),
     Mutant(
-        "a risk that canaries watch is watched by nobody", "window/card.py",
+        "a risk that canaries watch is watched by nobody", "window/gate_card.py",
         '*(f"canary {name}" for name in self.watch)', "*()",
         ("window/test_gates.py::test_a_risk_says_which_canaries_watch_it_and_whether_they_say_anything",),
     ),
@@ -247,7 +251,7 @@ NAMED = (
 
 BY_NIGHTS = (
     Mutant(
-        "a timed-out check is taken as failed", "conductor/running/tasks.py",
+        "a timed-out check is taken as failed", "conductor/execution/tasks.py",
         "if ended.proven and code is None and not ended.timed_out:", "if ended.proven and code is None:", nights=True,
     ),
     Mutant(
@@ -255,7 +259,7 @@ BY_NIGHTS = (
         "self._known = False\n", nights=True,
     ),
     Mutant(
-        "a start does not ask whether the window goes on", "conductor/running/begin.py",
+        "a start does not ask whether the window goes on", "conductor/execution/begin.py",
         'goes_on = state.phase == "open" and not state.rolling_back and runs(state, spec.id, attempt)',
         "goes_on = runs(state, spec.id, attempt)", nights=True,
     ),

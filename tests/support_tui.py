@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from tests.golden import golden
-from upgrade_tui.conductor.session import Session
+from upgrade_tui.attach.session import Session
 from upgrade_tui.plan.model import Role
-from upgrade_tui.tui.view.history import History
+from upgrade_tui.tui.recent import RecentFrames
 from upgrade_tui.window.commands import AnyCommand, Refusal
-from upgrade_tui.window.telemetry import CanaryFrame, Frame, HostFrame
+from upgrade_tui.window.measurements import CanaryFrame, Frame, HostFrame
 
 
 class Recording(Session):
@@ -43,7 +43,7 @@ def recorded(
     return session
 
 
-def feed(history: History, frame: Frame, seconds: int = 60) -> None:
+def feed(history: RecentFrames, frame: Frame, seconds: int = 60) -> None:
     """The minute before ``frame``, as waves around what it says."""
     for past in minute(frame, seconds):
         history.feed(past)

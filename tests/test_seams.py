@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 from tests.window.small import small_plan
-from upgrade_tui.conductor.running.waits import RUNNERS
+from upgrade_tui.conductor.execution.waits import RUNNERS
 from upgrade_tui.plan.estimate import step_seconds
 from upgrade_tui.plan.model import StepKind
 from upgrade_tui.plan.step_kinds import KINDS
@@ -18,9 +18,9 @@ def test_every_kind_of_step_has_its_row_and_what_carries_it_out() -> None:
 
 def test_every_row_can_tell_of_a_step() -> None:
     plan = small_plan()
-    assert {step.what for step in plan.steps} == set(KINDS)
+    assert {step.kind for step in plan.steps} == set(KINDS)
     for step in plan.steps:
-        kind = KINDS[step.what]
+        kind = KINDS[step.kind]
         assert kind.says
         assert kind.overview(step)
         assert kind.press

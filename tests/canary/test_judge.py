@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from upgrade_tui.canary.judge import CALM, Health, Judgement, begin, judge, silence, silence_limit
-from upgrade_tui.canary.result import Result, unknown
+from upgrade_tui.canary.judge import CALM, Judgement, JudgeState, begin_judging, judge, silence, silence_limit
+from upgrade_tui.canary.result import ProbeResult, unknown_result
 from upgrade_tui.plan.model import Canary
 from upgrade_tui.units import Duration
 from upgrade_tui.window.events import CanaryVerdict
 
-GOOD = Result(ok=True, latency=0.01, value=None, detail="HTTP 200 in 10 ms")
-SLOW = Result(ok=True, latency=0.9, value=None, detail="HTTP 200 in 900 ms")
-BAD = Result(ok=False, latency=0.01, value=None, detail="HTTP 503, wanted 200")
-GONE = unknown("db1 cannot be reached")
+GOOD = ProbeResult(ok=True, latency=0.01, value=None, detail="HTTP 200 in 10 ms")
+SLOW = ProbeResult(ok=True, latency=0.9, value=None, detail="HTTP 200 in 900 ms")
+BAD = ProbeResult(ok=False, latency=0.01, value=None, detail="HTTP 503, wanted 200")
+GONE = unknown_result("db1 cannot be reached")
 
 
 def canary(interval: float = 2, limit: int = 3, recovery: int = 3) -> Canary:
@@ -33,13 +33,13 @@ def canary(interval: float = 2, limit: int = 3, recovery: int = 3) -> Canary:
 class Court:
     """A canary under judgement: feeds answers one interval apart and keeps the events."""
 
-    def __init__(self, of: Canary | None = None, health: Health | None = None) -> None:
+    def __init__(self, of: Canary | None = None, health: JudgeState | None = None) -> None:
         self.canary = of or canary()
         self.now = 1000.0
-        self.health = health or begin(self.now)
+        self.health = health or begin_judging(self.now)
         self.events: list[CanaryVerdict] = []
 
-    def hear(self, *results: Result) -> Court:
+    def hear(self, *results: ProbeResult) -> Court:
         for result in results:
             self.now += self.canary.interval
             self._take(judge(self.canary, self.health, result, self.now))
@@ -143,14 +143,14 @@ def test_good_answers_before_a_silence_do_not_count_after_it():
 
 @pytest.mark.parametrize("verdict", ["healthy", "degraded", "failing"])
 def test_taking_a_window_over_makes_no_transition_of_its_own(verdict):
-    court = Court(health=begin(1000.0, verdict))
+    court = Court(health=begin_judging(1000.0, verdict))
     court.hear(GOOD if verdict == "healthy" else BAD)
     assert court.events == []
     assert court.health.verdict == verdict
 
 
 def test_a_canary_taken_over_as_failing_still_needs_its_recovery():
-    court = Court(health=begin(1000.0, "failing")).hear(GOOD, GOOD)
+    court = Court(health=begin_judging(1000.0, "failing")).hear(GOOD, GOOD)
     assert court.events == []
     assert court.hear(GOOD).verdicts == ["healthy"]
 

@@ -22,10 +22,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from upgrade_tui.canary import tls_probe
-from upgrade_tui.canary.names import system_resolver
+from upgrade_tui.canary.name_lookup import system_resolver
 from upgrade_tui.canary.probe_base import Probe
 from upgrade_tui.canary.probes import Prober
-from upgrade_tui.canary.result import Result
+from upgrade_tui.canary.result import ProbeResult
 from upgrade_tui.plan.model import Canary, Expect
 from upgrade_tui.plan.probe_kinds import PROBES
 from upgrade_tui.units import Duration
@@ -39,7 +39,7 @@ async def nothing(_host: str, _command: str, _timeout: float) -> tuple[int | Non
     raise AssertionError("nothing should be run")
 
 
-async def ask(of: Canary, **more: object) -> Result:
+async def ask(of: Canary, **more: object) -> ProbeResult:
     prober = Prober(more.pop("execute", nothing), wall=lambda: NOW, **more)
     try:
         return await prober.probe(of)
@@ -401,7 +401,7 @@ def trusted(authority, monkeypatch) -> Authority:
     return authority
 
 
-async def ask_tls(of: Canary) -> Result:
+async def ask_tls(of: Canary) -> ProbeResult:
     prober = Prober(nothing)
     return await prober.probe(of)
 
@@ -530,7 +530,7 @@ async def test_run_on_a_host_that_cannot_be_reached_is_no_data():
         return None, b"db1 is lost since 12 s", False
 
     result = await ask(Canary(name="c", run="true", on="db1"), execute=execute)
-    assert result == Result(ok=False, latency=None, value=None, detail="db1 is lost since 12 s", no_data=True)
+    assert result == ProbeResult(ok=False, latency=None, value=None, detail="db1 is lost since 12 s", no_data=True)
 
 
 async def test_run_that_nobody_reports_on_is_no_data(monkeypatch):

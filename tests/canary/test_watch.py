@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from upgrade_tui.canary.result import Result
+from upgrade_tui.canary.result import ProbeResult
 from upgrade_tui.canary.watch import Canaries
 from upgrade_tui.plan.model import Canary, Plan, Window
 from upgrade_tui.units import Duration, When
@@ -65,7 +65,7 @@ class Scene:
         self.open.set()
         self.at_once = self.most_at_once = 0
         self.verdicts: list[CanaryVerdict] = []
-        self.results: list[tuple[str, Result]] = []
+        self.results: list[tuple[str, ProbeResult]] = []
         plan = Plan(window=Window(id="w", title="w", start=When(None)), canaries=canaries)
         self.canaries = Canaries(
             plan,

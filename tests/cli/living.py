@@ -10,10 +10,10 @@ from typing import Any
 
 from click.testing import CliRunner, Result
 
+from upgrade_tui.attach.launch import freeze
+from upgrade_tui.attach.socket import own_login
 from upgrade_tui.cli import cli
 from upgrade_tui.conductor.conductor import Conductor
-from upgrade_tui.conductor.launch import freeze
-from upgrade_tui.conductor.wire import own_login
 from upgrade_tui.plan.reader import parse_plan
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.commands import Actor, AnyCommand
@@ -83,28 +83,28 @@ class Living:
     @property
     def state(self) -> WindowState:
         """The window as it stands."""
-        return self._window.book.state
+        return self._window.store.state
 
     def until(self, what: Callable[[WindowState], Any]) -> WindowState:
         """The first state for which ``what`` holds."""
 
         async def wait() -> WindowState:
             async with asyncio.timeout(SOON):
-                while not what(self._window.book.state):
-                    await self._window.book.changed()
-            return self._window.book.state
+                while not what(self._window.store.state):
+                    await self._window.store.changed()
+            return self._window.store.state
 
         return self.inside(wait())
 
     def events(self) -> list[ev.Event]:
         """What happened, as it is in the log."""
-        return [record.event for record in self._window.book.read()]
+        return [record.event for record in self._window.store.read()]
 
     def do(self, command: AnyCommand, login: str = "") -> Any:
         """What a client would ask for, without one."""
         login = login or own_login()
         actor = Actor(login, role_of(self.state.plan, login, self.state.opened_by))
-        return self.inside(self._window.book.command(command, actor))
+        return self.inside(self._window.store.command(command, actor))
 
     def inside(self, job: Coroutine[Any, Any, Any]) -> Any:
         """Have the conductor's loop do ``job``."""

@@ -16,7 +16,7 @@ from upgrade_tui.cli.status import as_data, as_lines
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.answers import batches_text
-from upgrade_tui.window.armed import asks_for_a_person, unconfirmed, words
+from upgrade_tui.window.armed import asks_for_a_person, protection_words, unconfirmed
 
 
 def _at(moment: float) -> str:
@@ -45,9 +45,9 @@ def test_a_step_that_is_armed_waits_for_a_person_and_says_until_when() -> None:
     step = told.state.steps["traffic"]
     assert asks_for_a_person(told.state, "traffic")
     until = unconfirmed(step)[0][1].until
-    assert words(step, _at) == f"armed on lb1, lb2: confirm by {until:.0f}, else its hosts undo it"
+    assert protection_words(step, _at) == f"armed on lb1, lb2: confirm by {until:.0f}, else its hosts undo it"
     assert not asks_for_a_person(told.state, "api")
-    assert words(told.state.steps["api"], _at) == ""
+    assert protection_words(told.state.steps["api"], _at) == ""
 
 
 def test_armed_held_and_undone_have_exit_codes_of_their_own() -> None:

@@ -12,9 +12,9 @@ from click.testing import CliRunner
 
 from tests.golden import golden
 from tests.report.report_support import window_at
+from upgrade_tui.attach.protocol import Done
 from upgrade_tui.cli import verbs
 from upgrade_tui.cli.verbs import close
-from upgrade_tui.conductor.protocol import Done
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window.commands import Refusal
 

@@ -12,10 +12,10 @@ import msgspec
 import pytest
 
 from tests.cli.living import Living, frozen, typed
+from upgrade_tui.attach.launch import CannotStart
+from upgrade_tui.attach.socket import own_login
 from upgrade_tui.cli import COMMANDS
 from upgrade_tui.cli.exits import Exit
-from upgrade_tui.conductor.launch import CannotStart
-from upgrade_tui.conductor.wire import own_login
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev
 
@@ -426,7 +426,7 @@ def within(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Living]]:
         begun.append(living)
         return os.getpid()
 
-    monkeypatch.setattr("upgrade_tui.conductor.launch.start_conductor", start)
+    monkeypatch.setattr("upgrade_tui.attach.launch.start_conductor", start)
     yield begun
     for living in begun:
         living.__exit__()
@@ -483,7 +483,7 @@ def test_run_says_what_the_conductor_said_that_did_not_come_up(home: Path, monke
     def start(*_: object) -> int:
         raise CannotStart("somebody holds it", Exit.LOCKED)
 
-    monkeypatch.setattr("upgrade_tui.conductor.launch.start_conductor", start)
+    monkeypatch.setattr("upgrade_tui.attach.launch.start_conductor", start)
     plan = home / "plan.toml"
     plan.write_text(WINDOW + STEPS, encoding="utf-8")
     assert typed("run", str(plan), code=Exit.LOCKED).stderr == "upgrade-tui: somebody holds it\n"

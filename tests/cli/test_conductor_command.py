@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.living import Living, frozen, typed
+from upgrade_tui.attach.client import Client
 from upgrade_tui.cli.exits import Exit
-from upgrade_tui.conductor.client import Client
 from upgrade_tui.window import commands as cmd
 
 PLAN = """\

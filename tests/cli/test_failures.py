@@ -12,9 +12,9 @@ import pytest
 
 from tests.support import require
 from upgrade_tui import cli
+from upgrade_tui.attach import client
+from upgrade_tui.attach.launch import freeze
 from upgrade_tui.cli.exits import Exit
-from upgrade_tui.conductor import client
-from upgrade_tui.conductor.launch import freeze
 from upgrade_tui.journal.writer import Journal
 from upgrade_tui.plan.reader import parse_plan
 from upgrade_tui.window import events as ev

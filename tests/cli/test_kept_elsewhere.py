@@ -13,7 +13,7 @@ from tests.journal.journal_support import hash_of, lines_of, log_at, note
 from upgrade_tui.cli.log import log
 from upgrade_tui.cli.report import report
 from upgrade_tui.cli.verify import verify
-from upgrade_tui.conductor.paths import PLAN, kept_directory
+from upgrade_tui.directory.paths import PLAN, kept_directory
 from upgrade_tui.window.events import LogFenced
 
 MARK = "[kept elsewhere, not in the log yet]"

@@ -8,10 +8,10 @@ import click
 import pytest
 
 from tests.window.test_sentences import KINDS, made
-from upgrade_tui.cli.log import STYLES, line
+from upgrade_tui.cli.log import STYLES, log_line
 from upgrade_tui.window import events as ev
+from upgrade_tui.window.event_row import Tone
 from upgrade_tui.window.event_table import notice
-from upgrade_tui.window.rows.row import Tone
 from upgrade_tui.window.sentences import sentence
 
 
@@ -28,11 +28,11 @@ def test_a_line_is_painted_in_the_tone_of_its_row(kind: type, monkeypatch: pytes
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
     event = made(kind)
-    shown = line(record(event), False, {})
+    shown = log_line(record(event), False, {})
     assert click.style(sentence(event), **STYLES.get(notice(event).tone, {})) in shown
     assert click.unstyle(shown).endswith(f" mei          {sentence(event)}")
 
 
 def test_who_wants_no_colours_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    assert "\x1b" not in line(record(ev.LogFenced(error="EIO", segment="log.jsonl")), False, {})
+    assert "\x1b" not in log_line(record(ev.LogFenced(error="EIO", segment="log.jsonl")), False, {})

@@ -9,9 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from tests.window.small import Log
+from upgrade_tui.attach import protocol as p
 from upgrade_tui.cli import verbs
 from upgrade_tui.cli.exits import Exit
-from upgrade_tui.conductor import protocol as p
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.armed import waits_for_nothing_else

@@ -13,8 +13,8 @@ from upgrade_tui.cli.status import as_data, as_lines
 from upgrade_tui.window import clock
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev
+from upgrade_tui.window.measurements import CanaryFrame, Frame, HostDetail, HostFrame
 from upgrade_tui.window.state import WindowState, initial
-from upgrade_tui.window.telemetry import CanaryFrame, Frame, HostDetail, HostFrame
 
 PLAIN = '[[steps]]\nid = "one"\ntitle = "One"\non = "a"\nrun = "true"\nrollback = { run = "true", estimate = "5m" }\n'
 
@@ -55,7 +55,7 @@ def test_before_the_first_event_nothing_is_read_from_a_window_that_is_not_open()
 
 
 def test_while_something_is_undone_no_time_is_given_to_decide_on_it() -> None:
-    log = Log().copied().does("mei", cmd.Rollback(confirm="small", reason="p95"))
+    log = Log().copied().does("mei", cmd.StartRollback(confirm="small", reason="p95"))
     assert answer("go back", log.state, None, log.now).startswith("going back now: 0 s of about")
 
 

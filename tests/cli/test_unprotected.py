@@ -10,11 +10,13 @@ import pytest
 from tests.support_tui import Recording, recorded
 from tests.tui.undo_sessions import happens
 from upgrade_tui.cli.status import as_data, as_lines
-from upgrade_tui.report.build import build
-from upgrade_tui.report.markdown import render
-from upgrade_tui.tui.detail.base import scene_of
-from upgrade_tui.tui.view import card, matrix, steps
-from upgrade_tui.tui.view.spans import Line
+from upgrade_tui.report.build import build_report
+from upgrade_tui.report.markdown import render_markdown
+from upgrade_tui.tui.detail_screen import scene_of
+from upgrade_tui.tui.details import page as details_page
+from upgrade_tui.tui.matrix import page as matrix_page
+from upgrade_tui.tui.step import rows as step_rows
+from upgrade_tui.tui.widgets.spans import Line
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.commands import Actor, Refusal
@@ -65,23 +67,23 @@ def test_the_screen_says_unprotected_on_the_step_its_card_and_in_the_matrix(gone
     scene = scene_of(gone)
     spec = scene.plan.step("traffic")
     assert spec is not None
-    assert steps.step_row(scene, spec).word.text == "⊗ unprotected"
-    assert "⊗ lb1" in text(card.step_card(scene, spec, 100))
-    assert "⊗ traffic" in text(card.host_card(scene, "lb1", 100))
-    m = matrix.matrix(scene)
-    assert matrix.cell(scene, m, spec, "lb1", 12, marked=False, plain=False)[0].strip().startswith("⊗")
-    said = text(matrix.cell_lines(scene, m, spec, "lb1", 200))
+    assert step_rows.step_row(scene, spec).word.text == "⊗ unprotected"
+    assert "⊗ lb1" in text(details_page.step_details(scene, spec, 100))
+    assert "⊗ traffic" in text(details_page.host_details(scene, "lb1", 100))
+    m = matrix_page.matrix(scene)
+    assert matrix_page.cell(scene, m, spec, "lb1", 12, marked=False, plain=False)[0].strip().startswith("⊗")
+    said = text(matrix_page.cell_lines(scene, m, spec, "lb1", 200))
     assert "traffic on lb1: UNPROTECTED" in said
     assert f"nothing will undo it ({WHY})" in said
     assert next(row.rank for row in m.hosts if row.name == "lb1") < next(r.rank for r in m.hosts if r.name == "lb2")
 
 
 def test_the_report_says_unprotected_of_the_step_and_of_the_task(gone: Recording) -> None:
-    report = build(gone.plan, gone.records)
+    report = build_report(gone.plan, gone.records)
     assert report.numbers.steps_unprotected == 1
     assert report.numbers.steps_armed == 0
     assert [t.state for t in report.tasks if t.step == "traffic"] == ["unprotected", "armed"]
-    assert "unprotected" in render(report)
+    assert "unprotected" in render_markdown(report)
     assert any("traffic is unprotected" in lesson.text for lesson in report.lessons.actions)
 
 

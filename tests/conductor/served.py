@@ -1,4 +1,4 @@
-"""A window's socket with a desk that the test holds in its hands: no log, no hosts."""
+"""A window's socket with a backend that the test holds in its hands: no log, no hosts."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from types import TracebackType
 
-from upgrade_tui.conductor import protocol as p
-from upgrade_tui.conductor.server import Server
-from upgrade_tui.conductor.wire import Peer
+from upgrade_tui.attach import protocol as p
+from upgrade_tui.attach.socket import Peer
+from upgrade_tui.conductor.server import WindowServer
 from upgrade_tui.window import events as ev
 
 
@@ -29,7 +29,7 @@ class Served:
         self.came: list[int] = []
         self._answers, self._records, self._plan_text = answers, records, plan_text
         self._news = asyncio.Event()
-        self.server = Server(directory, self, self.errors.append)
+        self.server = WindowServer(directory, self, self.errors.append)
         self._task: asyncio.Task[None] | None = None
         self._accepted = 0
         accept = self.server._accepted

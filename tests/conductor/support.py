@@ -1,4 +1,4 @@
-"""A small window with scripted hosts: what the runner and the book are tested with, without SSH."""
+"""A small window with scripted hosts: what the runner and the store are tested with, without SSH."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from upgrade_tui.conductor.book import Book
-from upgrade_tui.conductor.running.deadman import Deadman
-from upgrade_tui.conductor.running.desk import Desk
-from upgrade_tui.conductor.running.rollback import Rollbacks
-from upgrade_tui.conductor.running.steps import Steps
-from upgrade_tui.conductor.running.tasks import Tasks
-from upgrade_tui.conductor.running.withheld import Withheld
-from upgrade_tui.fleet.ended import Ended
-from upgrade_tui.fleet.jobs import Arming, DeadMan, JobSpec, NotAnswered
+from upgrade_tui.conductor.execution.context import ExecutionContext
+from upgrade_tui.conductor.execution.deadman_control import DeadmanControl
+from upgrade_tui.conductor.execution.rollback import Rollbacks
+from upgrade_tui.conductor.execution.steps import Steps
+from upgrade_tui.conductor.execution.tasks import Tasks
+from upgrade_tui.conductor.execution.withheld import Withheld
+from upgrade_tui.conductor.window_store import WindowStore
+from upgrade_tui.fleet.commands.command_result import CommandResult
+from upgrade_tui.fleet.jobs import Arming, HostDeadman, JobSpec, NotAnswered
 from upgrade_tui.journal import file_store
 from upgrade_tui.journal.store import OpenStore
 from upgrade_tui.plan.model import Plan
@@ -68,20 +68,20 @@ title = "Look at it"
 
 @dataclass
 class Hosts:
-    """Hosts that answer from a script: (host, command) -> Ended; ``hold`` keeps one back until it is set.
+    """Hosts that answer from a script: (host, command) -> CommandResult; ``hold`` keeps one back until it is set.
 
     A job is done once a host and name, like on a host: started again it gives what it gave.
     """
 
-    script: dict[tuple[str, str], Ended] = field(default_factory=dict)
+    script: dict[tuple[str, str], CommandResult] = field(default_factory=dict)
     printed: dict[tuple[str, str], bytes] = field(default_factory=dict)
     ran: list[tuple[str, str]] = field(default_factory=list)
     hold: dict[str, asyncio.Event] = field(default_factory=dict)
-    jobs: dict[tuple[str, str], Ended] = field(default_factory=dict)
+    jobs: dict[tuple[str, str], CommandResult] = field(default_factory=dict)
     specs: list[JobSpec] = field(default_factory=list)
     lose: dict[str, asyncio.Event] = field(default_factory=dict)  # the link is lost until this is set
     ended: list[tuple[str, str]] = field(default_factory=list)
-    guards: dict[tuple[str, str], DeadMan] = field(default_factory=dict)
+    guards: dict[tuple[str, str], HostDeadman] = field(default_factory=dict)
     no_place: dict[str, str] = field(default_factory=dict)
     stays: dict[str, str] = field(default_factory=dict)  # what cannot be ended on a host
     cannot_arm: str = ""
@@ -89,16 +89,16 @@ class Hosts:
 
     async def execute(
         self, host: str, command: str, *, timeout: float | None, on_output: Callable[[bytes], None]
-    ) -> Ended:
+    ) -> CommandResult:
         command = command.removeprefix(f"UPGRADE_HOST={host}; export UPGRADE_HOST\n")
         return await self._run(host, command, on_output)
 
-    async def _run(self, host: str, command: str, on_output: Callable[[bytes], None]) -> Ended:
+    async def _run(self, host: str, command: str, on_output: Callable[[bytes], None]) -> CommandResult:
         self.ran.append((host, command))
         if host in self.hold:
             await self.hold[host].wait()
         on_output(self.printed.get((host, command), b""))
-        return self.script.get((host, command), Ended(exit=0, seconds=1.0))
+        return self.script.get((host, command), CommandResult(exit=0, seconds=1.0))
 
     async def job(
         self,
@@ -111,13 +111,13 @@ class Hosts:
         on_begun: Callable[[], None] | None = None,
         resume: bool = False,
         begun: bool = False,
-    ) -> Ended:
+    ) -> CommandResult:
         assert spec.problem() == ""
         self.specs.append(spec)
         if resume and (host, spec.name) not in self.jobs:
             if begun:
-                return Ended(exit=None, proven=False, reason="its job directory is gone")
-            return Ended(exit=None, proven=False, sent=False, reason="it was never started")
+                return CommandResult(exit=None, proven=False, reason="its job directory is gone")
+            return CommandResult(exit=None, proven=False, sent=False, reason="it was never started")
         if on_begun is not None:
             on_begun()
         if host in self.lose:
@@ -139,39 +139,39 @@ class Hosts:
 
     async def arm(self, host: str, name: str, command: str, seconds: float, *, spec: JobSpec | None = None) -> Arming:
         if not self.cannot_arm:
-            self.guards[host, name] = DeadMan(state="armed", remaining=seconds)
+            self.guards[host, name] = HostDeadman(state="armed", remaining=seconds)
             self.ran.append((host, f"arm {command}"))
         return Arming(error=self.cannot_arm, risk=self.risk)
 
-    async def confirm(self, host: str, name: str, *, place: str = "") -> DeadMan:
+    async def confirm(self, host: str, name: str, *, place: str = "") -> HostDeadman:
         if (host, name) not in self.guards:
-            return DeadMan(state="gone", reason="it is not on the host")
+            return HostDeadman(state="gone", reason="it is not on the host")
         if self.guards[host, name].state == "armed":
-            self.guards[host, name] = DeadMan(state="confirmed")
+            self.guards[host, name] = HostDeadman(state="confirmed")
         return self.guards[host, name]
 
-    async def extend(self, host: str, name: str, seconds: float, *, place: str = "") -> DeadMan:
+    async def extend(self, host: str, name: str, seconds: float, *, place: str = "") -> HostDeadman:
         if self.guards[host, name].state == "armed":
-            self.guards[host, name] = DeadMan(state="armed", remaining=seconds)
+            self.guards[host, name] = HostDeadman(state="armed", remaining=seconds)
         return self.guards[host, name]
 
-    async def armed(self, host: str, name: str, *, place: str = "") -> DeadMan:
+    async def armed(self, host: str, name: str, *, place: str = "") -> HostDeadman:
         """As a host does it: what was due when it was left alone has fired by the next look."""
         found = self.guards[host, name]
         if found.state == "armed" and found.remaining <= 0:
-            self.guards[host, name] = DeadMan(state="fired", exit=0)
+            self.guards[host, name] = HostDeadman(state="fired", exit=0)
         return found
 
 
 @dataclass
 class Rig:
-    """A book with an open window and the runners over scripted hosts."""
+    """A store with an open window and the runners over scripted hosts."""
 
-    book: Book
+    store: WindowStore
     tasks: Tasks
     steps: Steps
     rollbacks: Rollbacks
-    deadman: Deadman
+    deadman: DeadmanControl
     hosts: Hosts
     plan: Plan
     withheld: Withheld
@@ -184,25 +184,25 @@ class Rig:
             if any(isinstance(r.event, ev.RollbackRequested) for r in records):
                 self.background.add(asyncio.create_task(self.rollbacks.run()))
 
-        self.book.observe(committed)
+        self.store.observe(committed)
 
     async def open(self) -> None:
         opened = ev.WindowOpened(
             window="w1", plan_id="w1", plan_sha256="0" * 64, start=NOW, end=NOW + 14400, version="0", host="h", pid=1
         )
-        await self.book.write([opened], "mei")
+        await self.store.write([opened], "mei")
 
     async def start(self, step: str, *hosts: str) -> None:
         """The step's intent, then the runner to its end."""
-        state = self.book.state.steps[step]
+        state = self.store.state.steps[step]
         intent = ev.StepIntent(step=step, attempt=state.attempt + 1, batches=state.batches, hosts=hosts)
-        await self.book.write([intent], "mei")
+        await self.store.write([intent], "mei")
         await self.steps.run(step)
 
     async def until(self, what: Callable[[], object]) -> None:
         """Wait for a state."""
         while not what():
-            await self.book.changed()
+            await self.store.changed()
 
 
 async def rig(
@@ -211,33 +211,33 @@ async def rig(
     *,
     hosts: Hosts | None = None,
     opened: bool = True,
-    store: OpenStore | None = None,
+    events: OpenStore | None = None,
 ) -> Rig:
     plan = parse_plan(text, "plan.toml")
     hosts = hosts or Hosts()
-    book = Book(plan, lambda: NOW, store or file_store(directory))
-    await book.open()
+    store = WindowStore(plan, lambda: NOW, events or file_store(directory))
+    await store.open()
     (directory / "output").mkdir(exist_ok=True)
 
     begun = asyncio.get_running_loop().time()
 
     async def record(event: ev.Event) -> None:
-        await book.write([event])
+        await store.write([event])
 
-    desk = Desk(
-        state=lambda: book.state,
+    context = ExecutionContext(
+        state=lambda: store.state,
         record=record,
-        changed=book.changed,
-        transact=book.transact,
+        changed=store.changed,
+        transact=store.transact,
         hosts=hosts,
         output=directory / "output",
         mono=asyncio.get_running_loop().time,
         now=lambda: NOW + asyncio.get_running_loop().time() - begun,
     )
-    tasks = Tasks(desk)
-    deadman = Deadman(desk, hosts)
-    steps, rollbacks = Steps(desk, tasks, deadman), Rollbacks(desk, tasks, deadman)
-    made = Rig(book, tasks, steps, rollbacks, deadman, hosts, plan, Withheld(desk))
+    tasks = Tasks(context)
+    deadman = DeadmanControl(context, hosts)
+    steps, rollbacks = Steps(context, tasks, deadman), Rollbacks(context, tasks, deadman)
+    made = Rig(store, tasks, steps, rollbacks, deadman, hosts, plan, Withheld(context))
     if opened:
         await made.open()
     return made

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.conductor import support
 from tests.conductor.support import Rig
-from upgrade_tui.fleet.jobs import DeadMan
+from upgrade_tui.fleet.jobs import HostDeadman
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.commands import Actor, Confirm, Refusal, Revert, Start, Tick
 
@@ -29,28 +29,28 @@ async def started(directory: Path, plan: str = PLAN) -> AsyncIterator[Rig]:
         for job in jobs:
             job.cancel()
         await asyncio.gather(*jobs, return_exceptions=True)
-        await made.book.close()
+        await made.store.close()
 
 
 def states(made: Rig) -> dict[str, str]:
-    step = made.book.state.steps["roll"]
+    step = made.store.state.steps["roll"]
     return {host: step.host_state(host) for host in step.tasks}
 
 
 def state(made: Rig, step: str = "roll") -> str:
-    return made.book.state.shown(step)
+    return made.store.state.shown(step)
 
 
 async def confirmed(made: Rig, *hosts: str) -> None:
     for host in hosts:
-        assert not isinstance(await made.book.command(Confirm(step="roll", host=host), LEAD), Refusal)
+        assert not isinstance(await made.store.command(Confirm(step="roll", host=host), LEAD), Refusal)
 
 
 async def test_the_next_batch_waits_until_the_batch_before_is_confirmed(tmp_path: Path) -> None:
     async with started(tmp_path) as made:
         await made.until(lambda: states(made)["a"] == "armed")
         for _ in range(20):  # time enough for the runner to begin what it would begin
-            await made.book.write([ev.NoteAdded(text="something else happens")], "mei")
+            await made.store.write([ev.NoteAdded(text="something else happens")], "mei")
         assert states(made) == {"a": "armed", "b": "pending", "c": "pending", "d": "pending"}
         await confirmed(made, "a")
         await made.until(lambda: states(made) == {"a": "done", "b": "armed", "c": "armed", "d": "armed"})
@@ -62,8 +62,10 @@ async def test_a_step_is_armed_and_not_done_until_its_last_host_is_confirmed(tmp
         await confirmed(made, "a")
         await made.until(lambda: state(made) == "armed")
         assert state(made, "look") == "pending"
-        assert '"look" is not ready; it waits for roll (armed)' in str(await made.book.command(Tick(step="look"), LEAD))
-        assert "is armed: not confirmed yet on b, c, d" in str(await made.book.command(Start(step="roll"), LEAD))
+        assert '"look" is not ready; it waits for roll (armed)' in str(
+            await made.store.command(Tick(step="look"), LEAD)
+        )
+        assert "is armed: not confirmed yet on b, c, d" in str(await made.store.command(Start(step="roll"), LEAD))
         await confirmed(made, "b", "c", "d")
         await made.until(lambda: state(made) == "done")
         assert state(made, "look") == "ready"
@@ -72,7 +74,7 @@ async def test_a_step_is_armed_and_not_done_until_its_last_host_is_confirmed(tmp
 async def test_what_hosts_undo_in_the_middle_of_a_step_ends_it_there(tmp_path: Path) -> None:
     async with started(tmp_path) as made:
         await made.until(lambda: states(made)["a"] == "armed")
-        await made.book.command(Revert(step="roll", host="a", reason="errors"), LEAD)
+        await made.store.command(Revert(step="roll", host="a", reason="errors"), LEAD)
         await made.until(lambda: state(made) not in ("running", "unknown"))
         assert (state(made), states(made)["b"]) == ("rolled back", "pending")
         assert made.hosts.guards["a", GUARD].state == "fired"
@@ -82,10 +84,10 @@ async def test_what_confirms_by_itself_does_so_at_the_end_of_its_bake(tmp_path: 
     canaries = '"10m"\nconfirm = "auto"\nbake = "1s"\ncanaries = ["front"]'
     async with started(tmp_path, PLAN.replace('"10m"', canaries, 1)) as made:
         await made.until(lambda: states(made)["a"] == "armed")
-        assert made.book.state.steps["roll"].armed["a"].asked == ""
+        assert made.store.state.steps["roll"].armed["a"].asked == ""
         healthy = ev.CanaryVerdict(canary="front", verdict="healthy", before="no data")
         began = asyncio.get_running_loop().time()
-        await made.book.write([healthy])
+        await made.store.write([healthy])
         await made.until(lambda: states(made)["a"] == "done")
         assert asyncio.get_running_loop().time() - began >= 1.0, "its bake comes first"
         await made.until(lambda: state(made) == "done")
@@ -95,11 +97,11 @@ async def test_a_bake_that_fails_confirms_nothing(tmp_path: Path) -> None:
     canaries = '"10m"\nconfirm = "auto"\nbake = "5m"\ncanaries = ["front"]'
     async with started(tmp_path, PLAN.replace('"10m"', canaries, 1)) as made:
         await made.until(lambda: states(made)["a"] == "armed")
-        await made.book.write([ev.CanaryVerdict(canary="front", verdict="failing", before="no data", detail="503")])
+        await made.store.write([ev.CanaryVerdict(canary="front", verdict="failing", before="no data", detail="503")])
         await made.until(lambda: state(made) == "failed")
-        assert made.book.state.steps["roll"].reason == "canary front is failing: 503"
-        await made.book.write([ev.CanaryVerdict(canary="front", verdict="healthy", before="failing")])
+        assert made.store.state.steps["roll"].reason == "canary front is failing: 503"
+        await made.store.write([ev.CanaryVerdict(canary="front", verdict="healthy", before="failing")])
         assert (made.hosts.guards["a", GUARD].state, states(made)["a"]) == ("armed", "armed")
-        made.hosts.guards["a", GUARD] = DeadMan(state="fired", exit=0)
-        await made.book.write([ev.NoteAdded(text="wakes the watch")], "mei")
+        made.hosts.guards["a", GUARD] = HostDeadman(state="fired", exit=0)
+        await made.store.write([ev.NoteAdded(text="wakes the watch")], "mei")
         await made.until(lambda: state(made) == "rolled back")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.conductor import support
-from tests.conductor.support import Ended, Rig
-from upgrade_tui.conductor.running.secret import MASK, NoSecret, Redactor, secrets_of
+from tests.conductor.support import CommandResult, Rig
+from upgrade_tui.conductor.execution.secret import MASK, NoSecret, Redactor, secrets_of
 from upgrade_tui.plan.reader import parse_plan
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.commands import Actor, Settle
@@ -18,7 +18,7 @@ LEAD = Actor("mei", "lead")
 
 
 def states(rig: Rig) -> dict[str, str]:
-    return {t.host: t.state for t in rig.book.state.steps["roll"].tasks.values()}
+    return {t.host: t.state for t in rig.store.state.steps["roll"].tasks.values()}
 
 
 def with_step(**keys: str) -> str:
@@ -30,9 +30,9 @@ def with_step(**keys: str) -> str:
 async def test_a_retry_of_one_host_leaves_the_others_as_they_are(tmp_path: Path) -> None:
     rig = await support.rig(tmp_path, with_step(max_fail='"50%"'))
     rig.hosts.script = {
-        ("b", "upgrade"): Ended(exit=1),
-        ("c", "upgrade"): Ended(exit=1),
-        ("d", "upgrade"): Ended(exit=1),
+        ("b", "upgrade"): CommandResult(exit=1),
+        ("c", "upgrade"): CommandResult(exit=1),
+        ("d", "upgrade"): CommandResult(exit=1),
     }
     await rig.start("roll")
     rig.hosts.script.clear()
@@ -40,7 +40,7 @@ async def test_a_retry_of_one_host_leaves_the_others_as_they_are(tmp_path: Path)
     await rig.start("roll", "c")
     assert rig.hosts.ran == [("c", "upgrade"), ("c", "is-new")]
     assert states(rig) == {"a": "done", "b": "failed", "c": "done", "d": "failed"}
-    await rig.book.close()
+    await rig.store.close()
 
 
 async def test_a_lost_task_is_unknown_then_found_and_done(tmp_path: Path) -> None:
@@ -48,13 +48,13 @@ async def test_a_lost_task_is_unknown_then_found_and_done(tmp_path: Path) -> Non
     rig.hosts.lose["a"] = asyncio.Event()
     running = asyncio.create_task(rig.start("roll"))
     await rig.until(lambda: states(rig)["a"] == "unknown")
-    assert rig.book.state.shown("roll") == "unknown"
-    assert rig.book.state.steps["roll"].state == "running", "the step waits: nothing else starts meanwhile"
+    assert rig.store.state.shown("roll") == "unknown"
+    assert rig.store.state.steps["roll"].state == "running", "the step waits: nothing else starts meanwhile"
     rig.hosts.lose["a"].set()
     await running
-    assert rig.book.state.steps["roll"].state == "done"
+    assert rig.store.state.steps["roll"].state == "done"
     assert rig.hosts.ran.count(("a", "upgrade")) == 1
-    await rig.book.close()
+    await rig.store.close()
 
 
 async def test_a_person_settles_a_lost_task_and_the_step_goes_on(tmp_path: Path) -> None:
@@ -62,11 +62,11 @@ async def test_a_person_settles_a_lost_task_and_the_step_goes_on(tmp_path: Path)
     rig.hosts.lose["a"] = asyncio.Event()
     running = asyncio.create_task(rig.start("roll"))
     await rig.until(lambda: states(rig)["a"] == "unknown")
-    await rig.book.command(Settle(step="roll", host="a", outcome="skipped", reason="dead, out of the pool"), LEAD)
+    await rig.store.command(Settle(step="roll", host="a", outcome="skipped", reason="dead, out of the pool"), LEAD)
     await running
     assert states(rig) == {"a": "skipped", "b": "done", "c": "done", "d": "done"}
-    assert rig.book.state.steps["roll"].state == "done"
-    await rig.book.close()
+    assert rig.store.state.steps["roll"].state == "done"
+    await rig.store.close()
 
 
 async def test_parallel_is_a_limit(tmp_path: Path) -> None:
@@ -81,28 +81,28 @@ async def test_parallel_is_a_limit(tmp_path: Path) -> None:
         assert sum(state == "running" for state in states(rig).values()) == 1
         rig.hosts.hold[host].set()
     await running
-    await rig.book.close()
+    await rig.store.close()
 
 
 async def test_stop_now_starts_nothing_more_in_the_batch(tmp_path: Path) -> None:
     text = with_step(parallel="1", stop='"now"').replace('[1, "100%"]', '["100%"]')
     rig = await support.rig(tmp_path, text)
-    rig.hosts.script["a", "upgrade"] = Ended(exit=1)
+    rig.hosts.script["a", "upgrade"] = CommandResult(exit=1)
     await rig.start("roll")
     assert states(rig) == {"a": "failed", "b": "pending", "c": "pending", "d": "pending"}
-    assert rig.book.state.steps["roll"].reason == "1 of 4 failed, 0 allowed: stopped; 3 not begun"
-    await rig.book.close()
+    assert rig.store.state.steps["roll"].reason == "1 of 4 failed, 0 allowed: stopped; 3 not begun"
+    await rig.store.close()
 
 
 async def test_a_check_that_passes_before_leaves_nothing_to_run(tmp_path: Path) -> None:
     rig = await support.rig(tmp_path, support.PLAN.replace("check_first = false", "check_first = true"))
-    rig.hosts.script["b", "is-new"] = Ended(exit=1)
+    rig.hosts.script["b", "is-new"] = CommandResult(exit=1)
     await rig.start("roll")
     assert ("a", "upgrade") not in rig.hosts.ran
     assert ("b", "upgrade") in rig.hosts.ran
-    assert rig.book.state.steps["roll"].tasks["a"].reason == "check passed before: nothing to run"
-    assert rig.book.state.steps["roll"].touched() == 1, "only what was changed would have to be undone"
-    await rig.book.close()
+    assert rig.store.state.steps["roll"].tasks["a"].reason == "check passed before: nothing to run"
+    assert rig.store.state.steps["roll"].touched() == 1, "only what was changed would have to be undone"
+    await rig.store.close()
 
 
 async def test_a_delegated_step_runs_elsewhere_once_for_each_host(tmp_path: Path) -> None:
@@ -111,26 +111,26 @@ async def test_a_delegated_step_runs_elsewhere_once_for_each_host(tmp_path: Path
     assert {h for h, _ in rig.hosts.ran} == {"d"}
     assert sorted(s.env["UPGRADE_HOST"] for s in rig.hosts.specs) == ["a", "b", "c", "d"]
     assert len({s.name for s in rig.hosts.specs}) == 4
-    await rig.book.close()
+    await rig.store.close()
 
 
 async def test_abort_ends_running_jobs_and_begins_nothing(tmp_path: Path) -> None:
     rig = await support.rig(tmp_path)
     rig.hosts.hold["a"] = asyncio.Event()
-    rig.hosts.script["a", "upgrade"] = Ended(exit=None, signal="TERM")
+    rig.hosts.script["a", "upgrade"] = CommandResult(exit=None, signal="TERM")
     running = asyncio.create_task(rig.start("roll"))
     await rig.until(lambda: states(rig)["a"] == "running")
     while not rig.tasks.live:
         await asyncio.sleep(0)
-    await rig.book.write([ev.WindowAborted(reason="wrong night")], "mei")
+    await rig.store.write([ev.WindowAborted(reason="wrong night")], "mei")
     while not rig.hosts.ended:
         await asyncio.sleep(0)
     assert rig.hosts.ended == [("a", "w1.roll.1")]
     rig.hosts.hold["a"].set()
     await running
     assert states(rig) == {"a": "failed", "b": "pending", "c": "pending", "d": "pending"}
-    assert rig.book.state.steps["roll"].state == "failed"
-    await rig.book.close()
+    assert rig.store.state.steps["roll"].state == "failed"
+    await rig.store.close()
 
 
 SECRET = with_step(secret_env='["DB_PASSWORD"]', secret_command="\"printf 'DB_PASSWORD=hunter22\\\\n'\"")
@@ -145,15 +145,15 @@ async def test_secrets_go_to_the_job_and_are_masked_in_what_is_kept(tmp_path: Pa
     kept = (tmp_path / "output" / "roll.a.1.out").read_bytes()
     assert kept == b"connecting with [secret] ...\n"
     assert b"hunter22" not in (tmp_path / "log.jsonl").read_bytes()
-    await rig.book.close()
+    await rig.store.close()
 
 
 async def test_a_missing_secret_stops_the_task_before_anything_is_sent(tmp_path: Path) -> None:
     rig = await support.rig(tmp_path, with_step(secret_env='["NOT_TO_BE_FOUND"]'))
     await rig.start("roll")
     assert rig.hosts.ran == []
-    assert "NOT_TO_BE_FOUND" in rig.book.state.steps["roll"].tasks["a"].reason
-    await rig.book.close()
+    assert "NOT_TO_BE_FOUND" in rig.store.state.steps["roll"].tasks["a"].reason
+    await rig.store.close()
 
 
 async def test_the_conductors_environment_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:

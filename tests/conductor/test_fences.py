@@ -44,10 +44,10 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
 async def kept(tmp_path: Path) -> AsyncIterator[Rig]:
     """A rig whose log is opened again after each fence."""
     made = await rig(tmp_path)
-    keeping = asyncio.create_task(made.book.keep_writable())
+    keeping = asyncio.create_task(made.store.keep_writable())
     yield made
     keeping.cancel()
-    await made.book.close()
+    await made.store.close()
 
 
 def kinds(records: list[ev.Record]) -> list[str]:
@@ -59,18 +59,18 @@ async def test_a_start_that_waited_through_a_fence_does_not_follow_the_pause(
     kept: Rig, disk: Disk, doomed: bytes
 ) -> None:
     seen: list[ev.Record] = []
-    kept.book.observe(seen.extend)
+    kept.store.observe(seen.extend)
     disk.doomed = doomed
     step = asyncio.create_task(kept.start("roll"))
-    await kept.until(lambda: kept.book.state.phase == "paused")
-    await kept.book.write([ev.NoteAdded(text="what waited through the fence is in the log before this")])
+    await kept.until(lambda: kept.store.state.phase == "paused")
+    await kept.store.write([ev.NoteAdded(text="what waited through the fence is in the log before this")])
     after = kinds(seen)[kinds(seen).index("window.paused") :]
     assert "task.started" not in after
     assert "batch.started" not in after
     assert kept.hosts.ran == []
-    await kept.book.command(Resume(reason="the disk is fine"), LEAD)
+    await kept.store.command(Resume(reason="the disk is fine"), LEAD)
     await step
-    assert kept.book.state.steps["roll"].state == "done"
+    assert kept.store.state.steps["roll"].state == "done"
 
 
 @pytest.mark.parametrize(
@@ -87,27 +87,27 @@ async def test_a_start_that_lost_the_race_in_the_log_is_not_sent(tmp_path: Path,
         found = await place(host, directory)
         if host != "a":
             return found
-        made.tasks._desk.transact = beaten  # the next decision is about the start
+        made.tasks._context.transact = beaten  # the next decision is about the start
         return found
 
     async def beaten(*decision: Any) -> Any:
-        made.tasks._desk.transact = made.book.transact
-        made.book.post([before])
-        return await made.book.transact(*decision)
+        made.tasks._context.transact = made.store.transact
+        made.store.post([before])
+        return await made.store.transact(*decision)
 
     made.hosts.place = race  # type: ignore[method-assign]
     step = asyncio.create_task(made.start("roll"))
     if isinstance(before, ev.WindowPaused):
-        await made.until(lambda: made.book.state.phase == "paused")
-        await made.book.write([ev.NoteAdded(text="what was begun is on its host by now")])
+        await made.until(lambda: made.store.state.phase == "paused")
+        await made.store.write([ev.NoteAdded(text="what was begun is on its host by now")])
         await asyncio.sleep(0)
-        assert made.book.state.steps["roll"].tasks["a"].state == "pending"
+        assert made.store.state.steps["roll"].tasks["a"].state == "pending"
         assert made.hosts.ran == []
-        await made.book.command(Resume(reason="go on"), LEAD)
+        await made.store.command(Resume(reason="go on"), LEAD)
         await step
-        assert made.book.state.steps["roll"].state == "done"
+        assert made.store.state.steps["roll"].state == "done"
     else:
         await step
-        assert made.book.state.steps["roll"].tasks["a"].state == "skipped"
+        assert made.store.state.steps["roll"].tasks["a"].state == "skipped"
         assert "a" not in {host for host, _ in made.hosts.ran}
-    await made.book.close()
+    await made.store.close()

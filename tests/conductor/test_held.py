@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests.conductor.support import NOW, PLAN, Rig, rig
-from upgrade_tui.conductor.running.tasks import Work
+from upgrade_tui.conductor.execution.tasks import Work
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev
 from upgrade_tui.window import hold
@@ -26,9 +26,9 @@ async def _window(directory: Path, text: str, *, start: float = -HOUR, end: floa
     opened = ev.WindowOpened(
         window="w1", plan_id="w1", plan_sha256="0" * 64, start=NOW + start, end=NOW + end, version="0", host="h", pid=1
     )
-    await made.book.write([opened], "mei")
+    await made.store.write([opened], "mei")
     yield made
-    await made.book.close()
+    await made.store.close()
 
 
 def _ran(rig: Rig) -> list[str]:
@@ -37,17 +37,17 @@ def _ran(rig: Rig) -> list[str]:
 
 def _listen(rig: Rig) -> list[ev.Event]:
     told: list[ev.Event] = []
-    rig.book.observe(lambda records: told.extend(r.event for r in records))
+    rig.store.observe(lambda records: told.extend(r.event for r in records))
     return told
 
 
 async def _time_passes(rig: Rig, seconds: float) -> None:
-    rig.steps._desk.now = lambda: NOW + seconds
-    await rig.book.write([ev.ClockJumped(seconds=seconds)])
+    rig.steps._context.now = lambda: NOW + seconds
+    await rig.store.write([ev.ClockJumped(seconds=seconds)])
 
 
 async def _held(rig: Rig, batch: int) -> None:
-    await rig.until(lambda: (held := rig.book.state.steps["roll"].held) is not None and held.batch == batch)
+    await rig.until(lambda: (held := rig.store.state.steps["roll"].held) is not None and held.batch == batch)
 
 
 async def test_the_last_batch_does_not_begin_once_it_could_not_be_undone_in_time(tmp_path: Path) -> None:
@@ -56,14 +56,14 @@ async def test_the_last_batch_does_not_begin_once_it_could_not_be_undone_in_time
         running = asyncio.create_task(rig.start("roll"))
         await _held(rig, 3)
         assert _ran(rig) == ["a", "b", "c"]
-        held = rig.book.state.steps["roll"].held
+        held = rig.store.state.steps["roll"].held
         assert held is not None
         assert (held.why, held.reason) == ("clock", "no time to undo it")
-        assert rig.book.state.steps["roll"].state == "running"
-        await rig.book.command(cmd.Start(step="roll", override="half is worse"), LEAD)
+        assert rig.store.state.steps["roll"].state == "running"
+        await rig.store.command(cmd.Start(step="roll", override="half is worse"), LEAD)
         await running
         assert _ran(rig) == ["a", "b", "c", "d"]
-        assert rig.book.state.steps["roll"].state == "done"
+        assert rig.store.state.steps["roll"].state == "done"
 
 
 async def test_the_lead_lets_one_batch_go_at_a_time(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ async def test_the_lead_lets_one_batch_go_at_a_time(tmp_path: Path) -> None:
         for batch in (1, 2, 3):
             await _held(rig, batch)
             assert len(_ran(rig)) == batch
-            await rig.book.command(cmd.Start(step="roll", override=f"number {batch}"), LEAD)
+            await rig.store.command(cmd.Start(step="roll", override=f"number {batch}"), LEAD)
         await running
         assert [e.batch for e in told if isinstance(e, ev.StepHeld)] == [1, 2, 3]
         assert [e.override for e in told if isinstance(e, ev.StepReleased)] == ["number 1", "number 2", "number 3"]
@@ -84,7 +84,7 @@ async def test_rest_lets_all_batches_go_that_are_left(tmp_path: Path) -> None:
         told = _listen(rig)
         running = asyncio.create_task(rig.start("roll"))
         await _held(rig, 1)
-        await rig.book.command(cmd.Start(step="roll", override="all of them", rest=True), LEAD)
+        await rig.store.command(cmd.Start(step="roll", override="all of them", rest=True), LEAD)
         await running
         assert _ran(rig) == ["a", "b", "c", "d"]
         assert [(e.batch, e.rest) for e in told if isinstance(e, ev.StepReleased)] == [(1, True)]
@@ -93,7 +93,7 @@ async def test_rest_lets_all_batches_go_that_are_left(tmp_path: Path) -> None:
 async def test_a_step_that_was_started_early_goes_on_by_itself_as_the_window_starts(tmp_path: Path) -> None:
     async with _window(tmp_path, ONE_BY_ONE, start=0.4) as rig:
         told = _listen(rig)
-        await rig.book.command(cmd.Start(step="roll", override="the first one now"), LEAD)
+        await rig.store.command(cmd.Start(step="roll", override="the first one now"), LEAD)
         await rig.steps.run("roll")
         assert _ran(rig) == ["a", "b", "c", "d"]
         assert [(e.batch, e.reason) for e in told if isinstance(e, ev.StepHeld)] == [(1, hold.EARLY)]
@@ -103,10 +103,10 @@ async def test_a_step_that_was_started_early_goes_on_by_itself_as_the_window_sta
 async def test_past_the_end_a_batch_is_held_also_where_there_is_no_way_back_any_more(tmp_path: Path) -> None:
     text = ONE_BY_ONE.replace('rollback = { run = "downgrade", estimate = "5m" }', "irreversible = true")
     async with _window(tmp_path, text, end=-1) as rig:
-        await rig.book.command(cmd.Start(step="roll", confirm="roll", override="nearly through"), LEAD)
+        await rig.store.command(cmd.Start(step="roll", confirm="roll", override="nearly through"), LEAD)
         running = asyncio.create_task(rig.steps.run("roll"))
         await _held(rig, 1)
-        held = rig.book.state.steps["roll"].held
+        held = rig.store.state.steps["roll"].held
         assert held is not None
         assert (held.reason, _ran(rig)) == (hold.LATE, ["a"])
         running.cancel()
@@ -125,12 +125,12 @@ async def test_hosts_of_a_batch_under_way_are_held_once_rollback_by_is_past(tmp_
     async with _window(tmp_path, text, end=17 * 60) as rig:
         rig.hosts.hold["a"] = asyncio.Event()
         running = asyncio.create_task(rig.start("roll"))
-        await rig.until(lambda: rig.book.state.steps["roll"].tasks["a"].state == "running")
+        await rig.until(lambda: rig.store.state.steps["roll"].tasks["a"].state == "running")
         await _time_passes(rig, 2 * 60 + 1)
         rig.hosts.hold["a"].set()
         await _held(rig, 0)
         assert _ran(rig) == ["a"]
-        await rig.book.command(cmd.Start(step="roll", override="the other three"), LEAD)
+        await rig.store.command(cmd.Start(step="roll", override="the other three"), LEAD)
         await running
         assert sorted(_ran(rig)) == ["a", "b", "c", "d"]
 
@@ -139,9 +139,9 @@ async def test_a_held_step_can_be_rolled_back(tmp_path: Path) -> None:
     async with _window(tmp_path, ONE_BY_ONE, end=17 * 60) as rig:
         running = asyncio.create_task(rig.start("roll"))
         await _held(rig, 1)
-        await rig.book.command(cmd.Rollback(confirm="w1", reason="enough"), LEAD)
+        await rig.store.command(cmd.StartRollback(confirm="w1", reason="enough"), LEAD)
         await asyncio.gather(running, rig.rollbacks.run())
-        step = rig.book.state.steps["roll"]
+        step = rig.store.state.steps["roll"]
         assert (step.tasks["a"].state, step.held, _ran(rig)) == ("rolled back", None, ["a"])
 
 
@@ -149,9 +149,9 @@ async def test_a_held_step_ends_with_an_abort(tmp_path: Path) -> None:
     async with _window(tmp_path, ONE_BY_ONE, end=17 * 60) as rig:
         running = asyncio.create_task(rig.start("roll"))
         await _held(rig, 1)
-        await rig.book.command(cmd.Abort(confirm="w1", reason="enough"), LEAD)
+        await rig.store.command(cmd.Abort(confirm="w1", reason="enough"), LEAD)
         await running
-        step = rig.book.state.steps["roll"]
+        step = rig.store.state.steps["roll"]
         assert (step.state, step.held, _ran(rig)) == ("failed", None, ["a"])
 
 
@@ -163,10 +163,10 @@ async def test_a_new_conductor_still_holds_it(tmp_path: Path) -> None:
         told = _listen(rig)
         again = asyncio.create_task(rig.steps.run("roll", resume=True))
         for _ in range(3):
-            await rig.book.write([ev.NoteAdded(text="it has had its turn")])
+            await rig.store.write([ev.NoteAdded(text="it has had its turn")])
         assert _ran(rig) == ["a"]
         assert not [e for e in told if isinstance(e, ev.StepHeld | ev.BatchStarted)], "held as before, and told once"
-        await rig.book.command(cmd.Start(step="roll", override="go", rest=True), LEAD)
+        await rig.store.command(cmd.Start(step="roll", override="go", rest=True), LEAD)
         await again
         assert _ran(rig) == ["a", "b", "c", "d"]
 
@@ -174,14 +174,14 @@ async def test_a_new_conductor_still_holds_it(tmp_path: Path) -> None:
 async def test_canaries_are_asked_again_after_a_hold(tmp_path: Path) -> None:
     text = ONE_BY_ONE.replace('timeout = "1m"', 'timeout = "1m"\ncanaries = ["front"]')
     async with _window(tmp_path, text, end=17 * 60) as rig:
-        await rig.book.write([ev.CanaryVerdict(canary="front", verdict="healthy", before="no data")])
+        await rig.store.write([ev.CanaryVerdict(canary="front", verdict="healthy", before="no data")])
         running = asyncio.create_task(rig.start("roll"))
         await _held(rig, 1)
-        await rig.book.write([ev.CanaryVerdict(canary="front", verdict="failing", before="healthy", detail="500")])
-        await rig.book.command(cmd.Start(step="roll", override="go"), LEAD)
+        await rig.store.write([ev.CanaryVerdict(canary="front", verdict="failing", before="healthy", detail="500")])
+        await rig.store.command(cmd.Start(step="roll", override="go"), LEAD)
         await running
         assert _ran(rig) == ["a"]
-        assert "canary front is failing: 500" in rig.book.state.steps["roll"].reason
+        assert "canary front is failing: 500" in rig.store.state.steps["roll"].reason
 
 
 async def test_what_was_armed_before_a_jump_back_waits_for_the_windows_start(tmp_path: Path) -> None:
@@ -192,16 +192,16 @@ async def test_what_was_armed_before_a_jump_back_waits_for_the_windows_start(tmp
 
         async def arm(work: Work) -> bool:
             done = await plain(work)
-            await rig.book.write([ev.WindowPaused(reason="phone")], "mei")
+            await rig.store.write([ev.WindowPaused(reason="phone")], "mei")
             return done
 
         rig.deadman.arm = arm  # type: ignore[method-assign]
         running = asyncio.create_task(rig.start("roll"))
-        await rig.until(lambda: rig.book.state.phase == "paused")
+        await rig.until(lambda: rig.store.state.phase == "paused")
         await _time_passes(rig, -HOUR)
-        await rig.book.command(cmd.Resume(), LEAD)
+        await rig.store.command(cmd.Resume(), LEAD)
         await _held(rig, 0)
-        held = rig.book.state.steps["roll"].held
+        held = rig.store.state.steps["roll"].held
         assert held is not None
         assert (held.reason, _ran(rig)) == (hold.EARLY, [])
         running.cancel()

@@ -12,13 +12,13 @@ from hypothesis import given
 from tests.conductor.served import Served
 from tests.window.small import TEXT, Log, small_plan
 from tests.window.strategies import calmly, record_lists
-from upgrade_tui.conductor import protocol as p
-from upgrade_tui.conductor.answers import Answers, Sources
-from upgrade_tui.conductor.client import Client, Lost
+from upgrade_tui.attach import protocol as p
+from upgrade_tui.attach.client import Client, Lost
+from upgrade_tui.conductor.requests import RequestHandler, Sources
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.fold import fold_all
-from upgrade_tui.window.telemetry import Frame
+from upgrade_tui.window.measurements import Frame
 
 FRAME = Frame(ts=5.0, hosts={}, canaries={}, tasks=())
 
@@ -31,7 +31,7 @@ def test_a_state_comes_over_the_wire_as_it_was(records: list[ev.Record]) -> None
 
 
 class Told:
-    """The book of a window that goes on as ``log`` does."""
+    """The store of a window that goes on as ``log`` does."""
 
     def __init__(self, log: Log) -> None:
         self.log, self.asked, self._change = log, 0, asyncio.Event()
@@ -54,7 +54,7 @@ async def asking(directory: Path, told: Told, **what: Any) -> Any:
     sources = Sources(directory, small_plan(), cast("Any", told), none, none, none, lambda: 7.0, lambda: FRAME)
 
     async def answer(request: p.Request) -> p.Answer:
-        return await Answers(sources).answer(request, none)
+        return await RequestHandler(sources).answer(request, none)
 
     async with Served(directory, answer, tuple(told.log.records), TEXT):
         client = await Client.connect(directory, since=None)
@@ -94,4 +94,4 @@ async def test_a_client_that_wants_nothing_of_the_past_is_sent_none_of_it(tmp_pa
         client = await Client.connect(tmp_path, since=None)
         first = await anext(aiter(client.stream()))
         await client.close()
-    assert first == p.Live(seq=log.records[-1].seq)
+    assert first == p.CaughtUp(seq=log.records[-1].seq)

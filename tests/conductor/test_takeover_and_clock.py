@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 from tests.conductor import support
-from upgrade_tui.conductor.time import WindowClock
+from upgrade_tui.conductor.window_clock import WindowClock
 from upgrade_tui.journal import file_store
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.commands import Actor, Refusal, Vote
@@ -15,28 +15,28 @@ from upgrade_tui.window.fold import fold
 
 async def test_a_task_under_way_when_the_conductor_died_is_found_on_its_host(tmp_path: Path) -> None:
     made = await support.rig(tmp_path)
-    step = made.book.state.steps["roll"]
-    await made.book.write(
+    step = made.store.state.steps["roll"]
+    await made.store.write(
         [
             ev.StepIntent(step="roll", attempt=1, batches=step.batches),
             ev.BatchStarted(step="roll", attempt=1, batch=0),
             ev.TaskStarted(step="roll", host="a", attempt=1),
         ]
     )
-    await made.book.close()
-    hosts = support.Hosts(jobs={("a", "w1.roll.1"): support.Ended(exit=0, seconds=3.0)})
+    await made.store.close()
+    hosts = support.Hosts(jobs={("a", "w1.roll.1"): support.CommandResult(exit=0, seconds=3.0)})
     again = await support.rig(tmp_path, hosts=hosts, opened=False)
     await again.steps.run("roll", resume=True)
-    assert again.book.state.steps["roll"].state == "done"
+    assert again.store.state.steps["roll"].state == "done"
     assert ("a", "upgrade") not in hosts.ran
     assert hosts.ran.count(("b", "upgrade")) == 1
-    await again.book.close()
+    await again.store.close()
 
 
 async def test_a_task_that_was_never_sent_is_unreachable_after_a_takeover(tmp_path: Path) -> None:
     made = await support.rig(tmp_path)
-    step = made.book.state.steps["roll"]
-    await made.book.write(
+    step = made.store.state.steps["roll"]
+    await made.store.write(
         [
             ev.StepIntent(step="roll", attempt=1, batches=step.batches),
             ev.BatchStarted(step="roll", attempt=1, batch=0),
@@ -44,36 +44,36 @@ async def test_a_task_that_was_never_sent_is_unreachable_after_a_takeover(tmp_pa
         ]
     )
     await made.steps.run("roll", resume=True)
-    task = made.book.state.steps["roll"].tasks["a"]
+    task = made.store.state.steps["roll"].tasks["a"]
     assert (task.state, task.reason) == ("unreachable", "it was never started")
     assert made.hosts.ran == []
-    await made.book.close()
+    await made.store.close()
 
 
 async def test_a_result_without_its_check_is_checked_by_the_next_conductor(tmp_path: Path) -> None:
     made = await support.rig(tmp_path)
-    step = made.book.state.steps["roll"]
-    await made.book.write(
+    step = made.store.state.steps["roll"]
+    await made.store.write(
         [
             ev.StepIntent(step="roll", attempt=1, batches=step.batches),
             ev.BatchStarted(step="roll", attempt=1, batch=0),
             ev.TaskStarted(step="roll", host="a", attempt=1),
         ]
     )
-    await made.book.write([ev.TaskFinished(step="roll", host="a", attempt=1, exit=0, seconds=1.0)])
-    made.hosts.script["a", "is-new"] = support.Ended(exit=1)
+    await made.store.write([ev.TaskFinished(step="roll", host="a", attempt=1, exit=0, seconds=1.0)])
+    made.hosts.script["a", "is-new"] = support.CommandResult(exit=1)
     await made.steps.run("roll", resume=True)
     assert made.hosts.ran == [("a", "is-new")]
-    assert made.book.state.steps["roll"].state == "failed"
-    await made.book.close()
+    assert made.store.state.steps["roll"].state == "failed"
+    await made.store.close()
 
 
 async def test_the_state_after_a_restart_is_the_fold_of_the_log(tmp_path: Path) -> None:
     made = await support.rig(tmp_path)
     await made.start("roll")
-    before = made.book.state
-    await made.book.close()
-    again = support.Book(made.plan, lambda: support.NOW, file_store(tmp_path))
+    before = made.store.state
+    await made.store.close()
+    again = support.WindowStore(made.plan, lambda: support.NOW, file_store(tmp_path))
     await again.open()
     assert again.state == before
     await again.close()
@@ -118,11 +118,11 @@ async def test_a_gate_without_evidence_since_the_conductor_died_is_opened_by_the
     """Else nobody could vote on it, and its window could not be closed."""
     gate = '\n[[steps]]\nid = "go"\ntitle = "Go?"\nkind = "gate"\nneeds = []\napprovals = 1\n'
     made = await support.rig(tmp_path, support.PLAN + gate)
-    await made.book.write([ev.StepIntent(step="go", attempt=1)], "mei")
+    await made.store.write([ev.StepIntent(step="go", attempt=1)], "mei")
     running = asyncio.create_task(made.steps.run("go", resume=True))
-    await made.until(lambda: made.book.state.steps["go"].gate is not None)
-    done = await made.book.command(Vote(step="go", go=False, reason="morning"), Actor("mei", "lead"))
+    await made.until(lambda: made.store.state.steps["go"].gate is not None)
+    done = await made.store.command(Vote(step="go", go=False, reason="morning"), Actor("mei", "lead"))
     assert not isinstance(done, Refusal)
     await running
-    assert made.book.state.steps["go"].state == "failed"
-    await made.book.close()
+    assert made.store.state.steps["go"].state == "failed"
+    await made.store.close()

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from tests.conductor import support
-from upgrade_tui.conductor.facts import Facts
-from upgrade_tui.fleet.limits import Limits
+from upgrade_tui.conductor.observations import Observations
+from upgrade_tui.fleet.sampling.limits import Limits
 from upgrade_tui.plan.reader import parse_plan
 from upgrade_tui.window import events as ev
+from upgrade_tui.window.measurements import HostDetail
 from upgrade_tui.window.sentences import sentence
 from upgrade_tui.window.state import initial
-from upgrade_tui.window.telemetry import HostDetail
 
 
 def told(*details: HostDetail) -> list[str]:
     plan = parse_plan(support.PLAN, "plan.toml")
     noted: list[ev.Event] = []
-    facts = Facts(state=lambda: initial(plan), note=noted.append, store=None, limits=Limits(plan))  # type: ignore[arg-type]
+    facts = Observations(state=lambda: initial(plan), note=noted.append, telemetry=None, limits=Limits(plan))  # type: ignore[arg-type]
     for detail in details:
         facts.detail("a", detail)
     return [sentence(event) for event in noted]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from upgrade_tui.conductor.running.waits import healthy_for
+from upgrade_tui.conductor.execution.waits import healthy_for
 
 
 class Desk:
@@ -43,6 +43,6 @@ class Desk:
 async def test_canaries_are_healthy_on_end_from_when_they_became_it(
     verdicts: list[tuple[float, str]], until: float
 ) -> None:
-    desk = Desk(*verdicts)
-    await healthy_for(desk, SimpleNamespace(id="s", canaries=("front",)), 1, 15.0)  # type: ignore[arg-type]
-    assert desk.now == until
+    context = Desk(*verdicts)
+    await healthy_for(context, SimpleNamespace(id="s", canaries=("front",)), 1, 15.0)  # type: ignore[arg-type]
+    assert context.now == until

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conductor import support
-from tests.conductor.support import Ended, Hosts, Rig
+from tests.conductor.support import CommandResult, Hosts, Rig
 from upgrade_tui.window import events as ev
 
 PLAN = support.PLAN.replace("check_first = false", 'check_first = false\nsecret_env = ["DB_PASSWORD"]')
@@ -26,18 +26,18 @@ def with_password(monkeypatch: pytest.MonkeyPatch, value: str | None = "hunter22
 class Printing(Hosts):
     """Jobs that have ended and print again what they printed whenever they are followed, as a host's job does."""
 
-    async def job(self, host: str, spec: object, *, on_output: Callable[[bytes], None], **how: object) -> Ended:  # type: ignore[override]
+    async def job(self, host: str, spec: object, *, on_output: Callable[[bytes], None], **how: object) -> CommandResult:  # type: ignore[override]
         self.ran.append((host, "attach" if how.get("begun") else "follow"))
         on_output(PRINTED[:20])
         on_output(PRINTED[20:])
-        return Ended(exit=0, seconds=1.0)
+        return CommandResult(exit=0, seconds=1.0)
 
 
 async def taken_over(directory: Path) -> Rig:
     """A window whose task on a runs, its conductor gone."""
     rig = await support.rig(directory, PLAN, hosts=Printing())
-    step = rig.book.state.steps["roll"]
-    await rig.book.write(
+    step = rig.store.state.steps["roll"]
+    await rig.store.write(
         [
             ev.StepIntent(step="roll", attempt=1, batches=step.batches),
             ev.BatchStarted(step="roll", attempt=1, batch=0),
@@ -58,14 +58,14 @@ async def test_without_the_secret_the_output_of_a_job_is_told_as_size_and_reason
     with_password(monkeypatch, value)
     rig = await taken_over(tmp_path)
     rig.hosts.printed["a", "is-new"] = b"version 2, password hunter22\n"
-    rig.hosts.script["a", "is-new"] = Ended(exit=1)
+    rig.hosts.script["a", "is-new"] = CommandResult(exit=1)
     await rig.steps.run("roll", resume=True)
-    task = rig.book.state.steps["roll"].tasks["a"]
+    task = rig.store.state.steps["roll"].tasks["a"]
     assert task.withheld == "no value for DB_PASSWORD: the conductor's environment lacks it"
     assert (task.bytes, task.last_line, task.output) == (len(PRINTED), "", "")
     assert task.said == f"{len(PRINTED)} bytes of output are withheld: {task.withheld}"
     assert task.check == 1, "the check was asked all the same"
-    await rig.book.close()
+    await rig.store.close()
     assert b"hunter22" not in everything_written(tmp_path)
 
 
@@ -77,20 +77,20 @@ async def test_what_the_first_conductor_kept_masked_is_not_lost(
     (tmp_path / "output" / "roll.a.1.out").write_bytes(b"connecting with [secret]")
     await rig.steps.run("roll", resume=True)
     assert (tmp_path / "output" / "roll.a.1.out").read_bytes() == b"connecting with [secret]"
-    await rig.book.close()
+    await rig.store.close()
 
 
 async def test_a_conductor_that_knows_the_secret_fetches_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with_password(monkeypatch, None)
     rig = await taken_over(tmp_path)
     told: list[ev.Event] = []
-    rig.book.observe(lambda records: told.extend(r.event for r in records))
+    rig.store.observe(lambda records: told.extend(r.event for r in records))
     await rig.steps.run("roll", resume=True)
     await rig.withheld.fetch()
-    assert rig.book.state.steps["roll"].tasks["a"].withheld, "it knows no more than before"
+    assert rig.store.state.steps["roll"].tasks["a"].withheld, "it knows no more than before"
     with_password(monkeypatch)
     await rig.withheld.fetch()
-    task = rig.book.state.steps["roll"].tasks["a"]
+    task = rig.store.state.steps["roll"].tasks["a"]
     kept = (tmp_path / "output" / "roll.a.1.out").read_bytes()
     assert kept == PRINTED.replace(b"hunter22", b"[secret]")
     assert (task.withheld, task.output, task.last_line) == ("", "roll.a.1.out", "all done, [secret]")
@@ -99,7 +99,7 @@ async def test_a_conductor_that_knows_the_secret_fetches_it(tmp_path: Path, monk
     assert rig.hosts.ran[-1] == ("a", "attach"), "nothing is ever started by it"
     await rig.withheld.fetch()
     assert len([e for e in told if isinstance(e, ev.OutputKept)]) == 1
-    await rig.book.close()
+    await rig.store.close()
     assert b"hunter22" not in everything_written(tmp_path)
 
 
@@ -111,13 +111,13 @@ async def test_output_that_is_gone_from_the_host_stays_withheld(
     await rig.steps.run("roll", resume=True)
     with_password(monkeypatch)
 
-    async def gone(*_: object, **__: object) -> Ended:
-        return Ended(proven=False, reason="its job directory is gone from the host")
+    async def gone(*_: object, **__: object) -> CommandResult:
+        return CommandResult(proven=False, reason="its job directory is gone from the host")
 
     monkeypatch.setattr(rig.hosts, "job", gone)
     await rig.withheld.fetch()
-    assert rig.book.state.steps["roll"].tasks["a"].withheld
-    await rig.book.close()
+    assert rig.store.state.steps["roll"].tasks["a"].withheld
+    await rig.store.close()
 
 
 async def test_the_output_of_checks_is_masked_like_that_of_steps(
@@ -126,10 +126,10 @@ async def test_the_output_of_checks_is_masked_like_that_of_steps(
     with_password(monkeypatch)
     rig = await support.rig(tmp_path, PLAN.replace("check_first = false\n", ""))
     rig.hosts.printed["a", "is-new"] = b"not yet, hunter22\n"
-    rig.hosts.script["a", "is-new"] = Ended(exit=1)
+    rig.hosts.script["a", "is-new"] = CommandResult(exit=1)
     await rig.start("roll")
-    task = rig.book.state.steps["roll"].tasks["a"]
+    task = rig.store.state.steps["roll"].tasks["a"]
     assert task.reason == "check failed (exit 1): not yet, [secret]"
     assert (tmp_path / "output" / "roll.a.1.check").read_bytes() == b"not yet, [secret]\n"
-    await rig.book.close()
+    await rig.store.close()
     assert b"hunter22" not in everything_written(tmp_path)

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from tests.demo.test_hosts import living, wait_until
-from upgrade_tui.conductor.windows import WindowInfo, look
-from upgrade_tui.journal.verify import verify
+from upgrade_tui.directory.windows import WindowInfo, look
+from upgrade_tui.journal.verify import verify_log
 
 
 def demo(state: Path, *options: str) -> subprocess.Popen[str]:
@@ -39,7 +39,7 @@ def test_it_plays_itself_through_and_leaves_a_report_and_nothing_else(tmp_path: 
     (window,) = windows(tmp_path)
     assert window.state is not None
     assert window.state.outcome == "completed"
-    assert verify(window.directory).intact
+    assert verify_log(window.directory).intact
     assert window.state.canaries["web1 health"].troubles == 1
     assert window.state.steps["app"].attempt == 2
     assert 'canary "web1 health" is failing' in out

@@ -15,9 +15,9 @@ import asyncssh
 import psutil
 import pytest
 
-from upgrade_tui.conductor.windows import WindowInfo
 from upgrade_tui.demo.site import SHAKY_HOST, USER
-from upgrade_tui.demo.start import Hosts, claim, cut_off, demos_directory
+from upgrade_tui.demo.start import DemoHosts, claim_directory, demos_directory, lost_windows
+from upgrade_tui.directory.windows import WindowInfo
 from upgrade_tui.plan.model import Plan
 from upgrade_tui.plan.reader import parse_plan
 
@@ -46,11 +46,11 @@ def living(place: Path) -> list[int]:
 
 
 @pytest.fixture(scope="module")
-def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
+def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoHosts]:
     state = tmp_path_factory.mktemp("state")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(state))
-        made = Hosts(claim([]), pace=PACE, keep=False)
+        made = DemoHosts(claim_directory([]), pace=PACE, keep=False)
         try:
             made.wait()
             yield made
@@ -61,11 +61,11 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
 
 
 @pytest.fixture(scope="module")
-def plan(hosts: Hosts) -> Plan:
+def plan(hosts: DemoHosts) -> Plan:
     return parse_plan(hosts.plan.read_text(encoding="utf-8"), "plan.toml")
 
 
-def login(hosts: Hosts, plan: Plan, name: str = "web2", **options: object) -> asyncssh.connect:
+def login(hosts: DemoHosts, plan: Plan, name: str = "web2", **options: object) -> asyncssh.connect:
     host = plan.hosts[name]
     assert host.ssh is not None
     given = {
@@ -75,7 +75,7 @@ def login(hosts: Hosts, plan: Plan, name: str = "web2", **options: object) -> as
     return asyncssh.connect(host.address, **given)  # type: ignore[arg-type]
 
 
-async def test_the_runs_key_opens_a_host_and_commands_run_in_its_directory(hosts: Hosts, plan: Plan) -> None:
+async def test_the_runs_key_opens_a_host_and_commands_run_in_its_directory(hosts: DemoHosts, plan: Plan) -> None:
     async with login(hosts, plan) as connection:
         said = await connection.run("pwd; env; echo to stderr >&2; exit 3")
     assert isinstance(said.stdout, bytes)
@@ -87,7 +87,7 @@ async def test_the_runs_key_opens_a_host_and_commands_run_in_its_directory(hosts
     assert said.exit_status == 3
 
 
-async def test_another_key_a_password_and_another_user_are_refused(hosts: Hosts, plan: Plan) -> None:
+async def test_another_key_a_password_and_another_user_are_refused(hosts: DemoHosts, plan: Plan) -> None:
     other = asyncssh.generate_private_key("ssh-ed25519")
     for wrong in ({"client_keys": [other]}, {"client_keys": (), "password": "deploy"}, {"username": "root"}):
         with pytest.raises(asyncssh.PermissionDenied):
@@ -95,7 +95,7 @@ async def test_another_key_a_password_and_another_user_are_refused(hosts: Hosts,
                 pass
 
 
-async def test_there_is_no_shell_no_terminal_and_no_forwarding(hosts: Hosts, plan: Plan) -> None:
+async def test_there_is_no_shell_no_terminal_and_no_forwarding(hosts: DemoHosts, plan: Plan) -> None:
     async with login(hosts, plan) as connection:
         nothing = await connection.run()
         assert nothing.exit_status == 1
@@ -107,7 +107,7 @@ async def test_there_is_no_shell_no_terminal_and_no_forwarding(hosts: Hosts, pla
             await connection.create_process("true", term_type="xterm")
 
 
-async def test_every_host_has_a_key_of_its_own(hosts: Hosts, plan: Plan) -> None:
+async def test_every_host_has_a_key_of_its_own(hosts: DemoHosts, plan: Plan) -> None:
     keys = [line.split()[-1] for line in (hosts.directory / "known_hosts").read_text().splitlines()]
     assert len(set(keys)) == len(plan.hosts) == 8
     with pytest.raises(asyncssh.HostKeyNotVerifiable):
@@ -119,7 +119,7 @@ def other_key() -> asyncssh.SSHKey:
     return asyncssh.generate_private_key("ssh-ed25519").convert_to_public()
 
 
-def test_the_key_is_for_its_owner_only(hosts: Hosts) -> None:
+def test_the_key_is_for_its_owner_only(hosts: DemoHosts) -> None:
     assert (hosts.directory / "key").stat().st_mode & 0o777 == 0o600
     assert hosts.directory.stat().st_mode & 0o777 == 0o700
 
@@ -130,7 +130,7 @@ def test_what_samplers_read_moves_every_second(plan: Plan) -> None:
     wait_until(lambda: all(file.read_text() != before[file] for file in files))
 
 
-async def test_a_host_is_upgraded_and_rolled_back_by_the_plans_own_commands(hosts: Hosts, plan: Plan) -> None:
+async def test_a_host_is_upgraded_and_rolled_back_by_the_plans_own_commands(hosts: DemoHosts, plan: Plan) -> None:
     step = plan.step("app")
     assert step is not None
     assert step.rollback is not None
@@ -143,7 +143,7 @@ async def test_a_host_is_upgraded_and_rolled_back_by_the_plans_own_commands(host
         assert (await connection.run(step.check)).exit_status == 1
 
 
-async def test_the_database_keeps_every_order_through_the_change_and_back(hosts: Hosts, plan: Plan) -> None:
+async def test_the_database_keeps_every_order_through_the_change_and_back(hosts: DemoHosts, plan: Plan) -> None:
     async with login(hosts, plan, "db1") as connection:
         for command in ("backup", "restore-check", "expand", "expand", "shrink", "expand", "contract", "contract"):
             done = await connection.run(f"./bin/orders {command}")
@@ -151,7 +151,7 @@ async def test_the_database_keeps_every_order_through_the_change_and_back(hosts:
         assert (await connection.run("./bin/orders count")).stdout == b"2400\n"
 
 
-async def test_a_client_that_goes_away_takes_its_command_with_it(hosts: Hosts, plan: Plan) -> None:
+async def test_a_client_that_goes_away_takes_its_command_with_it(hosts: DemoHosts, plan: Plan) -> None:
     connection = await login(hosts, plan)
     process = await connection.create_process("echo $$; exec sleep 600")
     pid = int(await process.stdout.readline())
@@ -159,7 +159,7 @@ async def test_a_client_that_goes_away_takes_its_command_with_it(hosts: Hosts, p
     await asyncio.to_thread(wait_until, lambda: not psutil.pid_exists(pid))
 
 
-async def test_one_hosts_link_drops_once_and_comes_back(hosts: Hosts, plan: Plan) -> None:
+async def test_one_hosts_link_drops_once_and_comes_back(hosts: DemoHosts, plan: Plan) -> None:
     connection = await login(hosts, plan, SHAKY_HOST)
     async with asyncio.timeout(60):
         await connection.wait_closed()
@@ -177,8 +177,8 @@ def test_every_demo_gets_a_name_of_its_own(plan: Plan, tmp_path: Path, monkeypat
 
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     opened = WindowInfo(tmp_path, running=True, state=initial(plan))  # a window called demo
-    assert [claim([]).name, claim([]).name] == ["demo", "demo-2"]
-    assert [claim([opened]).name, claim([]).name] == ["demo-3", "demo-4"]
+    assert [claim_directory([]).name, claim_directory([]).name] == ["demo", "demo-2"]
+    assert [claim_directory([opened]).name, claim_directory([]).name] == ["demo-3", "demo-4"]
 
 
 def test_only_windows_whose_hosts_and_conductor_are_gone_count_as_cut_off(
@@ -203,24 +203,24 @@ def test_only_windows_whose_hosts_and_conductor_are_gone_count_as_cut_off(
         window(living_there),
         window(Path("/srv/plans")),
     ]
-    assert cut_off([left, *others]) == [left]
+    assert lost_windows([left, *others]) == [left]
 
 
 def test_kept_hosts_free_their_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    made = Hosts(claim([]), pace=PACE, keep=True)
+    made = DemoHosts(claim_directory([]), pace=PACE, keep=True)
     made.wait()
     assert made.leave()
     assert made.kept is not None
     assert (made.kept / "hosts/db1/data/shop.db").is_file()
-    assert claim([]).name == "demo"
+    assert claim_directory([]).name == "demo"
 
 
 def test_hosts_end_with_the_process_that_started_them_however_it_ends(tmp_path: Path) -> None:
     """Killed without a chance to say so: the end of a pipe tells."""
     starter = (
-        "import os, signal, sys; from upgrade_tui.demo.start import Hosts, claim\n"
-        f"hosts = Hosts(claim([]), pace={PACE}, keep=False); hosts.wait(); print('up', flush=True)\n"
+        "import os, signal, sys; from upgrade_tui.demo.start import DemoHosts, claim_directory\n"
+        f"hosts = DemoHosts(claim_directory([]), pace={PACE}, keep=False); hosts.wait(); print('up', flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
     environment = os.environ | {"XDG_STATE_HOME": str(tmp_path)}

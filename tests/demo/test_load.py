@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from upgrade_tui.demo import procfs
-from upgrade_tui.demo.load import GIB, HABITS, Load, daylight
-from upgrade_tui.fleet import parse
-from upgrade_tui.fleet.samplers import ORDER, probe_command, sampler_command
-from upgrade_tui.window.telemetry import Sample
+from upgrade_tui.demo.host_load import GIB, HABITS, Load, daylight
+from upgrade_tui.fleet.sampling import parse
+from upgrade_tui.fleet.sampling.samplers import ORDER, probe_command, sampler_command
+from upgrade_tui.window.measurements import Sample
 
 NOON = 13 * 3600.0
 
@@ -37,17 +37,17 @@ def counters(root: Path, sampler: str = "python3") -> parse.Counters:
         ["/bin/sh", "-c", command], input=b"", capture_output=True, check=True, timeout=60,
         env={"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"},
     )  # fmt: skip
-    found = parse.line(said.stdout.splitlines()[0])
+    found = parse.sampler_line(said.stdout.splitlines()[0])
     assert isinstance(found, parse.Counters)
     return found
 
 
 def sampled(load: Load, root: Path, seconds: int, *, working: bool = False, warming: bool = False) -> Sample:
     """A sample over ``seconds`` of the host's time, read from its files before and after."""
-    procfs.write(root, procfs.changing(load, 1e9))
+    procfs.write_files(root, procfs.changing(load, 1e9))
     before = counters(root)
     run_for(load, seconds, working=working, warming=warming)
-    procfs.write(root, procfs.changing(load, 1e9 + seconds))
+    procfs.write_files(root, procfs.changing(load, 1e9 + seconds))
     return parse.sample(before, counters(root), ts=1e9, elapsed=seconds, cores=4, mounts=(("/", 0),), usage={})
 
 
@@ -103,16 +103,16 @@ def test_counters_never_go_back() -> None:
 
 
 def test_the_probe_finds_out_what_the_host_is(tmp_path: Path) -> None:
-    procfs.write(tmp_path, procfs.constant("11111111-2222-3333-4444-555555555555") | procfs.changing(made(), 1e9))
+    procfs.write_files(tmp_path, procfs.constant("11111111-2222-3333-4444-555555555555") | procfs.changing(made(), 1e9))
     said = subprocess.run(
         ["/bin/sh", "-c", probe_command(proc_root=str(tmp_path), mounts=("/",))],
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    from upgrade_tui.fleet.probe import facts
+    from upgrade_tui.fleet.sampling.host_facts import read_description
 
-    found = facts(said, ("/",))
+    found = read_description(said, ("/",))
     assert found is not None
     assert found.boot_id == "11111111-2222-3333-4444-555555555555"
     assert (found.cores, found.memory) == (4, 16 * 1024**3)

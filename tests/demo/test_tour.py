@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from upgrade_tui.demo.build import write_plan
-from upgrade_tui.demo.site import Box, Site, names
+from upgrade_tui.demo.site import Box, Site, host_names
 from upgrade_tui.demo.tour import ATTEMPTS, next_move, remarks
 from upgrade_tui.plan.diagnostics import Diagnostic
 from upgrade_tui.plan.model import Plan
@@ -25,7 +25,7 @@ from upgrade_tui.window.state import WindowState, initial
 def checked(directory: Path, pace: float = 1.0) -> tuple[Plan | None, Sequence[Diagnostic]]:
     boxes = tuple(
         Box(name=name, role=role, address=f"127.0.0.{11 + n}", http_port=8000 + n, directory=directory / "hosts" / name)
-        for n, (name, role) in enumerate(names())
+        for n, (name, role) in enumerate(host_names())
     )
     site = Site(id="demo", directory=directory, pace=pace, boxes=boxes)
     write_plan(site, {box.name: 2200 + n for n, box in enumerate(boxes)})
@@ -80,7 +80,7 @@ class Told:
         """Do what the tour says, with every step going well, up to the step ``until``."""
         while self.state.phase == "open" and self.state.current != until:
             spec = self.state.plan.step(self.state.current)
-            if spec is not None and spec.what == "gate" and self.state.shown(spec.id) == "ready":
+            if spec is not None and spec.kind == "gate" and self.state.shown(spec.id) == "ready":
                 self.do(cmd.Start(step=spec.id))  # gates open by themselves
             move = next_move(self.state)
             if move is None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support_tui import recorded
 from upgrade_tui.tui.app import UpgradeApp
-from upgrade_tui.tui.detail.guide import GuideScreen
+from upgrade_tui.tui.help.guide import GuideScreen
 from upgrade_tui.tui.screen import MainScreen
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.events import Record

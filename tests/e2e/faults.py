@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from tests.e2e.program import Program
 from tests.sshd import Sshd
-from upgrade_tui.journal.reader import read
+from upgrade_tui.journal.reader import read_log
 from upgrade_tui.plan.reader import parse_plan
 from upgrade_tui.window.fold import fold
 from upgrade_tui.window.state import WindowState, initial
@@ -169,7 +169,7 @@ class Window:
     def state(self) -> WindowState:
         """The fold of the log."""
         state = initial(parse_plan(self.plan.read_text(), "plan.toml"))
-        for record in read(self.directory):
+        for record in read_log(self.directory):
             state = fold(state, record)
         return state
 

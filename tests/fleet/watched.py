@@ -12,7 +12,7 @@ from upgrade_tui.fleet.fleet import Fleet
 from upgrade_tui.plan.inventory import Host, Ssh, Watch
 from upgrade_tui.plan.model import Plan, Window
 from upgrade_tui.units import When
-from upgrade_tui.window.telemetry import HostDetail, Link, Sample
+from upgrade_tui.window.measurements import HostDetail, Link, Sample
 
 PATIENCE = 30.0  # seconds; generous: nothing here measures time
 

@@ -13,7 +13,7 @@ from typing import Protocol
 import pytest
 
 from tests.journal.journal_support import SetClock, note, some_events
-from upgrade_tui.journal import FencedError, JournalError, LockedError, RefusedError, file_store, verify
+from upgrade_tui.journal import FencedError, JournalError, LockedError, RefusedError, file_store, verify_log
 from upgrade_tui.journal.store import EventStore, MemoryLog, OpenStore, Replay
 from upgrade_tui.window.events import LogFenced, LogJoined, LogRecovered, Record
 
@@ -344,5 +344,5 @@ async def test_the_lines_in_memory_are_those_of_a_log_on_disk(tmp_path: Path) ->
     store = await log.open(on_commit=nobody, replay=nobody)
     await store.submit("mei", some_events(9)).durable
     (tmp_path / "log.jsonl").write_bytes(b"".join(line.data for line in log.lines))
-    found = verify(tmp_path)
+    found = verify_log(tmp_path)
     assert (found.intact, found.records, found.head) == (True, 9, store.head)

@@ -15,7 +15,7 @@ import pytest
 
 from tests.journal.journal_support import lines_of, note
 from tests.support import require
-from upgrade_tui.journal import Journal, LockedError, read, verify
+from upgrade_tui.journal import Journal, LockedError, read_log, verify_log
 from upgrade_tui.window.events import Record
 
 EXT4_SHUTDOWN = 0x8004587D
@@ -45,10 +45,10 @@ def test_kill_9_at_any_moment_again_and_again_loses_nothing_acknowledged(tmp_pat
             assert process.stdout is not None
             rest = process.stdout.read().splitlines()
         last = max(last, *(int(line.split()[1]) for line in rest)) if rest else last
-        seqs = [record.seq for record in read(tmp_path)]
+        seqs = [record.seq for record in read_log(tmp_path)]
         assert seqs == list(range(1, len(seqs) + 1))
         assert len(seqs) >= last
-    assert verify(tmp_path).intact
+    assert verify_log(tmp_path).intact
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ async def test_after_a_power_cut_everything_acknowledged_is_there(ext4: Path) ->
         subprocess.run(["mount", "-o", "loop", str(image), str(ext4)], check=True)
         async with await Journal.open(ext4 / "w") as journal:
             assert journal.seq >= last
-        assert verify(ext4 / "w").intact
+        assert verify_log(ext4 / "w").intact
 
 
 async def test_what_a_takeover_read_survives_a_power_cut_though_its_writer_never_synced_it(ext4: Path) -> None:
@@ -100,7 +100,7 @@ async def test_what_a_takeover_read_survives_a_power_cut_though_its_writer_never
     subprocess.run(["umount", "-l", str(ext4)], check=True)
     image = shutil.copy(ext4.parent / "image", ext4.parent / "image-after")
     subprocess.run(["mount", "-o", "loop", str(image), str(ext4)], check=True)
-    assert list(read(ext4 / "w")) == replayed
+    assert list(read_log(ext4 / "w")) == replayed
 
 
 async def test_a_read_only_log_has_one_writer_too_and_shows_what_is_in_it(ext4: Path, tmp_path: Path) -> None:
@@ -129,4 +129,4 @@ def test_a_file_system_that_turns_read_only_fences(ext4: Path) -> None:
         assert process.stdout is not None
         words = process.stdout.read().split(b"\n")
     assert any(line.startswith(b"fenced log.jsonl: ") for line in words)
-    assert [record.seq for record in read(ext4 / "w")][:last] == list(range(1, last + 1))
+    assert [record.seq for record in read_log(ext4 / "w")][:last] == list(range(1, last + 1))

@@ -14,7 +14,7 @@ import pytest
 
 from tests.journal.journal_support import note
 from tests.support import require
-from upgrade_tui.journal import Journal, read, verify
+from upgrade_tui.journal import Journal, read_log, verify_log
 from upgrade_tui.window.events import LogFenced, NoteAdded, Record
 
 
@@ -37,7 +37,7 @@ def acknowledged(output: str) -> list[int]:
 
 
 def texts(directory: Path) -> list[str]:
-    return [r.event.text for r in read(directory) if isinstance(r.event, NoteAdded)]
+    return [r.event.text for r in read_log(directory) if isinstance(r.event, NoteAdded)]
 
 
 @pytest.mark.parametrize("call", ["write", "fdatasync"])
@@ -53,7 +53,7 @@ async def test_what_was_acknowledged_is_in_the_log_after_kill_9(tmp_path: Path, 
         assert {record.seq for record in replayed} >= set(acks)
         assert (await journal.append("mei", note("on"))).seq == len(replayed) + 1
     assert texts(tmp_path)[: len(acks)] == [f"{n} " for n in range(len(acks))]
-    assert verify(tmp_path).intact
+    assert verify_log(tmp_path).intact
 
 
 @pytest.mark.parametrize("rule", ["fdatasync:error=EIO:when=4", "write:error=EIO:when=4", "write:error=ENOSPC:when=4"])
@@ -64,9 +64,9 @@ def test_an_error_of_the_disk_fences_once_and_a_new_segment_goes_on(tmp_path: Pa
     assert words[4] == "fenced log.jsonl: " + os.strerror(5 if "EIO" in rule else 28)
     assert words[5] == "reopened 4"
     assert acknowledged(run.stdout) == [1, 2, 3, 5, 6, 7, 8, 9]
-    assert [record.seq for record in read(tmp_path)] == list(range(1, 10))
-    assert verify(tmp_path).segments == 2
-    assert verify(tmp_path).intact
+    assert [record.seq for record in read_log(tmp_path)] == list(range(1, 10))
+    assert verify_log(tmp_path).segments == 2
+    assert verify_log(tmp_path).intact
 
 
 def test_a_fence_and_then_kill_9_before_it_was_reopened_loses_nothing(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_a_fence_and_then_kill_9_before_it_was_reopened_loses_nothing(tmp_path: 
     assert acknowledged(run.stdout) == [1, 2, 3]
     assert acknowledged(program(tmp_path, "2").stdout)[-1] in (5, 6)
     assert texts(tmp_path)[:3] == ["0 ", "1 ", "2 "]
-    assert verify(tmp_path).intact
+    assert verify_log(tmp_path).intact
 
 
 def test_a_limit_of_the_file_size_tears_a_line_and_fences(tmp_path: Path) -> None:
@@ -86,8 +86,8 @@ def test_a_limit_of_the_file_size_tears_a_line_and_fences(tmp_path: Path) -> Non
     assert "fenced log.jsonl: File too large" in run.stdout
     acks = acknowledged(run.stdout)
     assert (tmp_path / "log.jsonl").stat().st_size == 1_200_000
-    assert [record.seq for record in read(tmp_path)] == list(range(1, acks[-1] + 1))
-    assert verify(tmp_path).intact
+    assert [record.seq for record in read_log(tmp_path)] == list(range(1, acks[-1] + 1))
+    assert verify_log(tmp_path).intact
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_on_a_full_disk_the_log_fences_and_a_rollback_can_still_be_logged(small_
     assert run.returncode == 0, run.stderr
     assert "fenced log.jsonl: No space left on device" in run.stdout
     acks = acknowledged(run.stdout)
-    records = list(read(window))
+    records = list(read_log(window))
     assert [record.seq for record in records] == list(range(1, acks[-1] + 1))
     assert [r.event for r in records if isinstance(r.event, LogFenced)] == [
         LogFenced(error="log.jsonl: No space left on device", segment="log.jsonl", into="log.0002.jsonl")
@@ -131,4 +131,4 @@ async def test_a_window_on_a_disk_that_is_full_already_can_be_opened_and_written
     fill(small_disk / "rest")
     async with await Journal.open(window) as journal:
         assert (await journal.append("mei", note("rolling back"))).seq == 5
-    assert verify(window).intact
+    assert verify_log(window).intact

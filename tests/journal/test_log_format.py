@@ -24,7 +24,7 @@ from upgrade_tui.journal.format import (
     FormatError,
     OtherVersionError,
     UnknownKindError,
-    decode,
+    decode_line,
     encode,
 )
 from upgrade_tui.window.event_table import VERSIONS
@@ -85,7 +85,7 @@ def test_no_event_has_a_field_that_the_line_needs_for_itself() -> None:
 @example(event=NoteAdded(text="null"), actor="null", ts=1, mono=5e-324, seq=1)
 def test_what_is_written_is_what_is_read(event: Event, actor: str, ts: float, mono: float, seq: int) -> None:
     line = encode(seq, ts, mono, "boot", actor, event, GENESIS)
-    record, prev, h = decode(line.data)
+    record, prev, h = decode_line(line.data)
     assert record == line.record
     assert (prev, h) == (GENESIS, line.h)
     assert (record.seq, record.ts, record.mono, record.actor) == (seq, ts, mono, harmless(actor))
@@ -94,7 +94,7 @@ def test_what_is_written_is_what_is_read(event: Event, actor: str, ts: float, mo
 
 @given(text=TEXT)
 def test_foreign_text_is_harmless_when_read(text: str) -> None:
-    record, _, _ = decode(written(NoteAdded(text=text), actor=text))
+    record, _, _ = decode_line(written(NoteAdded(text=text), actor=text))
     assert record.event == NoteAdded(text=harmless(text))
     assert record.actor == harmless(text)
 
@@ -103,7 +103,7 @@ def test_foreign_text_is_harmless_when_read(text: str) -> None:
     "escape", ["\\u001b]52;c;x\\u0007", "\x7f", "\\u009b31m", "\u202e", "\\r", "\\b", "\\ud83d\\ude00"]
 )
 def test_a_log_by_another_hand_cannot_act_on_the_terminal(escape: str) -> None:
-    record, _, _ = decode(forged_fields(f'"kind":"note.added","text":"{escape}"'))
+    record, _, _ = decode_line(forged_fields(f'"kind":"note.added","text":"{escape}"'))
     assert isinstance(record.event, NoteAdded)
     assert record.event.text == harmless(json.loads(f'"{escape}"', strict=False))
 
@@ -136,11 +136,11 @@ def test_a_line_has_at_most_64_kib_on_write_and_on_read() -> None:
     frame = len(written(NoteAdded(text="")))
     longest = written(NoteAdded(text="x" * (MAX_LINE - frame)))
     assert len(longest) == MAX_LINE
-    assert decode(longest)[0].event == NoteAdded(text="x" * (MAX_LINE - frame))
+    assert decode_line(longest)[0].event == NoteAdded(text="x" * (MAX_LINE - frame))
     with pytest.raises(RefusedError, match="65537 bytes"):
         written(NoteAdded(text="x" * (MAX_LINE - frame + 1)))
     with pytest.raises(FormatError, match="longer than"):
-        decode(forged_fields('"kind":"note.added","text":"' + "x" * MAX_LINE + '"'))
+        decode_line(forged_fields('"kind":"note.added","text":"' + "x" * MAX_LINE + '"'))
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_a_line_has_at_most_64_kib_on_write_and_on_read() -> None:
 )
 def test_wrong_members_are_refused_although_the_hash_fits(members: str, problem: str) -> None:
     with pytest.raises(FormatError, match=problem.replace("`", ".")):
-        decode(forged_fields(members))
+        decode_line(forged_fields(members))
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_wrong_members_are_refused_although_the_hash_fits(members: str, problem:
 def test_members_around_the_event_must_be_ours_in_order(head: str) -> None:
     rest = ',"ts":1.0,"mono":1.0,"boot":"b","actor":"a","kind":"note.added","text":"x","prev":"' + GENESIS + '"}'
     with pytest.raises(FormatError):
-        decode(forged(head + rest))
+        decode_line(forged(head + rest))
 
 
 @pytest.mark.parametrize("brackets", ["[]", "{}"])
@@ -188,21 +188,21 @@ def test_nesting_has_a_limit_of_its_own_whatever_the_interpreter_allows(brackets
     start, end = ("[", "]") if brackets == "[]" else ('{"a":', "}")
     around = '"kind":"note.added","text":"[[{ \\" [[[","later":'
     allowed, over = (around + start * depth + "1" + end * depth for depth in (63, 64))
-    assert decode(forged_fields(allowed))[0].event == NoteAdded(text='[[{ " [[[')
+    assert decode_line(forged_fields(allowed))[0].event == NoteAdded(text='[[{ " [[[')
     with pytest.raises(FormatError, match="nested deeper than 64 levels"):
-        decode(forged_fields(over))
+        decode_line(forged_fields(over))
     brackets_in_text = NoteAdded(text="[" * 500)
-    assert decode(written(brackets_in_text))[0].event == brackets_in_text
+    assert decode_line(written(brackets_in_text))[0].event == brackets_in_text
 
 
 def test_fields_of_a_newer_version_are_ignored() -> None:
-    record, _, _ = decode(forged_fields('"kind":"note.added","text":"x","later":{"a":[1,2]}'))
+    record, _, _ = decode_line(forged_fields('"kind":"note.added","text":"x","later":{"a":[1,2]}'))
     assert record.event == NoteAdded(text="x")
 
 
 def test_a_kind_of_a_newer_version_is_named_and_its_place_in_the_chain_is_known() -> None:
     with pytest.raises(UnknownKindError, match=r"host\.danced") as caught:
-        decode(forged_fields('"kind":"host.danced","host":"db1"'))
+        decode_line(forged_fields('"kind":"host.danced","host":"db1"'))
     assert caught.value.kind == "host.danced"
     assert caught.value.link is not None
     assert caught.value.link.seq == 1
@@ -210,16 +210,16 @@ def test_a_kind_of_a_newer_version_is_named_and_its_place_in_the_chain_is_known(
 
 def test_a_newer_format_is_told_from_damage() -> None:
     with pytest.raises(UnknownKindError, match="format 99"):
-        decode(forged('{"v":99,"seq":1,"whatever":true}'))
+        decode_line(forged('{"v":99,"seq":1,"whatever":true}'))
 
 
 @given(st.binary(max_size=300))
 def test_any_bytes_give_a_record_or_a_clear_refusal(data: bytes) -> None:
     with pytest.raises(FormatError):
-        decode(data)
+        decode_line(data)
     body = b"{" + data + b"}"
     with pytest.raises(FormatError):
-        decode(body[:-1] + b',"h":"' + hashlib.sha256(body).hexdigest().encode() + b'"}\n')
+        decode_line(body[:-1] + b',"h":"' + hashlib.sha256(body).hexdigest().encode() + b'"}\n')
 
 
 def test_a_line_carries_the_version_of_its_kind(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,14 +227,14 @@ def test_a_line_carries_the_version_of_its_kind(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(VERSIONS, NoteAdded, 2)
     line = written(NoteAdded(text="x"))
     assert line.startswith(b'{"v":2,')
-    assert decode(line)[0].event == NoteAdded(text="x")
+    assert decode_line(line)[0].event == NoteAdded(text="x")
 
 
 def test_an_older_line_of_a_kind_whose_meaning_changed_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     line = written(NoteAdded(text="x"))
     monkeypatch.setitem(VERSIONS, NoteAdded, 2)
     with pytest.raises(OtherVersionError, match=r"note\.added of version 1: its meaning changed") as caught:
-        decode(line)
+        decode_line(line)
     assert caught.value.older
     assert caught.value.link is not None
     assert caught.value.link.seq == 1
@@ -245,7 +245,7 @@ def test_a_newer_line_of_a_kind_is_refused_by_name_whatever_its_fields() -> None
         with pytest.raises(
             OtherVersionError, match=r"note\.added of version 9: this version reads .* version 1"
         ) as caught:
-            decode(forged_fields(fields, v=9))
+            decode_line(forged_fields(fields, v=9))
         assert not caught.value.older
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.journal.journal_support import SetClock, hash_of, lines_of, log_at, note, some_events
 from tests.support import require
-from upgrade_tui.journal import FencedError, Journal, read, recovery, segments, verify
+from upgrade_tui.journal import FencedError, Journal, read_log, recovery, segments, verify_log
 from upgrade_tui.journal.files import BALLAST_FILE, SegmentFile
 from upgrade_tui.journal.kept import read_both
 from upgrade_tui.window.events import ConductorStarted, LogFenced, LogJoined, NoteAdded, Record
@@ -43,8 +43,8 @@ async def test_kept_lines_take_over_from_what_was_never_acknowledged(tmp_path: P
     assert [type(r.event) for r in found[5:]] == [LogFenced, NoteAdded, LogJoined]
     assert found[-1].event == LogJoined(events=2, place=str(kept))
     assert not kept.exists()
-    assert verify(log).intact
-    assert list(read(log)) == found == await replayed(log, kept)
+    assert verify_log(log).intact
+    assert list(read_log(log)) == found == await replayed(log, kept)
 
 
 def test_who_only_looks_sees_what_is_kept_behind_the_log(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ async def test_a_kept_line_that_was_torn_is_left_out(tmp_path: Path) -> None:
     with (kept / "log.0002.jsonl").open("ab") as file:
         file.write(b'{"v":1,"seq":8,')
     assert [r.seq for r in await replayed(log, kept)] == [1, 2, 3, 4, 5, 6, 7, 8]
-    assert verify(log).intact
+    assert verify_log(log).intact
 
 
 async def test_a_crash_after_they_were_joined_and_before_that_was_told_joins_them_once(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ async def test_half_a_join_is_done_again(tmp_path: Path) -> None:
     found = await replayed(log, kept)
     assert [type(r.event) for r in found[5:7]] == [LogFenced, NoteAdded]
     assert isinstance(found[-1].event, LogJoined)
-    assert verify(log).intact
+    assert verify_log(log).intact
 
 
 async def test_a_log_that_went_on_without_them_keeps_them_beside_it_and_says_so(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ async def test_a_log_that_went_on_without_them_keeps_them_beside_it_and_says_so(
     assert (log / said.file).read_bytes() == before
     assert [type(r.event) for r in found[5:]] == [ConductorStarted, NoteAdded, LogJoined]
     assert not kept.exists()
-    assert verify(log).intact
+    assert verify_log(log).intact
 
 
 async def test_kept_lines_that_somebody_changed_are_not_believed(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.journal.journal_support import FENCED, LINES, after_fence, hash_of, lines_of, log_at, note, some_events
 from tests.journal.test_log_format import EVENTS, forged
-from upgrade_tui.journal import DamagedError, MissingLogError, NewerLogError, OlderLogError, read, verify
+from upgrade_tui.journal import DamagedError, MissingLogError, NewerLogError, OlderLogError, read_log, verify_log
 from upgrade_tui.journal.chain import Walk
 from upgrade_tui.journal.format import GENESIS, MAX_LINE
 from upgrade_tui.window.event_table import VERSIONS
@@ -19,7 +19,7 @@ from upgrade_tui.window.events import Event, StepIntent
 
 
 def seqs(directory: Path, start: int = 1) -> list[int]:
-    return [record.seq for record in read(directory, start)]
+    return [record.seq for record in read_log(directory, start)]
 
 
 @given(events=st.lists(EVENTS, max_size=12))
@@ -29,7 +29,7 @@ def test_any_events_come_back_in_order(tmp_path_factory: pytest.TempPathFactory,
     lines = lines_of(events)
     log_at(directory, lines)
     assert seqs(directory) == list(range(1, len(events) + 1))
-    verdict = verify(directory)
+    verdict = verify_log(directory)
     assert verdict.intact
     assert verdict.records == len(events)
     assert verdict.head == (hash_of(lines[-1]) if lines else GENESIS)
@@ -44,7 +44,7 @@ def test_reading_starts_where_asked(tmp_path: Path) -> None:
 def test_a_directory_without_a_log_is_named(tmp_path: Path, directory: str) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").touch()
-    for look in (lambda path: list(read(path)), verify):
+    for look in (lambda path: list(read_log(path)), verify_log):
         with pytest.raises(MissingLogError, match=directory):
             look(tmp_path / directory)
 
@@ -57,12 +57,12 @@ def test_every_single_bit_flip_is_found_and_never_taken_for_a_torn_tail(tmp_path
         for number, line in enumerate(lines, 1):
             for byte in line:
                 os.pwrite(file.fileno(), bytes([byte ^ 1 << bit]), position)
-                verdict = verify(tmp_path)
+                verdict = verify_log(tmp_path)
                 os.pwrite(file.fileno(), bytes([byte]), position)
                 position += 1
                 found = (verdict.intact, verdict.segment, verdict.line, verdict.records)
                 assert found == (False, "log.jsonl", number, number - 1), (position, bit)
-    assert verify(tmp_path).intact
+    assert verify_log(tmp_path).intact
 
 
 @given(data=st.data())
@@ -73,9 +73,9 @@ def test_random_damage_to_any_log_is_found(tmp_path_factory: pytest.TempPathFact
     position = data.draw(st.integers(0, len(good) - 1))
     bit = data.draw(st.integers(0, 7))
     log_at(directory, [good[:position], bytes([good[position] ^ 1 << bit]), good[position + 1 :]])
-    assert not verify(directory).intact
+    assert not verify_log(directory).intact
     with pytest.raises(DamagedError):
-        list(read(directory))
+        list(read_log(directory))
 
 
 FOREIGN = lines_of(some_events(3), seq=5, prev="ab" * 32)
@@ -102,18 +102,18 @@ FOREIGN = lines_of(some_events(3), seq=5, prev="ab" * 32)
 )
 def test_damage_is_named_with_its_line(tmp_path: Path, lines: list[bytes], line: int, problem: str) -> None:
     log_at(tmp_path, lines)
-    verdict = verify(tmp_path)
+    verdict = verify_log(tmp_path)
     assert (verdict.intact, verdict.line, verdict.records) == (False, line, line - 1)
     assert problem in verdict.problem
     assert f"log.jsonl:{line}: " in str(verdict)
     with pytest.raises(DamagedError) as caught:
-        list(read(tmp_path))
+        list(read_log(tmp_path))
     assert (caught.value.segment, caught.value.line) == ("log.jsonl", line)
 
 
 def test_the_records_before_the_damage_can_be_read(tmp_path: Path) -> None:
     log_at(tmp_path, [*LINES[:5], b"?\n", *LINES[5:]])
-    reading = read(tmp_path)
+    reading = read_log(tmp_path)
     assert [next(reading).seq for _ in range(5)] == [1, 2, 3, 4, 5]
     with pytest.raises(DamagedError, match=r"log\.jsonl:6: "):
         next(reading)
@@ -121,14 +121,14 @@ def test_the_records_before_the_damage_can_be_read(tmp_path: Path) -> None:
 
 def test_any_bytes_without_a_newline_at_the_end_are_a_torn_tail(tmp_path: Path) -> None:
     log_at(tmp_path, [*LINES, b"\0" * 10, b"x"])
-    assert verify(tmp_path).intact
-    assert verify(tmp_path).torn == 11
+    assert verify_log(tmp_path).intact
+    assert verify_log(tmp_path).torn == 11
 
 
 @pytest.mark.parametrize("cut", [1, 2, 70, 120])
 def test_a_torn_tail_is_reported_and_is_no_damage(tmp_path: Path, cut: int) -> None:
     log_at(tmp_path, [*LINES[:-1], LINES[-1][:-cut]])
-    verdict = verify(tmp_path)
+    verdict = verify_log(tmp_path)
     assert verdict.intact
     assert (verdict.records, verdict.torn) == (7, len(LINES[-1]) - cut)
     assert "torn" in verdict.notes[0]
@@ -138,7 +138,7 @@ def test_a_torn_tail_is_reported_and_is_no_damage(tmp_path: Path, cut: int) -> N
 @pytest.mark.parametrize("start", [b"", LINES[-1][:40], LINES[-1][:-1]])
 def test_a_tail_filled_with_nul_is_torn_however_long(tmp_path: Path, start: bytes) -> None:
     log_at(tmp_path, [*LINES[:-1], start, b"\0" * 200_000])
-    verdict = verify(tmp_path)
+    verdict = verify_log(tmp_path)
     assert verdict.intact
     assert (verdict.records, verdict.torn) == (7, len(start) + 200_000)
     assert seqs(tmp_path) == list(range(1, 8))
@@ -150,9 +150,9 @@ def test_a_kind_of_a_newer_version_stops_the_reader_with_its_line_and_kind(tmp_p
     after = lines_of([note("x")], seq=4, prev=hash_of(newer))
     log_at(tmp_path, [*LINES[:2], newer, *after])
     with pytest.raises(NewerLogError, match=r'log\.jsonl:3: its kind "host\.danced"') as caught:
-        list(read(tmp_path))
+        list(read_log(tmp_path))
     assert caught.value.kind == "host.danced"
-    verdict = verify(tmp_path)
+    verdict = verify_log(tmp_path)
     assert verdict.intact
     assert verdict.records == 4
     assert "host.danced" in verdict.notes[0]
@@ -166,10 +166,10 @@ def test_an_older_meaning_stops_reader_and_report_with_its_line_but_not_the_chec
     monkeypatch.setitem(VERSIONS, StepIntent, 2)
     told = rf"log\.jsonl:{number}: step\.intent of version 1: its meaning changed; read this log with the version that"
     with pytest.raises(OlderLogError, match=told):
-        list(read(tmp_path))
+        list(read_log(tmp_path))
     with pytest.raises(OlderLogError, match=told):
         list(Walk(tmp_path, lenient=True))
-    verdict = verify(tmp_path)
+    verdict = verify_log(tmp_path)
     assert (verdict.intact, verdict.records) == (True, len(LINES))
     assert "step.intent" in verdict.notes[0]
 
@@ -177,8 +177,8 @@ def test_an_older_meaning_stops_reader_and_report_with_its_line_but_not_the_chec
 def test_a_newer_format_is_named(tmp_path: Path) -> None:
     log_at(tmp_path, [*LINES[:2], forged('{"v":99}')])
     with pytest.raises(NewerLogError, match="format 99"):
-        list(read(tmp_path))
-    verdict = verify(tmp_path)
+        list(read_log(tmp_path))
+    verdict = verify_log(tmp_path)
     assert (verdict.intact, verdict.line) == (False, 3)
 
 
@@ -190,9 +190,9 @@ def test_the_next_segment_says_where_the_former_ended(tmp_path: Path, rest: byte
     second = after_fence(5)
     log_at(tmp_path, [*LINES[:5], rest])
     log_at(tmp_path, second, "log.0002.jsonl")
-    assert [(r.seq, r.event.__struct_config__.tag) for r in read(tmp_path, 5)][1] == (6, "log.fenced")
+    assert [(r.seq, r.event.__struct_config__.tag) for r in read_log(tmp_path, 5)][1] == (6, "log.fenced")
     assert seqs(tmp_path) == list(range(1, 10))
-    verdict = verify(tmp_path)
+    verdict = verify_log(tmp_path)
     assert verdict.intact
     assert (verdict.records, verdict.segments, verdict.head) == (9, 2, hash_of(second[-1]))
     assert len(verdict.notes) == bool(rest)
@@ -201,14 +201,14 @@ def test_the_next_segment_says_where_the_former_ended(tmp_path: Path, rest: byte
 def test_a_former_segment_that_ends_too_early_is_damage(tmp_path: Path) -> None:
     log_at(tmp_path, LINES[:3])
     log_at(tmp_path, after_fence(5), "log.0002.jsonl")
-    verdict = verify(tmp_path)
+    verdict = verify_log(tmp_path)
     assert (verdict.segment, verdict.line) == ("log.0002.jsonl", 1)
     assert "2 lines are missing" in verdict.problem
 
 
 def test_a_missing_first_segment_is_damage(tmp_path: Path) -> None:
     log_at(tmp_path, after_fence(5), "log.0002.jsonl")
-    assert (verify(tmp_path).segment, verify(tmp_path).line) == ("log.0002.jsonl", 1)
+    assert (verify_log(tmp_path).segment, verify_log(tmp_path).line) == ("log.0002.jsonl", 1)
 
 
 def test_every_bit_flip_in_the_first_line_of_a_later_segment_is_found_there(tmp_path: Path) -> None:
@@ -219,7 +219,7 @@ def test_every_bit_flip_in_the_first_line_of_a_later_segment_is_found_there(tmp_
         flipped = bytearray(second[0])
         flipped[position] ^= 1 << position % 8
         path.write_bytes(flipped)
-        verdict = verify(tmp_path)
+        verdict = verify_log(tmp_path)
         assert (verdict.intact, verdict.segment, verdict.line) == (False, "log.0002.jsonl", 1), position
         assert verdict.records == 6
 
@@ -229,8 +229,8 @@ def test_a_segment_without_a_whole_line_is_void(tmp_path: Path, content: bytes) 
     log_at(tmp_path, LINES)
     log_at(tmp_path, [content], "log.0002.jsonl")
     assert seqs(tmp_path) == list(range(1, 9))
-    assert verify(tmp_path).intact
-    assert "log.0002.jsonl" in verify(tmp_path).notes[0]
+    assert verify_log(tmp_path).intact
+    assert "log.0002.jsonl" in verify_log(tmp_path).notes[0]
 
 
 def test_a_third_segment_can_replace_a_second_whose_lines_were_never_acknowledged(tmp_path: Path) -> None:
@@ -238,8 +238,8 @@ def test_a_third_segment_can_replace_a_second_whose_lines_were_never_acknowledge
     log_at(tmp_path, after_fence(5), "log.0002.jsonl")
     third = lines_of([FENCED, note("on")], seq=6, prev=hash_of(LINES[4]))
     log_at(tmp_path, third, "log.0003.jsonl")
-    assert verify(tmp_path).intact
-    assert verify(tmp_path).head == hash_of(third[-1])
+    assert verify_log(tmp_path).intact
+    assert verify_log(tmp_path).head == hash_of(third[-1])
     assert seqs(tmp_path) == list(range(1, 8))
 
 

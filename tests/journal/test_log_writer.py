@@ -23,8 +23,8 @@ from upgrade_tui.journal import (
     LockedError,
     NewerLogError,
     RefusedError,
-    read,
-    verify,
+    read_log,
+    verify_log,
 )
 from upgrade_tui.journal.files import BALLAST_FILE, SegmentFile
 from upgrade_tui.journal.format import MAX_LINE
@@ -41,8 +41,8 @@ async def test_what_is_appended_is_read_back_exactly(tmp_path: Path) -> None:
     async with await Journal.open(tmp_path / "w", clock=SetClock(), on_commit=committed.extend) as journal:
         appended = [await journal.append("mei", event) for event in some_events(5)]
         appended += await journal.append_many("tom", some_events(5))
-        assert (journal.seq, journal.head) == (10, verify(tmp_path / "w").head)
-    assert list(read(tmp_path / "w")) == appended == committed
+        assert (journal.seq, journal.head) == (10, verify_log(tmp_path / "w").head)
+    assert list(read_log(tmp_path / "w")) == appended == committed
     assert [record.seq for record in appended] == list(range(1, 11))
     assert [record.event for record in appended] == some_events(5) * 2
 
@@ -63,8 +63,8 @@ async def test_writing_goes_on_after_reopening_and_replay_gives_what_was_there(t
         async with await Journal.open(tmp_path, replay=replayed.append) as journal:
             assert len(replayed) == 2 * round_
             await journal.append_many("mei", some_events(2))
-    assert [record.seq for record in read(tmp_path)] == [1, 2, 3, 4, 5, 6]
-    assert verify(tmp_path).intact
+    assert [record.seq for record in read_log(tmp_path)] == [1, 2, 3, 4, 5, 6]
+    assert verify_log(tmp_path).intact
 
 
 async def test_acknowledgements_and_commits_come_in_the_order_of_seq(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ async def test_acknowledgements_and_commits_come_in_the_order_of_seq(tmp_path: P
     async with await Journal.open(tmp_path, on_commit=lambda batch: committed.extend(r.seq for r in batch)) as journal:
         await asyncio.gather(*(producer(journal, name) for name in range(16)))
     assert committed == acknowledged == list(range(1, 321))
-    assert [record.seq for record in read(tmp_path)] == committed
+    assert [record.seq for record in read_log(tmp_path)] == committed
 
 
 async def test_what_queues_during_a_sync_is_committed_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,8 +114,8 @@ async def test_a_refused_event_leaves_no_trace(tmp_path: Path) -> None:
             await journal.append_many("mei", [note("never written"), note("x" * MAX_LINE)])
         assert await journal.append_many("mei", []) == []
         await journal.append("mei", note("after"))
-    assert [record.event for record in read(tmp_path)] == [note("before"), note("after")]
-    assert verify(tmp_path).intact
+    assert [record.event for record in read_log(tmp_path)] == [note("before"), note("after")]
+    assert verify_log(tmp_path).intact
 
 
 async def test_a_cancelled_append_is_written_all_the_same(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ async def test_a_cancelled_append_is_written_all_the_same(tmp_path: Path) -> Non
         task.cancel()
         await journal.append("mei", note("next"))
     assert task.cancelled()
-    assert [record.event for record in read(tmp_path)] == [note("cancelled"), note("next")]
+    assert [record.event for record in read_log(tmp_path)] == [note("cancelled"), note("next")]
 
 
 async def test_an_error_in_on_commit_does_not_keep_the_acknowledgement(tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ async def test_a_reader_of_an_active_log_sees_whole_records_only(tmp_path: Path)
 
         def look() -> None:
             while not done.is_set():
-                counts.append(sum(1 for _ in read(tmp_path)))
+                counts.append(sum(1 for _ in read_log(tmp_path)))
 
         looking = asyncio.create_task(asyncio.to_thread(look))
         for _ in range(40):
@@ -168,7 +168,7 @@ async def test_a_reader_of_an_active_log_sees_whole_records_only(tmp_path: Path)
         done.set()
         await looking
     assert counts == sorted(counts)
-    assert verify(tmp_path).records == 2400
+    assert verify_log(tmp_path).records == 2400
 
 
 # -- the lock -----------------------------------------------------------------------------------------------------
@@ -214,9 +214,9 @@ async def test_a_torn_tail_is_set_aside_and_logged(tmp_path: Path, tail: bytes) 
         assert journal.seq == 6
         await journal.append("mei", note("on"))
     assert (tmp_path / "log.jsonl.torn").read_bytes() == tail
-    assert [record.seq for record in read(tmp_path)] == list(range(1, 8))
-    assert verify(tmp_path).intact
-    assert verify(tmp_path).torn == 0
+    assert [record.seq for record in read_log(tmp_path)] == list(range(1, 8))
+    assert verify_log(tmp_path).intact
+    assert verify_log(tmp_path).torn == 0
 
 
 async def test_each_torn_tail_gets_a_file_of_its_own(tmp_path: Path) -> None:
@@ -225,7 +225,7 @@ async def test_each_torn_tail_gets_a_file_of_its_own(tmp_path: Path) -> None:
         with (tmp_path / "log.jsonl").open("ab") as file:
             file.write(b"torn %d" % n)
         await (await Journal.open(tmp_path)).close()
-    torn = [record.event.file for record in read(tmp_path) if isinstance(record.event, LogRecovered)]
+    torn = [record.event.file for record in read_log(tmp_path) if isinstance(record.event, LogRecovered)]
     assert [(tmp_path / name).read_bytes() for name in torn] == [b"torn 0", b"torn 1", b"torn 2"]
 
 
@@ -234,14 +234,14 @@ async def test_a_tail_set_aside_by_a_recovery_that_was_cut_short_is_logged_by_th
     (tmp_path / "log.jsonl.torn").write_bytes(b"half a li")
     await (await Journal.open(tmp_path)).close()
     await (await Journal.open(tmp_path)).close()
-    assert [record.event for record in read(tmp_path, 5)] == [LogRecovered(bytes=9, file="log.jsonl.torn")]
+    assert [record.event for record in read_log(tmp_path, 5)] == [LogRecovered(bytes=9, file="log.jsonl.torn")]
 
 
 async def test_only_a_torn_first_line_begins_a_new_log(tmp_path: Path) -> None:
     log_at(tmp_path, [LINES[0][:77]])
     async with await Journal.open(tmp_path) as journal:
         assert journal.seq == 1
-    assert kinds(list(read(tmp_path))) == ["log.recovered"]
+    assert kinds(list(read_log(tmp_path))) == ["log.recovered"]
 
 
 @pytest.mark.parametrize(
@@ -285,7 +285,7 @@ async def test_recovery_goes_on_in_the_last_segment(tmp_path: Path) -> None:
         await journal.append("mei", note("on"))
     assert (tmp_path / "log.0002.jsonl.torn").read_bytes() == b"torn"
     assert (tmp_path / "log.jsonl").read_bytes().endswith(b"never acknowl")
-    assert verify(tmp_path).intact
+    assert verify_log(tmp_path).intact
 
 
 # -- fencing ------------------------------------------------------------------------------------------------------
@@ -330,9 +330,9 @@ async def test_a_failed_sync_fences_and_is_never_tried_again(tmp_path: Path, mon
         assert journal.fenced is None
         after = await journal.append("mei", note("goes on"))
         assert [record.seq, after.seq] == [4, 5]
-    assert committed == list(read(tmp_path))
-    assert verify(tmp_path).segments == 2
-    assert "never acknowledged" in verify(tmp_path).notes[0]
+    assert committed == list(read_log(tmp_path))
+    assert verify_log(tmp_path).segments == 2
+    assert "never acknowledged" in verify_log(tmp_path).notes[0]
 
 
 async def test_a_disk_that_stays_broken_keeps_the_log_fenced_until_it_heals(
@@ -353,8 +353,8 @@ async def test_a_disk_that_stays_broken_keeps_the_log_fenced_until_it_heals(
         first, second = await asyncio.gather(journal.reopen(), journal.reopen())
         assert first == second
         await journal.append("mei", note("again"))
-    assert kinds(list(read(tmp_path))) == ["note.added", "log.fenced", "note.added"]
-    assert verify(tmp_path).intact
+    assert kinds(list(read_log(tmp_path))) == ["note.added", "log.fenced", "note.added"]
+    assert verify_log(tmp_path).intact
 
 
 async def test_a_log_can_be_fenced_many_times_and_at_its_first_line(
@@ -370,7 +370,7 @@ async def test_a_log_can_be_fenced_many_times_and_at_its_first_line(
             await journal.reopen()
             if n % 2:
                 await journal.append("mei", note(f"kept {n}"))
-    records = list(read(tmp_path))
+    records = list(read_log(tmp_path))
     assert [r.event.text for r in records if isinstance(r.event, NoteAdded)] == ["kept 1", "kept 3"]
     assert [record.seq for record in records] == list(range(1, 7))
     replayed: list[Record] = []
@@ -399,9 +399,9 @@ async def test_a_log_changed_under_us_fences_at_the_next_commit(tmp_path: Path, 
             await journal.append("mei", note("not acknowledged"))
         await journal.reopen()
         await journal.append("mei", note("goes on"))
-    verdict = verify(tmp_path)
+    verdict = verify_log(tmp_path)
     assert verdict.intact == (how != "truncated")
     if verdict.intact:  # a log whose name was gone is written again from the open file
-        assert [record.seq for record in read(tmp_path)] == list(range(1, 8))
+        assert [record.seq for record in read_log(tmp_path)] == list(range(1, 8))
     else:
         assert (verdict.segment, verdict.line) == ("log.jsonl", 1)

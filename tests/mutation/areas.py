@@ -33,11 +33,11 @@ AREAS = (
     Area("window", ("window",), ("window",)),
     Area("plan", ("plan",), ("plan",)),
     Area("journal", ("journal",), ("journal",)),
-    Area("execution", ("conductor/running",), ("conductor",)),
+    Area("execution", ("conductor/execution",), ("conductor",)),
     Area("jobs", ("fleet/jobs",), ("fleet/jobs",)),
     Area("judge", ("canary",), ("canary",)),
     Area("tui", ("tui",), ("tui",)),
-    Area("wiring", ("conductor/server.py", "conductor/client.py"), ("conductor",)),
+    Area("wiring", ("conductor/server.py", "attach/client.py"), ("conductor", "attach")),
     Area("report", ("report",), ("report",)),
     Area("cli", ("cli",), ("cli",)),
 )

@@ -79,7 +79,7 @@ def test_the_drill_can_be_run_and_rolled_back_for_real(tmp_path: Path) -> None:
     canary = plan.canary("current version answers")
     assert canary is not None
     assert run(canary.run) != 0
-    done = [step for step in plan.steps if step.what == "command"]
+    done = [step for step in plan.steps if step.kind == "command"]
     for step in done:
         assert (run(step.run), run(step.check)) == (0, 0), step.id
     assert run(canary.run) == 0

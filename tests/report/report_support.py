@@ -10,16 +10,16 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from tests.golden import Golden, golden
-from upgrade_tui.canary.result import Result, unknown
-from upgrade_tui.conductor.recorded import digest
-from upgrade_tui.conductor.telemetry_schema import HostItem, ProbeItem, prepare, write
+from upgrade_tui.canary.result import ProbeResult, unknown_result
+from upgrade_tui.directory.recorded import digest
 from upgrade_tui.journal.format import GENESIS, encode
 from upgrade_tui.plan.model import Plan
 from upgrade_tui.plan.reader import parse_plan
-from upgrade_tui.report.build import build
+from upgrade_tui.report.build import build_report
 from upgrade_tui.report.model import Report
+from upgrade_tui.telemetry.schema import HostItem, ProbeItem, prepare, write_items
 from upgrade_tui.window import events as ev
-from upgrade_tui.window.telemetry import DiskSample, Sample
+from upgrade_tui.window.measurements import DiskSample, Sample
 
 BOOT = "11111111-2222-3333-4444-555555555555"
 SMALL = """\
@@ -66,7 +66,7 @@ OPENED_AT = 1772391600.0  # 2026-03-01T20:00:00+01:00
 def report_of(moment: str, *, hostile: bool = False) -> Report:
     """The report on a golden window, without telemetry."""
     told = golden(moment, hostile=hostile)
-    return build(told.plan, told.records)
+    return build_report(told.plan, told.records)
 
 
 def small_plan(title: str = "A small window", goal: str = "none") -> Plan:
@@ -117,12 +117,12 @@ def with_telemetry(directory: Path, window: Golden) -> Path:
         at = first + 30 * i
         spike = {"db1": 97.0} if i == 50 else {}
         items += [HostItem(at, host, sample(at, spike.get(host, 40.0))) for host in window.plan.hosts]
-        answer = Result(ok=i % 100 != 0, latency=2.5 if i == 70 else 0.1, value=None, detail="")
+        answer = ProbeResult(ok=i % 100 != 0, latency=2.5 if i == 70 else 0.1, value=None, detail="")
         items += [ProbeItem(at, canary.name, answer, "healthy") for canary in window.plan.canaries[:-1]]
-        items.append(ProbeItem(at, window.plan.canaries[-1].name, unknown("no route"), "no data"))
+        items.append(ProbeItem(at, window.plan.canaries[-1].name, unknown_result("no route"), "no data"))
     connection = sqlite3.connect(directory / "telemetry.sqlite", isolation_level=None)
     prepare(connection)
-    write(connection, items)
+    write_items(connection, items)
     connection.close()
     return directory
 

@@ -15,7 +15,7 @@ from tests.golden import MOMENTS, golden
 from tests.report.report_support import OPENED_AT, SMALL, opened, report_of, small_plan, told
 from upgrade_tui.plan.reader import parse_plan
 from upgrade_tui.report import html, markdown, tables
-from upgrade_tui.report.build import Source, build
+from upgrade_tui.report.build import Source, build_report
 from upgrade_tui.report.model import Report
 from upgrade_tui.report.times import moment
 from upgrade_tui.report.write import json_text
@@ -27,7 +27,7 @@ from upgrade_tui.window.state import initial
 
 
 def render_all(report: Report) -> None:
-    for render in (markdown.render, html.render, tables.steps_csv, tables.timeline_csv, json_text):
+    for render in (markdown.render_markdown, html.render_html, tables.steps_csv, tables.timeline_csv, json_text):
         assert render(report)
 
 
@@ -38,7 +38,7 @@ def render_all(report: Report) -> None:
 @given(moment=st.sampled_from(MOMENTS), share=st.floats(0, 1), hostile=st.booleans())
 def test_any_beginning_of_a_window_gives_a_report_in_every_format(moment: str, share: float, hostile: bool) -> None:
     window = golden(moment, hostile=hostile)
-    report = build(window.plan, window.records[: round(share * len(window.records))])
+    report = build_report(window.plan, window.records[: round(share * len(window.records))])
     render_all(report)
 
 
@@ -48,7 +48,7 @@ def test_events_in_any_order_of_any_plan_give_a_report(seed: int, other: bool) -
     rng = random.Random(seed)
     records = rng.choices(golden("closed").records, k=rng.randint(1, 80))
     records = [replace(r, seq=i * rng.randint(1, 3)) for i, r in enumerate(records, 1)]
-    render_all(build(small_plan() if other else golden("closed").plan, records))
+    render_all(build_report(small_plan() if other else golden("closed").plan, records))
 
 
 @pytest.mark.parametrize("ts", [-1.0, 0.0, 4e18, float("inf"), float("nan")])
@@ -57,11 +57,11 @@ def test_a_moment_outside_every_calendar_is_moved_to_its_edge(ts: float) -> None
 
 
 def test_an_empty_log_says_that_the_window_was_not_opened() -> None:
-    report = build(small_plan(), [])
+    report = build_report(small_plan(), [])
     assert report.summary.outcome == "not opened"
     assert report.as_of is None
     assert report.integrity.records == 0
-    assert "The window was not opened." in markdown.render(report)
+    assert "The window was not opened." in markdown.render_markdown(report)
 
 
 # -- what it says -----------------------------------------------------------------------------------------------------
@@ -84,7 +84,7 @@ def test_the_lowest_slack_is_what_the_clock_read_at_its_worst() -> None:
         (5, ev.StepFinished(step="one", attempt=1)),
         (60, ev.NoteAdded(text="nothing new")),
     )
-    n = build(small_plan(), records).numbers
+    n = build_report(small_plan(), records).numbers
     assert n.lowest_slack == (120 - 10 - 5 - 60) * 60  # window, margin, rollback of one batch, an hour later
     assert n.lowest_slack_seq == 6
 
@@ -115,12 +115,12 @@ def test_what_a_host_undid_by_itself_gives_its_time_back_on_the_slack_curve() ->
     state = fold_all(small_plan(), records)
     reading = clock.read(state, records[-1].ts)
     assert reading.slack == (120 - 10 - 7) * 60
-    assert build(small_plan(), records).charts.slack.y[-1] == reading.slack
+    assert build_report(small_plan(), records).charts.slack.y[-1] == reading.slack
 
 
 def test_what_the_lead_let_go_against_the_clock_is_a_decision_and_an_override_each_time() -> None:
     intent = ev.StepIntent(step="one", attempt=1, batches=(("web1",),), override="begin", rest=False)
-    report = build(small_plan(), told(
+    report = build_report(small_plan(), told(
         (0, opened()),
         (2, intent),
         (3, ev.StepHeld(step="one", attempt=1, batch=1, reason="no time to undo it", slack=-60.0), ev.SYSTEM),
@@ -140,7 +140,7 @@ def test_what_the_lead_let_go_against_the_clock_is_a_decision_and_an_override_ea
 def test_who_stopped_undid_and_kept_what_is_told_with_the_promise() -> None:
     plan = small_plan()
     plan = replace(plan, window=replace(plan.window, rto=Duration.parse("10m")))
-    report = build(plan, told(
+    report = build_report(plan, told(
         (0, opened()),
         (2, ev.StepIntent(step="one", attempt=1, batches=(("web1",),))),
         (3, ev.TaskStarted(step="one", host="web1", attempt=1)),
@@ -171,7 +171,7 @@ def test_who_stopped_undid_and_kept_what_is_told_with_the_promise() -> None:
 
 
 def test_a_step_is_measured_from_its_first_start_to_its_last_end() -> None:
-    report = build(small_plan(), told(
+    report = build_report(small_plan(), told(
         (0, opened()),
         (2, ev.StepIntent(step="one", attempt=1, batches=(("web1",),))),
         (3, ev.TaskStarted(step="one", host="web1", attempt=1)),
@@ -194,17 +194,17 @@ def test_a_jump_of_the_wall_clock_is_not_counted_as_time() -> None:
         (0, opened()), (1, ev.StepIntent(step="two", attempt=1)), (2, ev.StepTicked(step="two")),
     )  # fmt: skip
     records[2] = replace(records[2], ts=records[2].ts + 3600)
-    assert build(small_plan(), records).steps[1].seconds == 60.0
+    assert build_report(small_plan(), records).steps[1].seconds == 60.0
 
 
 def test_a_tick_without_a_start_has_neither_a_start_nor_a_length_of_its_own() -> None:
-    row = build(small_plan(), told((0, opened()), (9, ev.StepTicked(step="two")))).steps[1]
+    row = build_report(small_plan(), told((0, opened()), (9, ev.StepTicked(step="two")))).steps[1]
     assert (row.state, row.seconds, row.deviation, row.started, row.start_deviation) == ("done", None, None, None, None)
     assert row.finished is not None
 
 
 def test_a_tick_that_was_taken_back_leaves_the_step_not_begun_and_a_decision_behind() -> None:
-    report = build(small_plan(), told(
+    report = build_report(small_plan(), told(
         (0, opened()), (9, ev.StepTicked(step="two")), (10, ev.StepUnticked(step="two", reason="wrong one")),
     ))  # fmt: skip
     assert (report.steps[1].state, report.steps[1].finished) == ("pending", None)
@@ -222,14 +222,14 @@ def test_an_alert_lasts_until_it_clears_or_the_log_ends() -> None:
     crossed = ev.LimitCrossed(host="web1", metric="memory", value=91, limit=90)
     cleared = ev.LimitCleared(host="web1", metric="memory", value=80, limit=90)
     worse = ev.LimitCrossed(host="web1", metric="memory", value=99, limit=90)
-    report = build(small_plan(), told((0, opened()), (1, crossed), (2, worse), (4, cleared), (5, crossed),
+    report = build_report(small_plan(), told((0, opened()), (1, crossed), (2, worse), (4, cleared), (5, crossed),
                                       (8, ev.NoteAdded(text="x"))))  # fmt: skip
     assert [(a.seconds, a.worst, a.ended is None) for a in report.alerts] == [(180, 99, False), (180, 91, True)]
     assert "Still open: web1, memory is over its limit" in [lesson.text for lesson in report.lessons.actions]
 
 
 def test_canary_time_by_verdict_and_the_risk_it_watches() -> None:
-    report = build(small_plan(), told(
+    report = build_report(small_plan(), told(
         (0, opened()),
         (1, ev.CanaryVerdict(canary="web", verdict="healthy", before="no data")),
         (4, ev.CanaryVerdict(canary="web", verdict="degraded", before="healthy", latency=0.4)),
@@ -244,14 +244,14 @@ def test_canary_time_by_verdict_and_the_risk_it_watches() -> None:
 
 
 def test_what_never_answered_is_neither_healthy_nor_quiet() -> None:
-    report = build(small_plan(), told((0, opened()), (60, ev.NoteAdded(text="nothing was heard"))))
+    report = build_report(small_plan(), told((0, opened()), (60, ev.NoteAdded(text="nothing was heard"))))
     (risk,) = report.risks
     assert risk.outcome == "not known"
     assert [lesson.text for lesson in report.lessons.actions] == [
         "Still open: host web1 never answered", 'Still open: canary "web" never answered',
     ]  # fmt: skip
     assert all(lesson.evidence for lesson in report.lessons.actions)
-    report = build(small_plan(), told(
+    report = build_report(small_plan(), told(
         (0, opened()),
         (1, ev.HostLink(host="web1", link="up")),
         (1, ev.CanaryVerdict(canary="web", verdict="healthy", before="no data")),
@@ -271,7 +271,7 @@ def test_one_hand_settling_many_hosts_is_one_decision() -> None:
     settled = [ev.TaskSettled(step="api", host=h, outcome="done", reason="looked at them") for h in hosts]
     last = window.records[-1]
     more = [replace(last, seq=last.seq + i, event=e, actor="tom") for i, e in enumerate(settled, 1)]
-    decision = build(window.plan, [*window.records, *more]).decisions[-1]
+    decision = build_report(window.plan, [*window.records, *more]).decisions[-1]
     assert decision.what == "settled api on api1, api3, api4 as done"
     assert decision.evidence == tuple(r.seq for r in more)
 
@@ -311,7 +311,7 @@ def test_marked_notes_stand_first_in_their_list_with_their_author() -> None:
 
 
 def test_a_quiet_window_has_nothing_bad_to_tell() -> None:
-    report = build(small_plan(), told(
+    report = build_report(small_plan(), told(
         (0, opened()),
         (0, ev.HostLink(host="web1", link="up")),
         (0, ev.CanaryVerdict(canary="web", verdict="healthy", before="no data")),
@@ -332,7 +332,7 @@ def test_a_quiet_window_has_nothing_bad_to_tell() -> None:
 
 
 def test_work_after_the_end_of_the_window_is_said() -> None:
-    report = build(small_plan(), told(
+    report = build_report(small_plan(), told(
         (0, opened()), (110, ev.StepIntent(step="two", attempt=1)), (130, ev.StepTicked(step="two")),
         (131, ev.WindowClosed(outcome="abandoned", reason="late")),
     ))  # fmt: skip
@@ -345,16 +345,16 @@ def test_an_interim_report_says_so_and_calls_no_work_finished() -> None:
     assert report.interim
     assert report.summary.work_finished is None
     assert report.summary.actual_seconds is not None
-    assert markdown.render(report).count("Interim report: the window is running") == 1
+    assert markdown.render_markdown(report).count("Interim report: the window is running") == 1
 
 
 def test_the_interim_report_of_an_aborted_window_says_that_it_was_aborted_and_why() -> None:
-    report = build(small_plan(), told(
+    report = build_report(small_plan(), told(
         (0, opened()), (1, ev.StepIntent(step="two", attempt=1)), (2, ev.WindowPaused(reason="wait")),
         (5, ev.WindowAborted(reason="storm")), (30, ev.NoteAdded(text="still here")),
     ))  # fmt: skip
     assert (report.summary.outcome, report.summary.reason) == ("aborted", "storm")
-    document = markdown.render(report)
+    document = markdown.render_markdown(report)
     assert "not opened" not in document
     assert "Interim report: the window is aborted (storm); this is the log up to" in document
     assert report.numbers.paused_seconds == 180.0, "an abort ends the pause"
@@ -377,22 +377,22 @@ def test_people_of_the_plan_who_did_not_come_are_told_apart() -> None:
 
 def test_local_times_are_in_the_plans_own_offset_wherever_the_report_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "America/Lima")
-    report = build(small_plan(), told((0, opened())))
+    report = build_report(small_plan(), told((0, opened())))
     assert (report.zone, report.zone_from) == ("UTC+01:00", "plan")
     assert report.summary.window_start == moment(OPENED_AT, ZoneInfo("Europe/Berlin"))
 
 
 def test_another_zone_can_be_asked_for() -> None:
-    report = build(small_plan(), told((0, opened())), zone=ZoneInfo("Asia/Shanghai"))
+    report = build_report(small_plan(), told((0, opened())), zone=ZoneInfo("Asia/Shanghai"))
     assert (report.zone, report.zone_from) == ("Asia/Shanghai", "asked for")
     assert report.summary.opened is not None
     assert report.summary.opened.local == "2026-03-02T03:00:00+08:00"
 
 
 def test_what_the_caller_knows_of_the_log_is_in_the_document() -> None:
-    report = build(small_plan(), told((0, opened())), source=Source(head="ab12", damage="line 2 is wrong"))
+    report = build_report(small_plan(), told((0, opened())), source=Source(head="ab12", damage="line 2 is wrong"))
     assert (report.integrity.head, report.integrity.damage) == ("ab12", "line 2 is wrong")
-    text = markdown.render(report)
+    text = markdown.render_markdown(report)
     assert "ab12" in text
     assert "line 2 is wrong" in text
 
@@ -402,7 +402,7 @@ def rebooted(run: str, *, after: int) -> tuple[str, ...]:
     plan = parse_plan(
         SMALL.replace("TITLE", '"t"').replace("GOAL", '"g"').replace('run = "true"', f'run = "{run}"', 1), "p"
     )
-    report = build(plan, told(
+    report = build_report(plan, told(
         (0, opened()),
         (0, ev.HostLink(host="web1", link="up")),
         (1, ev.StepIntent(step="one", attempt=1, batches=(("web1",),))),
@@ -428,7 +428,7 @@ def test_a_reboot_right_behind_a_step_is_told_as_that_and_a_later_one_as_nobodys
 
 
 def test_a_step_whose_end_was_heard_of_after_the_reboot_was_running_as_the_host_went_away() -> None:
-    report = build(small_plan(), told(
+    report = build_report(small_plan(), told(
         (0, opened()),
         (0, ev.HostLink(host="web1", link="up")),
         (1, ev.StepIntent(step="one", attempt=1, batches=(("web1",),))),

@@ -17,11 +17,11 @@ from upgrade_tui.cli.exits import Exit
 from upgrade_tui.cli.report import report as command
 from upgrade_tui.cli.status import status
 from upgrade_tui.cli.windows import windows
-from upgrade_tui.conductor.windows import look
+from upgrade_tui.directory.windows import look
 from upgrade_tui.journal.errors import MissingLogError
 from upgrade_tui.report.load import load
 from upgrade_tui.report.model import Report
-from upgrade_tui.report.write import FORMATS, save, write
+from upgrade_tui.report.write import FORMATS, save, write_report
 
 NAMES = {"report.md", "report.html", "report.json", "steps.csv", "timeline.csv"}
 
@@ -35,7 +35,7 @@ def closed(tmp_path: Path) -> Path:
 def test_all_files_are_written_into_the_windows_report_directory_for_their_owner_only(closed: Path) -> None:
     old = os.umask(0o022)
     try:
-        paths = write(closed)
+        paths = write_report(closed)
     finally:
         os.umask(old)
     assert {path.name for path in paths} == NAMES == {path.name for path in (closed / "report").iterdir()}
@@ -44,14 +44,16 @@ def test_all_files_are_written_into_the_windows_report_directory_for_their_owner
 
 
 def test_the_same_log_gives_the_same_bytes(closed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = {path.name: path.read_bytes() for path in write(closed, tmp_path / "a")}
+    first = {path.name: path.read_bytes() for path in write_report(closed, tmp_path / "a")}
     monkeypatch.setenv("TZ", "Asia/Tokyo")
-    assert {path.name: path.read_bytes() for path in write(closed, tmp_path / "b")} == first
-    assert {path.name: path.read_bytes() for path in write(closed, tmp_path / "a")} == first  # over what is there
+    assert {path.name: path.read_bytes() for path in write_report(closed, tmp_path / "b")} == first
+    assert {
+        path.name: path.read_bytes() for path in write_report(closed, tmp_path / "a")
+    } == first  # over what is there
 
 
 def test_json_is_the_model_and_reads_back_as_it(closed: Path) -> None:
-    write(closed, formats=["json"])
+    write_report(closed, formats=["json"])
     text = (closed / "report" / "report.json").read_bytes()
     assert msgspec.json.decode(text, type=Report) == load(closed)
 
@@ -231,7 +233,7 @@ def test_of_a_log_that_ends_early_no_command_says_that_the_window_is_open(
     lines = (closed / "log.jsonl").read_bytes().splitlines(keepends=True)
     lines[99] = lines[99].replace(b'"ts":1', b'"ts":2')
     (closed / "log.jsonl").write_bytes(b"".join(lines))
-    monkeypatch.setattr("upgrade_tui.conductor.windows.all_windows", lambda: [look(closed)])
+    monkeypatch.setattr("upgrade_tui.directory.windows.all_windows", lambda: [look(closed)])
     listed = CliRunner().invoke(windows, []).output
     assert "at #99, then unreadable" in listed
     assert "no conductor" not in listed

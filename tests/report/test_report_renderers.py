@@ -25,10 +25,10 @@ from tests.golden import MOMENTS
 from tests.report.report_support import opened, report_of, small_plan, told
 from tests.support import require
 from upgrade_tui.foreign import one_line
-from upgrade_tui.report import html, markdown, tables, words
-from upgrade_tui.report.build import build
+from upgrade_tui.report import html, markdown, shared_lines, tables
+from upgrade_tui.report.build import build_report
+from upgrade_tui.report.measured import CanaryTelemetry, HostTelemetry, ReportTelemetry, thinned
 from upgrade_tui.report.model import Report
-from upgrade_tui.report.telemetry import CanaryTelemetry, HostTelemetry, Telemetry, thinned
 from upgrade_tui.window import events as ev
 
 EVIL = (
@@ -63,18 +63,18 @@ def evil_report() -> Report:
         (7, ev.WindowClosed(outcome="abandoned", reason=text), text),
     )  # fmt: skip
     curve = ((1.0, 1.0), (2.0, None), (3.0, 2.0))
-    telemetry = Telemetry(
+    telemetry = ReportTelemetry(
         hosts={text: HostTelemetry(cpu_max=9.0, cpu=curve)}, canaries={text: CanaryTelemetry(good=1, latency=curve)},
         trouble=text,
     )  # fmt: skip
-    return build(small_plan(text, text), records, telemetry)
+    return build_report(small_plan(text, text), records, telemetry)
 
 
 # -- Markdown -----------------------------------------------------------------------------------------------------
 
 
 def test_the_golden_night_as_markdown(snapshot: SnapshotAssertion) -> None:
-    assert markdown.render(report_of("closed")) == snapshot
+    assert markdown.render_markdown(report_of("closed")) == snapshot
 
 
 def _shown(text: str) -> str:
@@ -105,14 +105,14 @@ def test_escaped_text_shows_as_exactly_itself_in_a_paragraph_a_list_and_a_table(
 
 @pytest.mark.parametrize("report", [evil_report(), report_of("closed", hostile=True)], ids=["evil", "hostile"])
 def test_markdown_of_a_hostile_window_has_no_link_image_or_html(report: Report) -> None:
-    tokens = MarkdownIt("commonmark", {"html": True}).enable("table").parse(markdown.render(report))
+    tokens = MarkdownIt("commonmark", {"html": True}).enable("table").parse(markdown.render_markdown(report))
     kinds = {token.type for token in tokens} | {c.type for token in tokens for c in token.children or ()}
     assert not kinds & {"html_block", "html_inline", "link_open", "image", "fence", "code_block", "blockquote_open"}
     assert sum(token.type == "heading_open" and token.tag == "h1" for token in tokens) == 1
 
 
 def test_a_long_markdown_timeline_leaves_out_routine_events_and_says_how_many() -> None:
-    text = markdown.render(report_of("closed"))
+    text = markdown.render_markdown(report_of("closed"))
     routine = sum(entry.weight == "routine" for entry in report_of("closed").timeline)
     assert f"{routine} events left out" in text
     assert "runs on db1" not in text
@@ -121,7 +121,7 @@ def test_a_long_markdown_timeline_leaves_out_routine_events_and_says_how_many() 
 def test_an_endless_log_gives_a_report_of_bearable_length_that_says_what_is_missing() -> None:
     entry = report_of("closed").timeline[-1]
     flapping = tuple(replace(entry, seq=i, weight="bad" if i % 2 else "normal") for i in range(1, 50_001))
-    shown, left_out = words.timeline_for(flapping, 1_000)
+    shown, left_out = shared_lines.timeline_for(flapping, 1_000)
     assert (len(shown), left_out) == (10_000, 40_000)
     assert {e.weight for e in shown} == {"bad"}
     assert shown[-1].seq == 49_999
@@ -169,7 +169,7 @@ _ALLOWED = frozenset((
 
 @pytest.mark.parametrize("report", [evil_report(), report_of("closed", hostile=True)], ids=["evil", "hostile"])
 def test_html_of_a_hostile_window_has_only_our_tags_and_no_handler(report: Report) -> None:
-    page = Page(html.render(report))
+    page = Page(html.render_html(report))
     assert set(page.tags) <= _ALLOWED
     assert not [name for _, name, _ in page.attributes if name.startswith("on") or name in ("src", "srcset", "action")]
     assert all(value.startswith("#") for _, name, value in page.attributes if name == "href")
@@ -177,7 +177,7 @@ def test_html_of_a_hostile_window_has_only_our_tags_and_no_handler(report: Repor
 
 
 def test_html_shows_hostile_text_as_it_is() -> None:
-    text = html.render(evil_report())
+    text = html.render_html(evil_report())
     for evil in EVIL:
         shown = (
             html_library.escape(" ".join(one_line(evil).split())).replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
@@ -186,7 +186,7 @@ def test_html_shows_hostile_text_as_it_is() -> None:
 
 
 def test_the_policy_of_the_page_allows_exactly_its_own_scripts_and_no_loading() -> None:
-    page = Page(html.render(evil_report()))
+    page = Page(html.render_html(evil_report()))
     policy = next(value for tag, name, value in page.attributes if name == "content" and "default-src" in value)
     directives = dict(part.split(" ", 1) for part in policy.split("; "))
     assert directives["default-src"] == "'none'"
@@ -197,7 +197,7 @@ def test_the_policy_of_the_page_allows_exactly_its_own_scripts_and_no_loading() 
 
 
 def test_the_curves_are_json_that_cannot_leave_its_element() -> None:
-    page = Page(html.render(evil_report()))
+    page = Page(html.render_html(evil_report()))
     body = next(body for attributes, body in page.scripts if attributes.get("type") == "application/json")
     assert not set("<>&") & set(body)
     names = [series["name"] for chart in json.loads(body)["charts"] for series in chart["series"]]
@@ -206,14 +206,14 @@ def test_the_curves_are_json_that_cannot_leave_its_element() -> None:
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_every_id_is_there_once_and_every_link_leads_somewhere(moment: str) -> None:
-    page = Page(html.render(report_of(moment)))
+    page = Page(html.render_html(report_of(moment)))
     ids = page.ids()
     assert len(ids) == len(set(ids))
     assert {value[1:] for _, name, value in page.attributes if name == "href"} <= set(ids)
 
 
 def test_every_state_has_a_glyph_and_its_word_beside_the_bars() -> None:
-    text = html.render(report_of("trouble"))
+    text = html.render_html(report_of("trouble"))
     assert "? unknown" in text
     assert "✓ done" in text
     assert "‖" in text
@@ -231,7 +231,7 @@ def test_what_stands_out_of_a_curve_is_not_thinned_away() -> None:
 def test_a_browser_draws_the_curves_and_runs_nothing_else(tmp_path: Path) -> None:
     require("chromium")
     page = tmp_path / "report.html"
-    page.write_text(html.render(evil_report()), encoding="utf-8")
+    page.write_text(html.render_html(evil_report()), encoding="utf-8")
     done = subprocess.run(
         ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
          f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=2000", "--dump-dom", page.as_uri()],

@@ -8,11 +8,11 @@ from typing import Any
 
 from tests.simulation.night import Fault
 from tests.simulation.truth import Truth
-from upgrade_tui.canary.result import Result
+from upgrade_tui.canary.result import ProbeResult
 from upgrade_tui.journal.store import MemoryLog
 from upgrade_tui.plan.model import LOCAL
-from upgrade_tui.rehearsal.host import SimHost
-from upgrade_tui.rehearsal.link import Path as Way
+from upgrade_tui.rehearsal.simulated_host import SimHost
+from upgrade_tui.rehearsal.simulated_link import Path as Way
 from upgrade_tui.rehearsal.world import World
 from upgrade_tui.window import events as ev
 
@@ -142,11 +142,11 @@ class Chaos:
     def _on_flap(self, of: dict[str, Any]) -> None:
         self.sick[of["canary"]] = (self.world.mono() + of["seconds"], of["how"])
 
-    def answer(self, canary: str) -> Result:
+    def answer(self, canary: str) -> ProbeResult:
         until, how = self.sick.get(canary, (0.0, ""))
         if self.world.mono() >= until or (how == "mixed" and self.world.chance(0.5)):
-            return Result(ok=True, latency=0.01, value=None, detail="200")
-        return Result(ok=False, latency=None, value=None, detail="no answer", no_data=how == "silent")
+            return ProbeResult(ok=True, latency=0.01, value=None, detail="200")
+        return ProbeResult(ok=False, latency=None, value=None, detail="no answer", no_data=how == "silent")
 
     def meanwhile(self, of: dict[str, Any]) -> None:
         busy = sorted({host for (_, host), jobs in self.truth.at_work.items() if any(j.running for j in jobs)})

@@ -16,14 +16,14 @@ from tests.simulation.night import SECRET, Moment, Night
 from tests.simulation.operators import bring_to_a_close, choose
 from tests.simulation.told import Broken, Told
 from tests.simulation.truth import Truth
-from upgrade_tui.conductor import protocol as p
+from upgrade_tui.attach import protocol as p
+from upgrade_tui.attach.socket import Peer
 from upgrade_tui.conductor.conductor import Conductor
-from upgrade_tui.conductor.wire import Peer
 from upgrade_tui.journal.format import Encoded
 from upgrade_tui.plan.model import LOCAL
-from upgrade_tui.rehearsal.host import SimHost
-from upgrade_tui.rehearsal.loop import Process
-from upgrade_tui.rehearsal.machine import SimMachine
+from upgrade_tui.rehearsal.loop import SimulatedProcess
+from upgrade_tui.rehearsal.simulated_host import SimHost
+from upgrade_tui.rehearsal.simulated_machine import SimMachine
 from upgrade_tui.rehearsal.world import World
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev
@@ -70,9 +70,9 @@ class _Evening:
         self.hosts = {n: SimHost(self.world, n, self.truth.behave, self.truth) for n in (*plan.hosts, LOCAL)}
         self.chaos = Chaos(self.world, self.truth, self.hosts, self._note, self.kill, self._stop, lambda: told.fresh)
         self.machine = SimMachine(self.world, night.text, plan, self.chaos.ways, self.chaos.answer, self.chaos.log)
-        self.process: Process | None = None
+        self.process: SimulatedProcess | None = None
         self.conductor: Conductor | None = None
-        self._processes: list[Process] = []
+        self._processes: list[SimulatedProcess] = []
         self._serving: asyncio.Task[None] | None = None
         self._fed = 0
         self._acknowledged: list[tuple[int, cmd.AnyCommand]] = []
@@ -136,13 +136,13 @@ class _Evening:
     def start_conductor(self) -> None:
         """Start one, or the next."""
         self._catch_up()
-        self.process = Process(f"conductor {self.told.deaths}")
+        self.process = SimulatedProcess(f"conductor {self.told.deaths}")
         self._processes.append(self.process)
         self._serving = self.loop.spawn(self.process, self._serve(self.process))
 
-    async def _serve(self, process: Process) -> None:
+    async def _serve(self, process: SimulatedProcess) -> None:
         conductor = Conductor(DIRECTORY, opener="mei", machine=self.machine)
-        conductor.book.observe(self._committed)
+        conductor.store.observe(self._committed)
         try:
             await conductor.open()
             self._catch_up()
@@ -192,7 +192,7 @@ class _Evening:
             self.chaos.meanwhile(of)
         self.world.later(of["down"], self._again)
 
-    def _let_go(self, process: Process) -> None:
+    def _let_go(self, process: SimulatedProcess) -> None:
         process.kill()
         if self.machine.last_fleet is not None:
             self.machine.last_fleet.drop()
@@ -223,7 +223,7 @@ class _Evening:
         """The fold of the whole log is what the conductor has."""
         if self.conductor is None:
             return
-        live = self.conductor.book.state
+        live = self.conductor.store.state
         if live.seq == self.watcher.state.seq and live != self.watcher.state:
             self.broken("fold gives the live state", f"at {live.seq}")
         if live.seq > self.watcher.state.seq:

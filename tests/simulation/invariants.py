@@ -79,7 +79,7 @@ class Watcher:
         spec = self.plan.step(event.step)
         what = f"{event.step} was begun"
         self._needs(before, event.step, what)
-        if spec is not None and spec.what != "manual":
+        if spec is not None and spec.kind != "manual":
             self._stopped(before, event, what)
 
     def _task_started(self, before: WindowState, after: WindowState, record: ev.Record, event: ev.TaskStarted) -> None:
@@ -207,16 +207,16 @@ class Watcher:
     def _step(self, before: WindowState, after: WindowState, step_id: str, record: ev.Record) -> None:
         step, spec = after.steps[step_id], self.plan.step(step_id)
         assert spec is not None
-        if spec.what == "command":
+        if spec.kind == "command":
             self._agrees(spec, step, record)
             for host, task in step.tasks.items():
                 if task is not before.steps[step_id].tasks.get(host):
                     self._task(after, spec, step, task)
         was = before.steps[step_id].state
         if step.state == "done" and was != "done":
-            if spec.what == "gate":
+            if spec.kind == "gate":
                 self._gate_passed(before, spec, record)
-            elif spec.what == "bake":
+            elif spec.kind == "bake":
                 self._bake_passed(before, spec)
         if "the conductor stumbled" in step.reason and "the conductor stumbled" not in before.steps[step_id].reason:
             self.broken("the conductor stands", f"{step_id}: {step.reason}")

@@ -45,11 +45,11 @@ def _about_window(state: WindowState, lead: bool, rng: Random) -> list[Wish]:
     return out
 
 
-def _rollback(state: WindowState, rng: Random, done: list[str]) -> cmd.Rollback:
+def _rollback(state: WindowState, rng: Random, done: list[str]) -> cmd.StartRollback:
     which = rng.random()
     step = rng.choice(done) if done and which < 0.5 else ""
     hosts = (rng.choice(list(state.hosts)),) if which > 0.8 else ()
-    return cmd.Rollback(confirm=state.plan.window.id, reason="it went wrong", step=step, hosts=hosts)
+    return cmd.StartRollback(confirm=state.plan.window.id, reason="it went wrong", step=step, hosts=hosts)
 
 
 def _about_step(state: WindowState, step: StepState, login: str, rng: Random, truth: Truth) -> list[Wish]:
@@ -61,7 +61,7 @@ def _about_step(state: WindowState, step: StepState, login: str, rng: Random, tr
     tick = cmd.Tick(step=step.id, confirm=confirm, override=override, evidence="saw it")
     start = cmd.Start(step=step.id, confirm=confirm, override=override)
     if shown == "ready":
-        out.append((3.0, tick if spec.what == "manual" else start))
+        out.append((3.0, tick if spec.kind == "manual" else start))
         out.append((0.1, cmd.Skip(step=step.id, reason="not needed")))
         out.append((0.1, cmd.Claim(step=step.id, release=rng.random() < 0.4)))
     elif step.state == "failed":
@@ -77,9 +77,9 @@ def _about_step(state: WindowState, step: StepState, login: str, rng: Random, tr
     elif step.state == "rolling back" and (spec.rollback is None or spec.rollback.run is None):
         out.append((2.0, tick))
         out.append((0.1, cmd.Skip(step=step.id, reason="cannot be put back")))
-    elif step.state == "running" and spec.what == "manual":
+    elif step.state == "running" and spec.kind == "manual":
         out.append((2.0, tick))
-    if spec.what == "gate" and step.gate is not None and step.state == "running":
+    if spec.kind == "gate" and step.gate is not None and step.state == "running":
         out.append((4.0, cmd.Vote(step=step.id, go=True, digest=step.gate.digest)))
         out.append((0.3, cmd.Vote(step=step.id, go=False, reason="not now")))
     if step.held is not None:
@@ -120,8 +120,9 @@ def _nonsense(state: WindowState, rng: Random) -> cmd.AnyCommand:
         cmd.Start(step=step), cmd.Start(step=step, hosts=(host,)), cmd.Tick(step=step),
         cmd.Untick(step=step, reason="no"), cmd.Skip(step=step, reason="because"), cmd.Vote(step=step, go=True),
         cmd.Vote(step=step, go=True, digest="0"), cmd.Settle(step=step, host=host, outcome="failed", reason="so I say"),
-        cmd.Confirm(step=step, host=host), cmd.Extend(step=step, host=host, seconds=1.0), cmd.Rollback(confirm="wrong"),
-        cmd.Revert(step=step, host=host, reason="x"), cmd.Rollback(confirm=window), cmd.Abort(confirm="wrong"),
+        cmd.Confirm(step=step, host=host), cmd.Extend(step=step, host=host, seconds=1.0),
+        cmd.StartRollback(confirm="wrong"),
+        cmd.Revert(step=step, host=host, reason="x"), cmd.StartRollback(confirm=window), cmd.Abort(confirm="wrong"),
         cmd.Exclude(host="nowhere", reason="x"), cmd.Close(confirm=window), cmd.Resume(), cmd.Claim(step=step),
         cmd.Note(text=""),
     ]  # fmt: skip
@@ -142,8 +143,8 @@ def bring_to_a_close(state: WindowState, rounds: int, truth: Truth) -> cmd.AnyCo
         unknown = [t.host for t in step.tasks.values() if t.state == "unknown"]
         if unknown and (rounds > 5 or step.state not in ("running", "rolling back")):
             return settle(step, unknown[0], truth)
-        if step.state == "running" and spec.what == "gate":
+        if step.state == "running" and spec.kind == "gate":
             return cmd.Vote(step=step.id, go=False, reason="morning")
-        if step.state == "running" and spec.what == "manual":
+        if step.state == "running" and spec.kind == "manual":
             return cmd.Skip(step=step.id, reason="morning")
     return cmd.Close(confirm=state.plan.window.id, outcome="abandoned", reason="morning")

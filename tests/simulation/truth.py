@@ -8,8 +8,8 @@ from random import Random
 
 from tests.simulation.night import SECRET
 from upgrade_tui.plan.model import Plan
-from upgrade_tui.rehearsal.host import SimHost
-from upgrade_tui.rehearsal.jobs import Order, SimJob
+from upgrade_tui.rehearsal.simulated_host import SimHost
+from upgrade_tui.rehearsal.simulated_jobs import SimJob, SimulatedCommand
 
 Broken = Callable[[str, str], None]
 """Told of each violation: (rule, what happened)."""
@@ -34,7 +34,9 @@ class Truth:
 
     # -- what commands do ---------------------------------------------------------------------------------------------
 
-    def behave(self, host: SimHost, command: str, env: Mapping[str, str], secrets: Mapping[str, str]) -> Order:
+    def behave(
+        self, host: SimHost, command: str, env: Mapping[str, str], secrets: Mapping[str, str]
+    ) -> SimulatedCommand:
         """See ``host.Behave``."""
         head, _, last = command.rpartition("\n")
         about = env.get("UPGRADE_HOST") or head.partition("=")[2].partition(";")[0] or host.name
@@ -54,19 +56,21 @@ class Truth:
             said += f"with {secrets.get(SECRET, '')} it works\n".encode()
         said += b"more\nended\n" if rng.random() < 0.4 else b""
         stubborn, stays = rng.random() < 0.3, rng.random() < 0.3
-        return Order(seconds, 1 if 0.02 <= fate < 0.07 else 0, said, stubborn, stays)
+        return SimulatedCommand(seconds, 1 if 0.02 <= fate < 0.07 else 0, said, stubborn, stays)
 
-    def _check(self, rng: Random, word: str, where: Where) -> Order:
+    def _check(self, rng: Random, word: str, where: Where) -> SimulatedCommand:
         good = (where in self.applied) == (word == "is")
         hangs = rng.random() < 0.01
         if not hangs:
             self.checked[f"{word} {where[0]}", where[1], good] += 1
-        return Order(seconds=100.0 if hangs else rng.uniform(0.1, 3.0), exit=0 if good else 1, output=b"looked\n")
+        return SimulatedCommand(
+            seconds=100.0 if hangs else rng.uniform(0.1, 3.0), exit=0 if good else 1, output=b"looked\n"
+        )
 
     # -- what is seen of it -------------------------------------------------------------------------------------------
 
     def began(self, job: SimJob) -> None:
-        """See ``host.Witness``."""
+        """See ``simulated_jobs.Witness``."""
         where, undo = self.where(job), self.is_undo(job)
         self.starts[job.key] += 1
         self._jobs[job.key] = job
@@ -84,7 +88,7 @@ class Truth:
             self.dirty.add(where)
 
     def ended(self, job: SimJob, code: int | None) -> None:
-        """See ``host.Witness``."""
+        """See ``simulated_jobs.Witness``."""
         where = self.where(job)
         self.at_work[where].remove(job)
         self.exits[job.key] = code

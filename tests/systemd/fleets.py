@@ -9,7 +9,7 @@ from itertools import count
 from tests.fleet.jobs.ran import Heard
 from tests.fleet.watched import Watched, plan_of, watched
 from tests.systemd.hosts import PATIENCE, SystemdHosts
-from upgrade_tui.fleet.ended import Ended
+from upgrade_tui.fleet.commands.command_result import CommandResult
 from upgrade_tui.fleet.jobs import JobSpec
 from upgrade_tui.plan.inventory import Host
 
@@ -28,7 +28,7 @@ def spec_of(command: str, **more: object) -> JobSpec:
     return JobSpec(name=f"{next(_NAMES)}.s.1", command=command, **more)  # type: ignore[arg-type]
 
 
-async def job(fleet: Watched, spec: JobSpec, heard: Heard | None = None) -> tuple[Ended, str]:
+async def job(fleet: Watched, spec: JobSpec, heard: Heard | None = None) -> tuple[CommandResult, str]:
     """Run it to its end; what it printed."""
     heard = heard or Heard()
     async with asyncio.timeout(PATIENCE):
@@ -38,7 +38,7 @@ async def job(fleet: Watched, spec: JobSpec, heard: Heard | None = None) -> tupl
     return ended, heard.output.decode()
 
 
-async def command(fleet: Watched, text: str) -> tuple[Ended, str]:
+async def command(fleet: Watched, text: str) -> tuple[CommandResult, str]:
     """As a check is carried out."""
     said = bytearray()
     await fleet.link(HOST, "up")

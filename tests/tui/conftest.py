@@ -16,7 +16,7 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 
 import upgrade_tui.tui.app
-import upgrade_tui.tui.detail.base
+import upgrade_tui.tui.detail_screen
 from tests.tui.pictures import Picture, picture
 
 TICK = 0.02  # seconds between two looks of a screen at what changed: nobody has to read it
@@ -30,7 +30,7 @@ def quick_screens() -> Iterator[None]:
         for module in (textual.app, textual.pilot):
             patch.setattr(module, "wait_for_idle", at_rest)
         patch.setattr(upgrade_tui.tui.app, "PAINTS", TICK)
-        patch.setattr(upgrade_tui.tui.detail.base, "TICK", TICK)
+        patch.setattr(upgrade_tui.tui.detail_screen, "TICK", TICK)
         yield
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.golden import Golden, golden
-from upgrade_tui.conductor import protocol as p
-from upgrade_tui.conductor.session import Session
+from upgrade_tui.attach import protocol as p
+from upgrade_tui.attach.session import Session
 
 
 class Answering(Session):
@@ -61,7 +61,7 @@ def output(request: p.GetOutput, *, running: bool = False) -> p.Output:
     return p.Output(id=0, data=data, offset=request.offset, size=len(OUTPUT), running=running)
 
 
-def history(request: p.GetHistory, now: float) -> p.History:
+def history(request: p.GetHistory, now: float) -> p.HistoryReply:
     """Smooth believable curves with a gap two thirds of the way; a canary's with a slow stretch."""
     step = request.seconds / request.points
     times = [now - request.seconds + (i + 0.5) * step for i in range(request.points)]
@@ -69,7 +69,7 @@ def history(request: p.GetHistory, now: float) -> p.History:
         latency = [0.08 + 0.05 * math.sin(t / 300) + (0.25 if 0.5 < i / request.points < 0.55 else 0.0)
                    for i, t in enumerate(times)]  # fmt: skip
         good = [0.0 if value > 0.35 else 1.0 for value in latency]
-        return p.History(id=0, series={"latency": _points(times, latency, 0.02), "ok": _points(times, good, 0.0)})
+        return p.HistoryReply(id=0, series={"latency": _points(times, latency, 0.02), "ok": _points(times, good, 0.0)})
     series = {}
     for place, (name, (low, high)) in enumerate(CURVES.items()):
         values: list[float | None] = [
@@ -77,7 +77,7 @@ def history(request: p.GetHistory, now: float) -> p.History:
             for i, t in enumerate(times)
         ]
         series[name] = _points(times, values, (high - low) / 12)
-    return p.History(id=0, series=series)
+    return p.HistoryReply(id=0, series=series)
 
 
 CURVES = {
@@ -101,4 +101,4 @@ def top(request: p.GetTop) -> p.Top:
         (1422, "root", 3.2, 52_428_800, "/usr/bin/python3 -S -E -"),
         (1, "root", 0.1, 12_582_912, "/sbin/init"),
     )
-    return p.Top(id=0, processes=tuple(p.Process(*row) for row in rows))
+    return p.Top(id=0, processes=tuple(p.ProcessInfo(*row) for row in rows))

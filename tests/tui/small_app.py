@@ -10,13 +10,13 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from upgrade_tui.conductor.session import Session
-from upgrade_tui.tui.detail.canary import CanaryScreen
-from upgrade_tui.tui.detail.guide import GuideScreen
-from upgrade_tui.tui.detail.help import HelpScreen
-from upgrade_tui.tui.detail.host import HostScreen
-from upgrade_tui.tui.detail.step import StepScreen
-from upgrade_tui.tui.opening import Open
+from upgrade_tui.attach.session import Session
+from upgrade_tui.tui.canary.screen import CanaryScreen
+from upgrade_tui.tui.help.guide import GuideScreen
+from upgrade_tui.tui.help.screen import HelpScreen
+from upgrade_tui.tui.host.screen import HostScreen
+from upgrade_tui.tui.open_message import Open
+from upgrade_tui.tui.step.screen import StepScreen
 from upgrade_tui.tui.theme import DARK, FALLBACKS, LIGHT
 
 SIZES = ((80, 24), (120, 40), (200, 60))

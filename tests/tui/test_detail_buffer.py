@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from upgrade_tui.tui.detail.buffer import LINE_LIMIT, OutputBuffer
+from upgrade_tui.tui.step.output_buffer import LINE_LIMIT, OutputBuffer
 
 
 def lines_of(data: bytes, *, final: bool = True) -> list[str]:

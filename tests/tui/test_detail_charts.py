@@ -8,10 +8,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from upgrade_tui.conductor.protocol import Point
-from upgrade_tui.tui.detail import charts
-from upgrade_tui.tui.detail.charts import Chart, columns, drawn, grid, nice, series_of
-from upgrade_tui.tui.view.spans import Line, length
+from upgrade_tui.telemetry.model import Point
+from upgrade_tui.tui.widgets import charts
+from upgrade_tui.tui.widgets.charts import Chart, binned, drawn, grid, nice, series_of
+from upgrade_tui.tui.widgets.spans import Line, length
 from upgrade_tui.units import fine_percent_text, rate_text
 
 CPU = Chart(title="cpu", names=("cpu",), text=fine_percent_text, ceiling=100.0, limit=90.0)
@@ -77,13 +77,13 @@ def test_rates_are_added_over_mounts_and_said_one_by_one() -> None:
 
 
 def test_fewer_points_than_cells_make_no_false_gaps() -> None:
-    cols = columns(points(*[50.0] * 10, step=6.0), 0.0, 60.0, 40)
+    cols = binned(points(*[50.0] * 10, step=6.0), 0.0, 60.0, 40)
     assert all(c.mean == 50.0 for c in cols)
 
 
 def test_rare_probes_stand_side_by_side_but_one_that_failed_to_come_is_a_gap() -> None:
     values = [None if i % 4 or i == 32 else 0.1 for i in range(60)]  # a probe every 4 s, the ninth never came
-    cols = columns(points(*values), 0.0, 60.0, 30)
+    cols = binned(points(*values), 0.0, 60.0, 30)
     assert [i for i, c in enumerate(cols) if c.mean is None] == [15, 16, 17]
 
 

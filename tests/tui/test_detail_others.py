@@ -13,12 +13,14 @@ from tests.golden import MOMENTS, golden
 from tests.tui.conftest import Pictured
 from tests.tui.detail_sessions import Answering, answering, session_of
 from tests.tui.small_app import SIZES, SmallApp, open_canary, open_guide, open_help, open_host, open_step, shown, until
-from upgrade_tui.conductor import protocol as p
-from upgrade_tui.tui.detail import canary_view, help_view, host_view
-from upgrade_tui.tui.view.scene import scene_of
-from upgrade_tui.tui.view.spans import length
+from upgrade_tui.attach import protocol as p
+from upgrade_tui.tui.canary import page as canary_page
+from upgrade_tui.tui.help import page as help_page
+from upgrade_tui.tui.host import page as host_page
+from upgrade_tui.tui.scene import scene_of
+from upgrade_tui.tui.widgets.spans import length
+from upgrade_tui.window.measurements import Link
 from upgrade_tui.window.state_words import LEVELS, LINKS, TASKS, VERDICTS
-from upgrade_tui.window.telemetry import Link
 
 Opener = Callable[[App[Any], Answering], None]
 
@@ -69,7 +71,7 @@ async def test_a_lost_host_says_why_what_to_do_and_that_its_numbers_are_stale() 
 
 def test_every_link_that_is_not_up_has_advice() -> None:
     links: tuple[Link, ...] = Link.__args__  # type: ignore[attr-defined]
-    assert set(host_view.ADVICE) == set(links) - {"up"}
+    assert set(host_page.ADVICE) == set(links) - {"up"}
 
 
 async def test_processes_are_asked_for_on_demand() -> None:
@@ -138,10 +140,10 @@ def test_every_host_and_canary_at_every_moment_fits_its_lines(moment: str, width
         scene = scene_of(session)
         lines = []
         for host in session.plan.hosts:
-            lines += host_view.header(scene, host, width) + host_view.state_lines(scene, host, width)
-            lines += host_view.task_lines(scene, host, width)
+            lines += host_page.host_header(scene, host, width) + host_page.state_lines(scene, host, width)
+            lines += host_page.task_lines(scene, host, width)
         for canary in session.plan.canaries:
-            lines += canary_view.header(scene, canary, width) + canary_view.probe_lines(canary, width)
+            lines += canary_page.canary_header(scene, canary, width) + canary_page.probe_lines(canary, width)
         assert all(length(line) <= width for line in lines)
 
 
@@ -174,7 +176,7 @@ def test_headers_of_a_probe_show_their_names_only() -> None:
     spec = session.plan.canaries[0]
     from msgspec.structs import replace
 
-    lines = canary_view.probe_lines(replace(spec, headers={"Authorization": "Bearer s3cret"}), 80)
+    lines = canary_page.probe_lines(replace(spec, headers={"Authorization": "Bearer s3cret"}), 80)
     text = "\n".join("".join(part for part, _ in line) for line in lines)
     assert "Authorization" in text
     assert "s3cret" not in text
@@ -188,7 +190,7 @@ def test_results_say_good_bad_and_too_slow_newest_first() -> None:
         "ok": (p.Point(1.0, 1, 1, 1), p.Point(2.0, 0, 0, 0), p.Point(3.0, 0, 0.5, 1)),
         "latency": (p.Point(1.0, 0.1, 0.1, 0.1), p.Point(3.0, 0.3, 0.3, 0.3)),
     }
-    lines = canary_view.result_lines(scene_of(session), spec, series, 80)
+    lines = canary_page.result_lines(scene_of(session), spec, series, 80)
     text = ["".join(part for part, _ in line) for line in lines]
     assert "▲ mixed" in text[0]
     assert "too slow" in text[0]
@@ -222,7 +224,7 @@ async def test_the_help_lists_the_keys_of_the_screen_below() -> None:
 
 
 def test_the_legend_has_every_state_of_every_table() -> None:
-    text = "\n".join("".join(part for part, _ in line) for line in help_view.glyph_lines(60))
+    text = "\n".join("".join(part for part, _ in line) for line in help_page.glyph_lines(60))
     for table in (TASKS, LINKS, VERDICTS, LEVELS):
         for word in table.values():
             assert word.text in text
@@ -230,12 +232,12 @@ def test_the_legend_has_every_state_of_every_table() -> None:
 
 def test_keys_with_one_action_share_a_line_and_verbs_are_grouped() -> None:
     keys = [
-        help_view.Key("q", "back", "back"),
-        help_view.Key("esc", "back", "back"),
-        *(help_view.Key(str(n), f"pane({n})", f"pane {n}") for n in range(1, 6)),
-        help_view.Key("s", "verb('start')", "start", False),
+        help_page.Key("q", "back", "back"),
+        help_page.Key("esc", "back", "back"),
+        *(help_page.Key(str(n), f"pane({n})", f"pane {n}") for n in range(1, 6)),
+        help_page.Key("s", "verb('start')", "start", False),
     ]
-    groups = dict(help_view.grouped(keys))
+    groups = dict(help_page.grouped(keys))
     assert [k.shown for k in groups["Move"]] == ["q esc", "1-5"]
     assert groups["On the step"][0].enabled is False
 

@@ -12,13 +12,14 @@ from tests.golden import MOMENTS, golden
 from tests.tui.conftest import Pictured
 from tests.tui.detail_sessions import OUTPUT, Answering, answering, session_of
 from tests.tui.small_app import SIZES, SmallApp, open_step, shown, until
-from upgrade_tui.conductor import protocol as p
-from upgrade_tui.tui.detail import step_view
-from upgrade_tui.tui.detail.output_log import OutputLog
-from upgrade_tui.tui.detail.step import StepScreen
+from upgrade_tui.attach import protocol as p
+from upgrade_tui.tui import sections
 from upgrade_tui.tui.dialogs.text import TextDialog
-from upgrade_tui.tui.view.scene import scene_of
-from upgrade_tui.tui.view.spans import length
+from upgrade_tui.tui.scene import scene_of
+from upgrade_tui.tui.step import page as step_page
+from upgrade_tui.tui.step.output_log import OutputLog
+from upgrade_tui.tui.step.screen import StepScreen
+from upgrade_tui.tui.widgets.spans import length
 
 
 async def opened(pilot: Pilot[Any], session: Answering, step: str) -> StepScreen:
@@ -72,7 +73,7 @@ async def test_commands_are_shown_letter_by_letter() -> None:
         assert spec.check is not None
         assert spec.rollback is not None
         assert spec.rollback.run is not None
-        lines = step_view.about(scene_of(session), spec, 60)
+        lines = step_page.spec_lines(scene_of(session), spec, 60)
         text = "".join(line[1][0] for line in lines if line and line[0][0] in ("│ ", "… "))
         assert text == spec.run + spec.check + spec.rollback.run
         assert spec.check in shown(app)
@@ -280,15 +281,15 @@ def test_every_step_at_every_moment_fits_its_lines(moment: str, width: int) -> N
         scene = scene_of(session)
         for spec in session.plan.steps:
             step = session.state.steps[spec.id]
-            lines = [*step_view.header(scene, spec, width), *step_view.about(scene, spec, width)]
-            lines += step_view.tasks(scene, step, width)
+            lines = [*step_page.step_header(scene, spec, width), *step_page.spec_lines(scene, spec, width)]
+            lines += step_page.tasks(scene, step, width)
             assert all(length(line) <= width for line in lines)
 
 
 def test_folding_a_command_leaves_nothing_out() -> None:
     for text in ("x" * 200, "sudo -n  apt-get   install -y a b c d e f", "延" * 50, "", "   lead", "a" * 10):
         for width in (8, 10, 33):
-            assert "".join(step_view.folded(text, width)) == text
+            assert "".join(sections.folded(text, width)) == text
 
 
 async def test_hostile_texts_are_shown_and_harmless() -> None:

@@ -13,7 +13,7 @@ from textual.widgets import Input, OptionList
 from tests.tui.conftest import Pictured
 from tests.tui.small_app import SIZES, SmallApp, shown, until
 from upgrade_tui.tui.dialogs import ask_choice, ask_text, ask_typed
-from upgrade_tui.tui.dialogs.base import Body, Dialog
+from upgrade_tui.tui.dialogs.dialog import Body, Dialog
 from upgrade_tui.tui.dialogs.typed import matching
 
 HOSTILE = "db1 [/b] \x1b[31mred\x1b]52;c;x\x07 \u202eevil [bold]x"

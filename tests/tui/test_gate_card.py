@@ -13,13 +13,13 @@ from tests.tui.conftest import Pictured
 from tests.tui.small_app import SIZES, shown, until
 from tests.tui.undo_sessions import GATE, asks_again, at_the_gate, does, happens
 from upgrade_tui.tui.app import UpgradeApp
-from upgrade_tui.tui.detail import gate_view
-from upgrade_tui.tui.detail.gate import GateScreen
-from upgrade_tui.tui.view.scene import scene_of
-from upgrade_tui.tui.view.spans import Line, length
+from upgrade_tui.tui.gate import page as gate_page
+from upgrade_tui.tui.gate.screen import GateScreen
+from upgrade_tui.tui.scene import scene_of
+from upgrade_tui.tui.widgets.spans import Line, length
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev
-from upgrade_tui.window.card import Card, card
+from upgrade_tui.window.gate_card import Card, gate_card
 
 
 def text(lines: list[Line]) -> str:
@@ -27,7 +27,7 @@ def text(lines: list[Line]) -> str:
 
 
 def the_card(session: Recording) -> Card:
-    found = card(session.state, GATE, session.now())
+    found = gate_card(session.state, GATE, session.now())
     assert found is not None
     return found
 
@@ -58,7 +58,7 @@ async def opened(pilot: Pilot[Any], *keys: str) -> GateScreen:
 def test_everything_a_go_is_decided_on_is_there(width: int) -> None:
     session = at_the_gate()
     happens(session, ev.HostLink(host="api6", link="lost", detail="cut"))
-    lines = gate_view.page(scene_of(session), the_card(session), width)
+    lines = gate_page.gate_page(scene_of(session), the_card(session), width)
     said = text(lines)
     for part in (
         "api  API 4.2 in batches", "batch 1 of 3  api1", "3 hosts: api2, api3, api4", "sudo -n apt-get install",
@@ -75,7 +75,7 @@ def test_commands_are_whole_letter_by_letter() -> None:
     spec = session.plan.step("api")
     assert spec is not None
     assert spec.run is not None
-    lines = gate_view.next_lines(scene_of(session), the_card(session), 40)
+    lines = gate_page.next_lines(scene_of(session), the_card(session), 40)
     folded = "".join(line[1][0] for line in lines if line and line[0][0] in ("│ ", "… "))
     assert spec.run in folded
 
@@ -84,7 +84,7 @@ def test_what_is_wrong_stands_in_the_head() -> None:
     session = at_the_gate()
     spec = session.plan.step(GATE)
     assert spec is not None
-    head = text(gate_view.header(scene_of(session), spec, the_card(session), None, 200))
+    head = text(gate_page.gate_header(scene_of(session), spec, the_card(session), None, 200))
     assert "▲ checkout latency degraded" in head
     assert "14 m 40 s left to decide" in head
     assert "0 of 2 go" in head
@@ -93,7 +93,7 @@ def test_what_is_wrong_stands_in_the_head() -> None:
 def test_votes_so_far_and_who_is_missing() -> None:
     session = at_the_gate()
     votes(session, "tom")
-    said = text([gate_view.votes(scene_of(session), the_card(session), None)])
+    said = text([gate_page.votes(scene_of(session), the_card(session), None)])
     assert "1 of 2 go: tom" in said
     assert "waits for mei" in said
 
@@ -101,7 +101,7 @@ def test_votes_so_far_and_who_is_missing() -> None:
 def test_who_asked_and_must_leave_it_to_others_is_told_so() -> None:
     session = at_the_gate("tom")
     refused = "nobody approves their own request; somebody else has to say go"
-    said = text([gate_view.votes(scene_of(session), the_card(session), refused)])
+    said = text([gate_page.votes(scene_of(session), the_card(session), refused)])
     assert "your go: nobody approves their own request" in said
 
 
@@ -112,7 +112,7 @@ def test_an_irreversible_step_is_called_so() -> None:
         id="drop", title="Drop", kind="command", batches=(("db1",),), command="x", check="", rollback="",
         slack_after=None, irreversible=True,
     )  # fmt: skip
-    said = text(gate_view._next(scene_of(session), step, 60))
+    said = text(gate_page._next(scene_of(session), step, 60))
     assert "IRREVERSIBLE" in said
     assert "no rollback" not in said
 

@@ -8,17 +8,17 @@ import pytest
 
 from tests.support_tui import Recording, recorded
 from upgrade_tui.cli import status
+from upgrade_tui.tui import key_hints
 from upgrade_tui.tui.app import UpgradeApp
-from upgrade_tui.tui.detail import step_view as step_screen
+from upgrade_tui.tui.scene import Scene
+from upgrade_tui.tui.step import page as step_page
+from upgrade_tui.tui.step import rows as step_rows
 from upgrade_tui.tui.verbs.verb import Look, Target
 from upgrade_tui.tui.verbs.verb_table import VERBS, offered
-from upgrade_tui.tui.view import keys
-from upgrade_tui.tui.view import steps as step_pane
-from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.commands import Refusal
-from upgrade_tui.window.glance import zone_of
+from upgrade_tui.window.glance import plan_zone
 
 WHY = "held before batch 3 of 3: no time to undo it (slack after it: -7 m)"
 
@@ -48,7 +48,7 @@ def held(**session: Any) -> Recording:
 def _scene(session: Recording) -> Scene:
     return Scene(
         state=session.state, records=session.records, frame=session.frame, frame_age=0.2, details=session.details,
-        now=session.now(), login="mei", role="lead", zone=zone_of(session.plan),
+        now=session.now(), login="mei", role="lead", zone=plan_zone(session.plan),
     )  # fmt: skip
 
 
@@ -56,10 +56,10 @@ def test_a_held_step_says_so_with_glyph_word_reason_and_what_to_do() -> None:
     scene = _scene(held())
     spec = scene.plan.step("api")
     assert spec is not None
-    row = step_pane.step_row(scene, spec)
+    row = step_rows.step_row(scene, spec)
     assert (row.state, row.word.glyph, row.word.word, row.word.tone) == ("running", "‖", "held", "tight")
     assert f"{WHY}; s lets it go, as the lead" in row.remark
-    outlook = step_screen._outlook(scene, spec, scene.state.steps["api"], "running")
+    outlook = step_page._outlook(scene, spec, scene.state.steps["api"], "running")
     assert outlook == ((f"‖ {WHY}; s lets it go, as the lead", "tight"),)
 
 
@@ -83,7 +83,7 @@ def test_the_bar_and_the_guide_name_the_key() -> None:
     scene = _scene(held())
     look = Look(scene=scene, spec=scene.plan.step("api"), step=scene.state.steps["api"])
     assert VERBS["start"] in offered("main", look)
-    assert "s lets it go" in "".join(said for said, _ in keys.guide(scene))
+    assert "s lets it go" in "".join(said for said, _ in key_hints.guide(scene))
 
 
 def test_only_the_lead_can_press_it() -> None:

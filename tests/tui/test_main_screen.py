@@ -12,11 +12,11 @@ from textual.widgets import Input, OptionList
 
 from tests.support_tui import Recording, recorded
 from tests.tui.small_app import shown, until
-from upgrade_tui.conductor import protocol
+from upgrade_tui.attach import protocol
 from upgrade_tui.plan.model import Role
 from upgrade_tui.tui.app import UpgradeApp
-from upgrade_tui.tui.lines import LinePane
 from upgrade_tui.tui.screen import MainScreen
+from upgrade_tui.tui.widgets.line_pane import LinePane
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.commands import Refusal

@@ -14,16 +14,16 @@ from tests.tui.conftest import Pictured
 from tests.tui.small_app import SIZES, shown, until
 from tests.tui.undo_sessions import armed, does, happens
 from upgrade_tui.tui.app import UpgradeApp
-from upgrade_tui.tui.detail.matrix import MatrixScreen
-from upgrade_tui.tui.detail.step import StepScreen
-from upgrade_tui.tui.view import matrix as view
-from upgrade_tui.tui.view.hosts import Order
-from upgrade_tui.tui.view.scene import scene_of
-from upgrade_tui.tui.view.spans import Line, length
+from upgrade_tui.tui.host.rows import SteadyOrder
+from upgrade_tui.tui.matrix import page as matrix_page
+from upgrade_tui.tui.matrix.screen import MatrixScreen
+from upgrade_tui.tui.scene import scene_of
+from upgrade_tui.tui.step.screen import StepScreen
+from upgrade_tui.tui.widgets.spans import Line, length
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev
+from upgrade_tui.window.measurements import TaskFrame
 from upgrade_tui.window.state_words import TASKS
-from upgrade_tui.window.telemetry import TaskFrame
 
 
 def text(lines: list[Line]) -> str:
@@ -40,7 +40,7 @@ def cell(
     scene = scene_of(session)
     spec = session.plan.step(step)
     assert spec is not None
-    return view.cell(scene, view.matrix(scene), spec, host, width, marked=marked, plain=plain)[0]
+    return matrix_page.cell(scene, matrix_page.matrix(scene), spec, host, width, marked=marked, plain=plain)[0]
 
 
 def failed(*hosts: str) -> Recording:
@@ -78,26 +78,26 @@ async def to(pilot: Pilot[Any], screen: MatrixScreen, step: str, host: str) -> N
 
 def test_every_state_has_a_letter_of_its_own() -> None:
     states = set(TASKS) - {"ready"}
-    assert set(view.LETTERS) == states
-    assert len(set(view.LETTERS.values())) == len(states)
-    assert all(letter.isascii() and len(letter) == 1 for letter in view.LETTERS.values())
+    assert set(matrix_page.LETTERS) == states
+    assert len(set(matrix_page.LETTERS.values())) == len(states)
+    assert all(letter.isascii() and len(letter) == 1 for letter in matrix_page.LETTERS.values())
 
 
 def test_rows_that_need_a_look_are_the_unknown_and_the_failed() -> None:
     scene = scene_of(recorded("trouble"))
-    rows = Order().sorted(view.matrix(scene).hosts, scene.now)
+    rows = SteadyOrder().sorted(matrix_page.matrix(scene).hosts, scene.now)
     assert [row.name for row in rows[:4]] == ["api3", "api4", "db1", "db2"]
 
 
 def test_a_row_that_got_better_stays_for_a_while() -> None:
     session = recorded("trouble")
-    order = Order()
+    order = SteadyOrder()
     scene = scene_of(session)
-    order.sorted(view.matrix(scene).hosts, scene.now)
+    order.sorted(matrix_page.matrix(scene).hosts, scene.now)
     does(session, "mei", cmd.Settle(step="api", host="api3", outcome="done", reason="looked"))
     soon = scene_of(session)
-    assert order.sorted(view.matrix(soon).hosts, soon.now)[0].name == "api3"
-    assert order.sorted(view.matrix(soon).hosts, soon.now + 60.0)[0].name == "api4"
+    assert order.sorted(matrix_page.matrix(soon).hosts, soon.now)[0].name == "api3"
+    assert order.sorted(matrix_page.matrix(soon).hosts, soon.now + 60.0)[0].name == "api4"
 
 
 def test_silent_and_slow_tasks_are_outliers() -> None:
@@ -106,11 +106,11 @@ def test_silent_and_slow_tasks_are_outliers() -> None:
     quiet = TaskFrame(step="api", host="api4", bytes=10, silent=240.0, last_line="Unpacking")
     session.frame = replace(session.frame, tasks=(quiet,))
     scene = scene_of(session)
-    m = view.matrix(scene)
-    assert Order().sorted(m.hosts, scene.now)[0].name == "api4"
+    m = matrix_page.matrix(scene)
+    assert SteadyOrder().sorted(m.hosts, scene.now)[0].name == "api4"
     spec = session.plan.step("api")
     assert spec is not None
-    lines = text(view.cell_lines(scene, m, spec, "api4", 200))
+    lines = text(matrix_page.cell_lines(scene, m, spec, "api4", 200))
     assert "silent 4 m" in lines
     assert "Unpacking" in lines
     assert "RUNNING" in lines
@@ -134,7 +134,9 @@ def test_an_armed_cell_is_marked_so() -> None:
     spec = session.plan.step("pg-switch")
     assert spec is not None
     scene = scene_of(session)
-    assert "◈ armed, undoes it in 5:42" in text(view.cell_lines(scene, view.matrix(scene), spec, "db1", 200))
+    assert "◈ armed, undoes it in 5:42" in text(
+        matrix_page.cell_lines(scene, matrix_page.matrix(scene), spec, "db1", 200)
+    )
 
 
 def test_the_line_below_tells_actual_planned_and_why() -> None:
@@ -142,13 +144,13 @@ def test_the_line_below_tells_actual_planned_and_why() -> None:
     scene = scene_of(session)
     spec = session.plan.step("api")
     assert spec is not None
-    said_of = text(view.cell_lines(scene, view.matrix(scene), spec, "api4", 200))
+    said_of = text(matrix_page.cell_lines(scene, matrix_page.matrix(scene), spec, "api4", 200))
     assert "api on api4: FAILED" in said_of
     assert "exit 100" in said_of
     assert "took 4 m 20 s · planned 6 m" in said_of
-    ahead = text(view.cell_lines(scene, view.matrix(scene), spec, "api5", 200))
+    ahead = text(matrix_page.cell_lines(scene, matrix_page.matrix(scene), spec, "api5", 200))
     assert "others took" in ahead
-    nowhere = text(view.cell_lines(scene, view.matrix(scene), spec, "db1", 200))
+    nowhere = text(matrix_page.cell_lines(scene, matrix_page.matrix(scene), spec, "db1", 200))
     assert "does not run there" in nowhere
 
 
@@ -156,22 +158,22 @@ def test_an_excluded_host_is_called_so_and_goes_to_the_end() -> None:
     session = recorded("trouble")
     does(session, "mei", cmd.Exclude(host="api5", reason="disk is dying"))
     scene = scene_of(session)
-    m = view.matrix(scene)
-    assert Order().sorted(m.hosts, scene.now)[-1].name == "api5"
+    m = matrix_page.matrix(scene)
+    assert SteadyOrder().sorted(m.hosts, scene.now)[-1].name == "api5"
     assert cell(session, "api", "api5", 4) == " ⊖  "
-    assert "1 excluded" in text([view.summary(scene, m, 0)])
+    assert "1 excluded" in text([matrix_page.summary(scene, m, 0)])
     spec = session.plan.step("api")
     assert spec is not None
-    assert "api5 is excluded: disk is dying" in text(view.cell_lines(scene, m, spec, "api5", 200))
+    assert "api5 is excluded: disk is dying" in text(matrix_page.cell_lines(scene, m, spec, "api5", 200))
 
 
 @pytest.mark.parametrize("width", [38, 78, 198])
 def test_lines_fit(width: int) -> None:
     scene = scene_of(recorded("trouble", hostile=True))
-    m = view.matrix(scene)
+    m = matrix_page.matrix(scene)
     for spec in m.steps:
         for host in m.hosts:
-            assert all(length(line) <= width for line in view.cell_lines(scene, m, spec, host.name, width))
+            assert all(length(line) <= width for line in matrix_page.cell_lines(scene, m, spec, host.name, width))
 
 
 # -- keys ---------------------------------------------------------------------------------------------------------

@@ -14,16 +14,16 @@ from tests.tui.conftest import Pictured
 from tests.tui.small_app import SIZES, shown, until
 from tests.tui.undo_sessions import back, does, happens, rolling_back
 from upgrade_tui.plan.model import Role
+from upgrade_tui.tui import alarms, undo_lines
 from upgrade_tui.tui.app import UpgradeApp
-from upgrade_tui.tui.detail import rollback_view
-from upgrade_tui.tui.detail.rollback import RollbackScreen
+from upgrade_tui.tui.rollback import page as rollback_page
+from upgrade_tui.tui.rollback.screen import RollbackScreen
+from upgrade_tui.tui.scene import scene_of
+from upgrade_tui.tui.step.rows import step_row
 from upgrade_tui.tui.verbs.undo_verbs import scopes
 from upgrade_tui.tui.verbs.verb import Target
 from upgrade_tui.tui.verbs.verb_table import VERBS
-from upgrade_tui.tui.view import alarms, undo
-from upgrade_tui.tui.view.scene import scene_of
-from upgrade_tui.tui.view.spans import Line, length
-from upgrade_tui.tui.view.steps import step_row
+from upgrade_tui.tui.widgets.spans import Line, length
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev
 from upgrade_tui.window import going_back
@@ -63,7 +63,7 @@ async def previewed(pilot: Pilot[Any], *keys: str) -> RollbackScreen:
 def test_the_preview_is_the_undo_plan_letter_by_letter(width: int) -> None:
     session = recorded("trouble")
     plan = undo_plan(session.state)
-    lines = rollback_view.preview_lines(scene_of(session), plan, width)
+    lines = rollback_page.undo_preview_lines(scene_of(session), plan, width)
     page = text(lines)
     at = [page.index(f"{i}. undo {each.step}") for i, each in enumerate(plan.steps, 1)]
     assert at == sorted(at)
@@ -79,9 +79,9 @@ def test_the_preview_is_the_undo_plan_letter_by_letter(width: int) -> None:
 
 def test_the_preview_weighs_its_time_against_the_promise_and_the_window() -> None:
     session = recorded("trouble")
-    head = text(rollback_view.preview_header(scene_of(session), undo_plan(session.state), None, 200))
+    head = text(rollback_page.preview_header(scene_of(session), undo_plan(session.state), None, 200))
     assert "6 steps on 6 hosts · about 37 m · ✓ within the 45 m promised · over at 01:38" in head
-    assert rollback_view.promise(3000.0, scene_of(session)) == ("✗ 5 m OVER the 45 m promised", "bad")
+    assert rollback_page.promise(3000.0, scene_of(session)) == ("✗ 5 m OVER the 45 m promised", "bad")
 
 
 def test_what_cannot_be_undone_comes_first_with_its_reason() -> None:
@@ -95,7 +95,7 @@ def test_what_cannot_be_undone_comes_first_with_its_reason() -> None:
         happens(session, event)
     plan = undo_plan(session.state)
     assert plan.cannot
-    page = text(rollback_view.preview_lines(scene_of(session), plan, 100))
+    page = text(rollback_page.undo_preview_lines(scene_of(session), plan, 100))
     assert page.startswith("CANNOT BE UNDONE")
     assert "point of no return" in page
 
@@ -119,7 +119,7 @@ async def test_everything_is_rolled_back_after_reason_and_the_windows_id() -> No
         await pilot.press("enter")
         await pilot.pause()
         await type_in(pilot, "health fails", "orders-pg16")
-        assert session.sent == [cmd.Rollback(confirm="orders-pg16", reason="health fails")]
+        assert session.sent == [cmd.StartRollback(confirm="orders-pg16", reason="health fails")]
 
 
 async def test_a_wrong_id_rolls_nothing_back() -> None:
@@ -135,10 +135,10 @@ async def test_a_wrong_id_rolls_nothing_back() -> None:
 
 
 @pytest.mark.parametrize(("key", "expected"), [
-    ("2", cmd.Rollback(confirm="orders-pg16", reason="x", phase="Rollout")),
-    ("4", cmd.Rollback(confirm="orders-pg16", reason="x", step="api")),
+    ("2", cmd.StartRollback(confirm="orders-pg16", reason="x", phase="Rollout")),
+    ("4", cmd.StartRollback(confirm="orders-pg16", reason="x", step="api")),
 ])  # fmt: skip
-async def test_less_than_everything(key: str, expected: cmd.Rollback) -> None:
+async def test_less_than_everything(key: str, expected: cmd.StartRollback) -> None:
     session = recorded("trouble")
     async with UpgradeApp(session).run_test(size=(120, 40)) as pilot:
         await previewed(pilot, key)
@@ -222,7 +222,7 @@ def test_while_other_hosts_go_on_a_failure_is_told_beside_and_nothing_is_cut_sho
     assert [state for _, state in p.states] == ["rolling back"]
     assert p.left > 0
     assert going_back.stuck_text(p).startswith("api failed on api4")
-    assert undo.decisions(scene, p) == "it stops after this batch; then X says what is so"
+    assert undo_lines.possible_decisions(scene, p) == "it stops after this batch; then X says what is so"
     assert "ROLLING BACK step api" in text(alarms.alarms(scene))
 
 
@@ -230,7 +230,7 @@ def test_the_clock_alone_adds_up_how_long_going_back_takes() -> None:
     scene = scene_of(rolling_back(by_hand=True))
     p = going_back.progress(scene)
     assert p is not None
-    page = text(undo.sums(scene, p))
+    page = text(undo_lines.sums(scene, p))
     assert "undo pg-switch (rolled back)" in page
     assert "+ still to do                               4 m" in page
     assert "= in all                                    32 m 32 s, 45 m promised" in page
@@ -245,7 +245,7 @@ def test_measured_steps_are_counted_as_measured() -> None:
 
 def test_a_scope_of_hosts_counts_as_undone_though_the_step_stands_elsewhere() -> None:
     session = recorded("trouble")
-    does(session, "mei", cmd.Rollback(confirm="orders-pg16", reason="x", step="api", hosts=("api1",)))
+    does(session, "mei", cmd.StartRollback(confirm="orders-pg16", reason="x", step="api", hosts=("api1",)))
     happens(session, ev.RollbackStarted(step="api", reason="x", batches=(("api1",),)), after=1.0)
     happens(session, ev.TaskStarted(step="api", host="api1", attempt=1, undo=True))
     back(session, "api", "api1", after=5.0)
@@ -313,7 +313,7 @@ def test_a_stopped_rollback_is_loud_until_somebody_decided() -> None:
     scene = scene_of(session)
     assert going_back.stopped(scene), "five steps were not undone yet"
     assert "R goes on with what is left" in text(alarms.alarms(scene))
-    does(session, "mei", cmd.Rollback(confirm="orders-pg16", reason="on with it"))
+    does(session, "mei", cmd.StartRollback(confirm="orders-pg16", reason="on with it"))
     assert not going_back.stopped(scene_of(session))
 
 
@@ -348,7 +348,7 @@ def test_done_says_how_long_it_took_against_the_promise() -> None:
     assert not alarms.window_alarms(scene_of(session))
     p = going_back.progress(scene_of(session))
     assert p is not None
-    head = text(rollback_view.progress_header(scene_of(session), p, 200))
+    head = text(rollback_page.progress_header(scene_of(session), p, 200))
     assert "✓ ROLLED BACK  everything · after 30 m" in head
     assert "within what was promised" in head
 

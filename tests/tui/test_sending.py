@@ -12,7 +12,7 @@ from upgrade_tui.tui.sending import send
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window.commands import AnyCommand, Refusal
 
-BACK = cmd.Rollback(confirm="orders-pg16", reason="errors")
+BACK = cmd.StartRollback(confirm="orders-pg16", reason="errors")
 NOWHERE = Refusal("the log cannot be written, and nothing can be kept elsewhere", "the lead can do it", "unrecorded")
 
 

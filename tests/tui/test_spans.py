@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from upgrade_tui.tui.view import bigtext
-from upgrade_tui.tui.view.spans import bar, cut, fit, fitting, joined, length, spark, wrapped
+from upgrade_tui.tui.clock import big_text
+from upgrade_tui.tui.widgets.spans import bar, cut, fit, fitting, joined, length, spark, wrapped
 
 texts = st.text(max_size=60)
 
@@ -65,5 +65,5 @@ def test_a_bar_is_as_full_as_its_share() -> None:
 
 
 def test_big_digits_are_three_lines_of_the_same_width() -> None:
-    lines = bigtext.big("-1:07:30")
+    lines = big_text.big("-1:07:30")
     assert len({len(line) for line in lines}) == 1

@@ -13,14 +13,14 @@ from tests.support_tui import Recording, recorded
 from tests.tui.small_app import open_step, shown, until
 from tests.tui.undo_sessions import armed, does, happens
 from upgrade_tui.plan.model import Role
+from upgrade_tui.tui import alarms, key_hints
 from upgrade_tui.tui.app import UpgradeApp
-from upgrade_tui.tui.detail.help_view import Key, grouped
-from upgrade_tui.tui.detail.step import StepScreen
+from upgrade_tui.tui.help.page import Key, grouped
+from upgrade_tui.tui.scene import scene_of
+from upgrade_tui.tui.step.screen import StepScreen
 from upgrade_tui.tui.verbs.verb import Target
 from upgrade_tui.tui.verbs.verb_table import VERBS
-from upgrade_tui.tui.view import alarms, keys
-from upgrade_tui.tui.view.scene import scene_of
-from upgrade_tui.tui.view.spans import Line
+from upgrade_tui.tui.widgets.spans import Line
 from upgrade_tui.units import countdown_text
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev
@@ -79,7 +79,7 @@ async def test_an_aborted_window_is_loud_everywhere_and_p_takes_it_back_with_a_r
         assert "✗ aborted" in lines[0]
         assert "ABORTED by mei  wrong cluster" in lines[1]
         assert "ABORTED by mei" in lines[3]
-        assert "The window is aborted. " in text([keys.guide(scene_of(session))])
+        assert "The window is aborted. " in text([key_hints.guide(scene_of(session))])
         open_step(app, session, "api")
         await until(pilot, lambda: isinstance(app.screen, StepScreen) and "ABORTED by mei" in shown(app))
         await pilot.press("escape", "p")

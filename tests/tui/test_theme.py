@@ -8,8 +8,8 @@ from textual.theme import Theme
 
 from tests.tui.pictures import as_text, cells, painted
 from tests.tui.test_snapshots import MOMENTS, app_of, settled
+from upgrade_tui.tui.glyphs import TONES
 from upgrade_tui.tui.theme import THEMES
-from upgrade_tui.tui.words import TONES
 
 READABLE = 4.5  # the ratio that WCAG asks of text
 GROUNDS = {"background": READABLE, "surface": READABLE, "panel": READABLE, "tone-cursor": 3.0}  # one row, marked by ▌

@@ -4,17 +4,17 @@ import pytest
 from msgspec.structs import replace
 
 from tests.golden import MOMENTS, golden
-from upgrade_tui.tui.view import canaries as canary_view
-from upgrade_tui.tui.view import clock as view
-from upgrade_tui.tui.view import hosts as host_view
-from upgrade_tui.tui.view.scene import Scene
-from upgrade_tui.tui.view.spans import Line, length
+from upgrade_tui.tui.canary import rows as canary_rows
+from upgrade_tui.tui.clock import page as clock_page
+from upgrade_tui.tui.host import rows as host_rows
+from upgrade_tui.tui.scene import Scene
+from upgrade_tui.tui.widgets.spans import Line, length
 from upgrade_tui.window import clock
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.fold import fold
-from upgrade_tui.window.glance import zone_of
+from upgrade_tui.window.glance import plan_zone
+from upgrade_tui.window.measurements import Frame
 from upgrade_tui.window.state import initial
-from upgrade_tui.window.telemetry import Frame
 
 
 def scene(moment: str, *, frame_age: float | None = 0.2, **changes: object) -> Scene:
@@ -22,15 +22,15 @@ def scene(moment: str, *, frame_age: float | None = 0.2, **changes: object) -> S
     frame: Frame | None = None if frame_age is None else g.frame
     made = Scene(
         state=g.state, records=g.records, frame=frame, frame_age=frame_age, details=g.details, now=g.now, login="mei",
-        role="lead", zone=zone_of(g.plan),
+        role="lead", zone=plan_zone(g.plan),
     )  # fmt: skip
     return replace(made, **changes)
 
 
 def answers(at: Scene, width: int = 160) -> dict[str, str]:
-    hosts = [host_view.host_row(at, n) for n in at.state.hosts]
-    canaries = [canary_view.canary_row(at, n) for n in at.state.canaries]
-    lines = view.answer_lines(view.clock_view(at, hosts, canaries), width)
+    hosts = [host_rows.host_row(at, n) for n in at.state.hosts]
+    canaries = [canary_rows.canary_row(at, n) for n in at.state.canaries]
+    lines = clock_page.answer_lines(clock_page.clock_view(at, hosts, canaries), width)
     return {line[0][0].strip(): text(line[1:]) for line in lines}
 
 
@@ -102,25 +102,25 @@ def test_without_measurements_health_is_not_known_rather_than_good() -> None:
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
 def test_answers_and_timeline_fit_every_width(moment: str, width: int) -> None:
     at = scene(moment)
-    hosts = [host_view.host_row(at, n) for n in at.state.hosts]
-    canaries = [canary_view.canary_row(at, n) for n in at.state.canaries]
-    shown = view.clock_view(at, hosts, canaries)
-    assert len(view.answer_lines(shown, width)) == 4
-    assert len(view.answer_lines(shown, width, spare=1)) <= 5
-    for line in (*view.answer_lines(shown, width, spare=1), *view.timeline(at, shown.reading, width)):
+    hosts = [host_rows.host_row(at, n) for n in at.state.hosts]
+    canaries = [canary_rows.canary_row(at, n) for n in at.state.canaries]
+    shown = clock_page.clock_view(at, hosts, canaries)
+    assert len(clock_page.answer_lines(shown, width)) == 4
+    assert len(clock_page.answer_lines(shown, width, spare=1)) <= 5
+    for line in (*clock_page.answer_lines(shown, width, spare=1), *clock_page.timeline(at, shown.reading, width)):
         assert length(line) <= width
 
 
 def test_the_timeline_names_now_the_forecast_and_the_rollback_time() -> None:
     at = scene("rollout")
-    _, labels = view.timeline(at, clock.read(at.state, at.now), 118)
+    _, labels = clock_page.timeline(at, clock.read(at.state, at.now), 118)
     for name in ("22:00", "now", "done 00:12", "rollback by 01:08", "02:00"):
         assert name in text(labels)
 
 
 def test_the_sums_add_up_to_what_the_clock_shows() -> None:
     at = scene("rollout")
-    lines = [text(line) for line in view.arithmetic(at, clock.read(at.state, at.now))]
+    lines = [text(line) for line in clock_page.breakdown_lines(at, clock.read(at.state, at.now))]
     assert any(line.split() == ["=", "rollback", "by", "01:08:00"] for line in lines)
     assert any("undo api (estimate, 2 batches)" in line and "8 m" in line for line in lines)
     assert any(line.split() == ["=", "forecast", "finish", "00:12:05"] for line in lines)
@@ -135,10 +135,10 @@ def test_before_the_first_event_nothing_is_said_that_only_an_open_window_can_kno
     said = answers(at)
     assert said["WHERE"].startswith("◌ not open yet")
     assert said["GO BACK"] == "◌ the window is not open yet"
-    hosts = [host_view.host_row(at, n) for n in at.state.hosts]
-    shown = view.clock_view(at, hosts, [])
-    bar = "\n".join(text(line) for line in view.timeline(at, shown.reading, 100))
-    sums = "\n".join(text(line) for line in view.arithmetic(at, shown.reading))
+    hosts = [host_rows.host_row(at, n) for n in at.state.hosts]
+    shown = clock_page.clock_view(at, hosts, [])
+    bar = "\n".join(text(line) for line in clock_page.timeline(at, shown.reading, 100))
+    sums = "\n".join(text(line) for line in clock_page.breakdown_lines(at, shown.reading))
     everything = "\n".join([*said.values(), bar, sums, shown.countdown, shown.caption])
     for false in ("1970", "Jan ", "NO", "too late", "forward only", "AFTER"):
         assert false not in everything
@@ -149,7 +149,7 @@ def test_the_sums_of_a_closed_window_speak_of_no_point_of_no_return_that_was_nev
     at = scene("closed")
     state = replace(at.state, steps=initial(at.plan).steps)
     at = replace(at, state=state)
-    sums = "\n".join(text(line) for line in view.arithmetic(at, clock.read(state, at.now)))
+    sums = "\n".join(text(line) for line in clock_page.breakdown_lines(at, clock.read(state, at.now)))
     assert "forward only" not in sums
 
 

@@ -6,18 +6,20 @@ from rich.cells import cell_len
 
 from tests.golden import golden
 from tests.tui.test_view_clock import scene, text
-from upgrade_tui.tui.panes.canaries import CanariesPane
-from upgrade_tui.tui.panes.hosts import HostsPane
+from upgrade_tui.tui import key_hints, layout
+from upgrade_tui.tui.canary import rows as canary_rows
+from upgrade_tui.tui.canary.pane import CanariesPane
+from upgrade_tui.tui.clock import big_text
+from upgrade_tui.tui.details import page as details_page
+from upgrade_tui.tui.host import rows as host_rows
+from upgrade_tui.tui.host.pane import HostsPane
+from upgrade_tui.tui.log import rows as log_rows
+from upgrade_tui.tui.recent import RecentFrames, RecentSeries
+from upgrade_tui.tui.scene import Scene
+from upgrade_tui.tui.step import rows as step_rows
 from upgrade_tui.tui.verbs.verb import Look
 from upgrade_tui.tui.verbs.verb_table import offered
-from upgrade_tui.tui.view import bigtext, card, keys, layout
-from upgrade_tui.tui.view import canaries as canary_view
-from upgrade_tui.tui.view import hosts as host_view
-from upgrade_tui.tui.view import log as log_view
-from upgrade_tui.tui.view import steps as step_view
-from upgrade_tui.tui.view.history import History, Series
-from upgrade_tui.tui.view.scene import Scene
-from upgrade_tui.tui.view.spans import length
+from upgrade_tui.tui.widgets.spans import length
 from upgrade_tui.units import short_duration, short_rate
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.answers import answers
@@ -27,10 +29,10 @@ from upgrade_tui.window.notifications import notification, together
 # -- steps --------------------------------------------------------------------------------------------------------
 
 
-def step(at: Scene, name: str) -> step_view.StepRow:
+def step(at: Scene, name: str) -> step_rows.StepRow:
     spec = at.plan.step(name)
     assert spec is not None
-    return step_view.step_row(at, spec)
+    return step_rows.step_row(at, spec)
 
 
 def test_a_running_step_says_its_batch_and_its_hosts() -> None:
@@ -49,8 +51,8 @@ def test_a_step_in_trouble_names_the_hosts_and_the_reasons() -> None:
 
 def test_a_step_that_took_much_longer_than_planned_stands_out() -> None:
     at = scene("trouble")
-    columns = step_view.columns([step(at, "backup")], 60)
-    tones = {t.strip(): tone for t, tone in step_view.line(step(at, "backup"), columns, 60)}
+    columns = step_rows.step_columns([step(at, "backup")], 60)
+    tones = {t.strip(): tone for t, tone in step_rows.step_row_line(step(at, "backup"), columns, 60)}
     assert tones["1h48m/25m"] == "tight"
 
 
@@ -65,8 +67,8 @@ def test_a_gate_says_who_voted_and_whom_it_waits_for() -> None:
 
 
 def test_phases_count_what_is_over() -> None:
-    rows = step_view.step_rows(scene("rollout"))
-    said = [(phase, text(step_view.phase_line(phase, each, 40))) for phase, each in step_view.phases(rows)]
+    rows = step_rows.step_rows(scene("rollout"))
+    said = [(phase, text(step_rows.phase_line(phase, each, 40))) for phase, each in step_rows.phases(rows)]
     assert said == [
         ("Preflight", "PREFLIGHT  4/4 done"),
         ("Backup", "BACKUP  3/3 done"),
@@ -77,9 +79,11 @@ def test_phases_count_what_is_over() -> None:
 
 @pytest.mark.parametrize("width", [30, 56, 78, 120])
 def test_step_lines_are_all_of_one_width(width: int) -> None:
-    rows = step_view.step_rows(scene("rollout"))
-    columns = step_view.columns(rows, width)
-    assert {length(step_view.line(row, columns, width)) for row in rows} == {length(step_view.header(columns, width))}
+    rows = step_rows.step_rows(scene("rollout"))
+    columns = step_rows.step_columns(rows, width)
+    assert {length(step_rows.step_row_line(row, columns, width)) for row in rows} == {
+        length(step_rows.step_heading(columns, width))
+    }
 
 
 @pytest.mark.parametrize(
@@ -90,15 +94,15 @@ def test_short_durations(seconds: float | None, said: str) -> None:
 
 
 def test_steps_are_found_by_id_owner_and_state() -> None:
-    rows = step_view.step_rows(scene("rollout"))
-    assert [r.id for r in rows if step_view.matches(r, "ANA pending")] == ["traffic"]
+    rows = step_rows.step_rows(scene("rollout"))
+    assert [r.id for r in rows if step_rows.step_matches(r, "ANA pending")] == ["traffic"]
 
 
 # -- hosts --------------------------------------------------------------------------------------------------------
 
 
-def host(at: Scene, name: str) -> host_view.HostRow:
-    return host_view.host_row(at, name)
+def host(at: Scene, name: str) -> host_rows.HostRow:
+    return host_rows.host_row(at, name)
 
 
 def test_a_lost_host_says_how_long_and_why() -> None:
@@ -111,7 +115,7 @@ def test_a_limit_that_stands_crossed_is_said_with_the_newest_value() -> None:
     row = host(scene("rollout"), "cache1")
     assert row.brief == "memory 93 %"
     assert row.hot == {"memory"}
-    cells = [t for t, _ in host_view.line(row, host_view.columns(80, [row.name]), 80, None)]
+    cells = [t for t, _ in host_rows.host_row_line(row, host_rows.host_columns(80, [row.name]), 80, None)]
     assert "  93!" in cells
 
 
@@ -119,7 +123,7 @@ def test_a_sample_that_is_old_is_stale_even_if_the_link_is_up() -> None:
     row = host(scene("rollout", frame_age=6.0), "db1")
     assert row.word.word == "stale"
     assert row.brief.startswith("no sample for 6 s")
-    line = host_view.line(row, host_view.columns(80, ["db1"]), 80, None)
+    line = host_rows.host_row_line(row, host_rows.host_columns(80, ["db1"]), 80, None)
     assert "no sample for" in text(line)
     assert "%" not in text(line)  # never the last value pretending
 
@@ -151,7 +155,7 @@ def test_a_unit_counts_as_healthy_only_where_systemd_says_so(units: dict[str, st
     at = replace(at, details={**at.details, "db1": replace(at.details["db1"], units=units)})
     row = host(at, "db1")
     assert (row.rank, row.brief) == (rank, brief)
-    said = "\n".join(text(line) for line in card.host_card(at, "db1", 60))
+    said = "\n".join(text(line) for line in details_page.host_details(at, "db1", 60))
     assert "postgresql@16-main" in said
     assert (units or {"": "no answer"}).popitem()[1] in said
 
@@ -161,7 +165,7 @@ def test_a_canary_that_was_not_asked_lately_is_not_counted_as_healthy() -> None:
     assert at.frame is not None
     old = {name: replace(seen, age=7200.0) for name, seen in at.frame.canaries.items() if name == "certificate"}
     at = replace(at, frame=replace(at.frame, canaries={**at.frame.canaries, **old}))
-    rows = [canary_view.canary_row(at, name) for name in at.state.canaries]
+    rows = [canary_rows.canary_row(at, name) for name in at.state.canaries]
     assert any(row.stale for row in rows)
     said = " ".join(part.text for part in answers(at, [], rows).healthy[0])
     assert "certificate not probed lately" in said
@@ -170,12 +174,12 @@ def test_a_canary_that_was_not_asked_lately_is_not_counted_as_healthy() -> None:
 
 def test_hosts_come_worst_first_and_else_as_in_the_plan() -> None:
     at = scene("rollout")
-    order = host_view.Order().sorted([host(at, n) for n in at.state.hosts], at.now)
+    order = host_rows.SteadyOrder().sorted([host(at, n) for n in at.state.hosts], at.now)
     assert [r.name for r in order][:4] == ["cache2", "cache1", "db1", "db2"]
 
 
 def test_a_host_that_recovers_keeps_its_place_for_a_while() -> None:
-    at, order = scene("rollout"), host_view.Order(hold=10.0)
+    at, order = scene("rollout"), host_rows.SteadyOrder(hold=10.0)
     bad = [host(at, n) for n in at.state.hosts]
     good = [replace(r, rank=9, reasons=()) for r in bad]
     assert order.sorted(bad, 100.0)[0].name == "cache2"
@@ -187,7 +191,7 @@ def test_a_host_that_recovers_keeps_its_place_for_a_while() -> None:
 def test_hosts_are_found_by_group_and_by_what_is_wrong() -> None:
     at = scene("rollout")
     rows = [host(at, n) for n in at.state.hosts]
-    assert [r.name for r in rows if host_view.matches(r, at.plan.hosts[r.name].groups, "cache lost")] == ["cache2"]
+    assert [r.name for r in rows if host_rows.host_matches(r, at.plan.hosts[r.name].groups, "cache lost")] == ["cache2"]
 
 
 @pytest.mark.parametrize("width", [40, 54, 66, 78, 120])
@@ -195,15 +199,15 @@ def test_hosts_are_found_by_group_and_by_what_is_wrong() -> None:
 def test_host_lines_never_exceed_the_pane(width: int, hostile: bool) -> None:
     g = golden("trouble", hostile=hostile)
     at = replace(scene("trouble"), state=g.state, frame=g.frame)
-    columns = host_view.columns(width, at.state.hosts)
+    columns = host_rows.host_columns(width, at.state.hosts)
     for name in at.state.hosts:
-        assert length(host_view.line(host(at, name), columns, width, Series())) <= width
-        assert length(host_view.second_line(host(at, name), at, width)) <= width
-    assert length(host_view.header(columns)) <= width + 1
+        assert length(host_rows.host_row_line(host(at, name), columns, width, RecentSeries())) <= width
+        assert length(host_rows.host_second_line(host(at, name), at, width)) <= width
+    assert length(host_rows.host_heading(columns)) <= width + 1
 
 
 def test_history_takes_each_frame_once_and_leaves_a_gap_where_a_host_was_lost() -> None:
-    frame, history = golden("rollout").frame, History()
+    frame, history = golden("rollout").frame, RecentFrames()
     assert history.feed(frame)
     assert not history.feed(frame)
     assert history.feed(replace(frame, ts=frame.ts + 1))
@@ -221,22 +225,22 @@ def test_rates_are_short(value: float, said: str) -> None:
 
 def test_canaries_come_worst_first_with_what_they_found() -> None:
     at = scene("trouble")
-    rows = canary_view.worst_order([canary_view.canary_row(at, n) for n in at.state.canaries])
+    rows = canary_rows.worst_order([canary_rows.canary_row(at, n) for n in at.state.canaries])
     assert [(r.name, r.verdict) for r in rows][:2] == [("orders health", "failing"), ("checkout latency", "degraded")]
-    assert "503 Service Unavailable" in text(canary_view.line(rows[0], 16, 90, None))
-    assert "pauses the window" in text(canary_view.second_line(rows[0], 90))
+    assert "503 Service Unavailable" in text(canary_rows.canary_row_line(rows[0], 16, 90, None))
+    assert "pauses the window" in text(canary_rows.canary_second_line(rows[0], 90))
 
 
 def test_values_read_as_what_they_are() -> None:
     at = scene("rollout")
-    values = {n: canary_view.canary_row(at, n).value for n in at.state.canaries}
+    values = {n: canary_rows.canary_row(at, n).value for n in at.state.canaries}
     assert values["certificate"] == "61 days"
     assert values["replication lag"] == "0.4"
     assert values["checkout latency"].endswith(" ms")
 
 
 def test_a_canary_that_was_healthy_when_last_asked_is_not_shown_as_healthy_now() -> None:
-    row = canary_view.canary_row(scene("preflight", frame_age=60.0), "orders health")
+    row = canary_rows.canary_row(scene("preflight", frame_age=60.0), "orders health")
     assert row.stale
     assert (row.word.glyph, row.word.tone) == ("◌", "muted")
 
@@ -249,9 +253,9 @@ def record(event: ev.Event, actor: str = ev.SYSTEM) -> Record:
 
 
 def test_a_log_line_says_when_who_and_what() -> None:
-    line = log_view.line(scene("rollout"), record(ev.StepTicked(step="announce"), "mei"), 80)
+    line = log_rows.record_line(scene("rollout"), record(ev.StepTicked(step="announce"), "mei"), 80)
     assert text(line) == "23:30:30 ✓ mei     ticked announce"
-    assert log_view.matches(scene("rollout"), record(ev.StepTicked(step="announce"), "mei"), "mei announce")
+    assert log_rows.record_matches(scene("rollout"), record(ev.StepTicked(step="announce"), "mei"), "mei announce")
 
 
 def test_what_must_be_heard_at_once_rings() -> None:
@@ -307,7 +311,7 @@ def test_keys_fit_what_the_cursor_is_on() -> None:
     ("moment", "said"), [("opened", "press space"), ("trouble", "p resumes"), ("closed", "report")]
 )
 def test_the_guide_says_what_to_press_next(moment: str, said: str) -> None:
-    assert said in text(keys.guide(scene(moment)))
+    assert said in text(key_hints.guide(scene(moment)))
 
 
 @pytest.mark.parametrize("width", [30, 46, 60])
@@ -317,13 +321,13 @@ def test_details_fit_the_column_and_name_the_thing(width: int, hostile: bool) ->
     at = replace(scene("trouble"), state=g.state, frame=g.frame, details=g.details)
     things = [("step", s) for s in at.state.steps] + [("host", h) for h in at.state.hosts]
     for kind, name in [*things, *(("canary", c) for c in at.state.canaries)]:
-        lines = card.card(at, kind, name, width)
+        lines = details_page.detail_lines(at, kind, name, width)
         assert name[:10] in text(lines[0])
         assert all(length(line) <= width for line in lines[1:])
 
 
 def test_details_of_a_step_say_how_it_is_undone_and_what_runs_where() -> None:
-    said = "\n".join(text(line) for line in card.card(scene("rollout"), "step", "api", 60))
+    said = "\n".join(text(line) for line in details_page.detail_lines(scene("rollout"), "step", "api", 60))
     assert "apt-get install -y orders-api=4.2.0" in said
     assert "BATCH 2  1/3 hosts done" in said
     assert "undo" in said
@@ -341,31 +345,31 @@ def test_layouts_follow_the_terminal() -> None:
 
 
 def test_the_countdown_has_room_beside_the_answers() -> None:
-    assert cell_len(bigtext.big("23:59:59")[0]) <= 30
+    assert cell_len(big_text.big("23:59:59")[0]) <= 30
 
 
 def test_one_of_a_thing_is_not_told_as_many() -> None:
     at = scene("rollout")
-    pane = HostsPane(History())
-    pane.every = [host_view.host_row(at, n) for n in at.state.hosts]
+    pane = HostsPane(RecentFrames())
+    pane.every = [host_rows.host_row(at, n) for n in at.state.hosts]
     pane._rows, pane._need = {r.name: r for r in pane.every}, 1
     assert pane.title().endswith("· 1 needs a look")
 
 
 def test_without_a_conductor_no_pane_says_that_all_is_fine() -> None:
     at = scene("preflight", frame_age=None)
-    rows, canaries = HostsPane(History()), CanariesPane(History())
-    rows.every = [host_view.host_row(at, n) for n in at.state.hosts]
+    rows, canaries = HostsPane(RecentFrames()), CanariesPane(RecentFrames())
+    rows.every = [host_rows.host_row(at, n) for n in at.state.hosts]
     rows.mark_stale(at)
-    canaries.every = [canary_view.canary_row(at, n) for n in at.state.canaries]
+    canaries.every = [canary_rows.canary_row(at, n) for n in at.state.canaries]
     assert rows.title().endswith("· not known now")
     assert canaries.title() == "canaries · 4 of 4 were healthy"
 
 
 def test_what_is_known_of_a_host_that_is_down_says_how_old_it_is() -> None:
     at = scene("rollout")
-    row = replace(host_view.host_row(at, "db1"), rank=0, age=1.0)
-    assert text(host_view.second_line(row, at, 200)).strip().startswith("1 s ago: load ")
+    row = replace(host_rows.host_row(at, "db1"), rank=0, age=1.0)
+    assert text(host_rows.host_second_line(row, at, 200)).strip().startswith("1 s ago: load ")
 
 
 def test_a_gate_that_was_decided_says_by_whom() -> None:

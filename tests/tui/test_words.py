@@ -4,12 +4,12 @@ from typing import get_args
 
 from rich.cells import cell_len
 
-from upgrade_tui.tui import words
+from upgrade_tui.tui import glyphs
 from upgrade_tui.tui.theme import THEMES
 from upgrade_tui.window import state_words
 from upgrade_tui.window.clock import LEVELS
+from upgrade_tui.window.measurements import Link, Verdict
 from upgrade_tui.window.state import StepName, TaskName
-from upgrade_tui.window.telemetry import Link, Verdict
 
 TABLES = (
     state_words.TASKS,
@@ -53,13 +53,13 @@ def test_no_two_states_that_mean_the_opposite_share_a_glyph() -> None:
 
 def test_every_theme_has_every_tone() -> None:
     for theme in THEMES:
-        assert {f"tone-{tone}" for tone in words.TONES} <= set(theme.variables)
+        assert {f"tone-{tone}" for tone in glyphs.TONES} <= set(theme.variables)
 
 
 def test_ascii_text_is_as_wide_as_it_was() -> None:
     text = "▁▃█ ✓ done · “db1” … 数据库 🚀 é"
-    assert words.ascii_only(text).isascii()
-    assert cell_len(words.ascii_only(text)) == cell_len(text)
+    assert glyphs.ascii_only(text).isascii()
+    assert cell_len(glyphs.ascii_only(text)) == cell_len(text)
 
 
 def test_worst_first_sorts_bad_before_unknown_before_good() -> None:

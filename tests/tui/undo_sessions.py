@@ -67,7 +67,7 @@ def asks_again(session: Recording) -> None:
 def rolling_back(*, stuck: bool = False, by_hand: bool = False) -> Recording:
     """After the trouble mei rolls everything back; the API's last batch is being undone."""
     session = recorded("trouble")
-    does(session, "mei", cmd.Rollback(confirm="orders-pg16", reason="health fails, the package is broken"))
+    does(session, "mei", cmd.StartRollback(confirm="orders-pg16", reason="health fails, the package is broken"))
     happens(session, ev.RollbackStarted(
         step="api", reason="health fails", batches=(("api2", "api3", "api4"), ("api1",)),
     ), after=1.0)  # fmt: skip

@@ -217,7 +217,7 @@ class Log:
 
     def asks_back(self, reason: str = "slow", **scope: Any) -> Log:
         """The lead asks for a rollback and confirms it."""
-        return self.does("mei", cmd.Rollback(confirm=self.plan.window.id, reason=reason, **scope))
+        return self.does("mei", cmd.StartRollback(confirm=self.plan.window.id, reason=reason, **scope))
 
     def undoing(self, step_id: str) -> Log:
         """Undoing a step begins, as the rollback that was asked for says."""

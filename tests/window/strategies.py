@@ -138,7 +138,7 @@ def play(draw: Callable[[st.SearchStrategy[Any]], Any], log: Log) -> None:
 def sensible(log: Log) -> st.SearchStrategy[cmd.AnyCommand]:
     """What somebody who wants to get on, or back, would ask for."""
     if log.state.phase in ("paused", "aborted"):
-        back = cmd.Rollback(confirm="small", reason="back")
+        back = cmd.StartRollback(confirm="small", reason="back")
         return st.sampled_from([cmd.Resume(reason="go on"), cmd.Resume(reason="go on"), back])
     step_id = log.state.current
     spec = log.plan.step(step_id)
@@ -147,19 +147,20 @@ def sensible(log: Log) -> st.SearchStrategy[cmd.AnyCommand]:
     step = log.step(step_id)
     if step.state == "unknown" or any(t.state == "unknown" for t in step.tasks.values()):
         return structs(cmd.Settle, step=step_id, host="", reason="looked")
-    if spec.what == "manual":
+    if spec.kind == "manual":
         start = cmd.Start(step=step_id, override="we must")
         return st.just(start if step.state == "rolled back" else cmd.Tick(step=step_id, override="we must"))
-    if spec.what == "gate" and step.state == "running":
+    if spec.kind == "gate" and step.state == "running":
         return st.integers(0, 4).map(lambda n: log.vote(step_id, go=n > 0, reason="so"))
-    if step.state == "failed" and spec.what == "command":
+    if step.state == "failed" and spec.kind == "command":
         bad = [t.host for t in step.tasks.values() if t.state in ("failed", "unreachable", "rolled back")]
         retry = cmd.Start(step=step_id, override="we must", hosts=tuple(bad[:1]))
         host = bad[0] if bad else "a"
         return st.sampled_from([
             retry, cmd.Start(step=step_id, override="we must"), cmd.Exclude(host=host, reason="broken"),
-            cmd.Rollback(confirm="small", reason="back"), cmd.Rollback(confirm="small", reason="back", step=step_id),
-            cmd.Rollback(confirm="small", reason="back", hosts=(host, "c")),
+            cmd.StartRollback(confirm="small", reason="back"),
+            cmd.StartRollback(confirm="small", reason="back", step=step_id),
+            cmd.StartRollback(confirm="small", reason="back", hosts=(host, "c")),
         ])  # fmt: skip
     return st.just(cmd.Start(step=step_id, confirm=step_id, override="we must"))
 
@@ -168,8 +169,8 @@ def conduct(draw: Callable[[st.SearchStrategy[Any]], Any], log: Log, step_id: st
     """A turn of the conductor's on a step that runs."""
     step, spec = log.step(step_id), log.plan.step(step_id)
     assert spec is not None
-    if spec.what != "command":
-        if spec.what == "bake":
+    if spec.kind != "command":
+        if spec.kind == "bake":
             log.finishes(step_id, draw(st.sampled_from(["done", "failed"])))
         return
     active = [t.host for t in step.tasks.values() if t.state == "running"]
@@ -257,6 +258,6 @@ def _by_themselves(draw: Callable[[st.SearchStrategy[Any]], Any], log: Log) -> N
             log.happens(ev.TaskFound(step=step_id, host=task.host, attempt=attempt, undo=undo))
         log.happens(ev.TaskFinished(step=step_id, host=task.host, attempt=attempt, exit=0, seconds=9.0, undo=undo))
         return
-    gate = next((s.id for s in log.plan.steps if s.what == "gate" and log.state.shown(s.id) == "ready"), "")
+    gate = next((s.id for s in log.plan.steps if s.kind == "gate" and log.state.shown(s.id) == "ready"), "")
     if gate and not log.state.rolling_back:
         log.opens(gate)

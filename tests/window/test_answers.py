@@ -12,10 +12,10 @@ from tests.golden import MOMENTS, golden
 from tests.window.small import Log, small_plan
 from tests.window.strategies import calmly, record_lists
 from upgrade_tui.cli.status import as_data, as_lines
-from upgrade_tui.tui.view.canaries import canary_row
-from upgrade_tui.tui.view.clock import answer_lines, clock_view
-from upgrade_tui.tui.view.hosts import host_row
-from upgrade_tui.tui.view.scene import Scene
+from upgrade_tui.tui.canary.rows import canary_row
+from upgrade_tui.tui.clock.page import answer_lines, clock_view
+from upgrade_tui.tui.host.rows import host_row
+from upgrade_tui.tui.scene import Scene
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.answers import answers, looks
 from upgrade_tui.window.fold import fold_all

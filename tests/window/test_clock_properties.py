@@ -89,7 +89,7 @@ def test_previews_cost_at_least_what_is_on_the_clock(log: Log) -> None:
 
 def _as_defined(state: WindowState, now: float) -> None:
     for spec in state.plan.steps:
-        if spec.what == "command":
+        if spec.kind == "command":
             step = state.steps[spec.id]
             assert clock.step_rollback_cost(spec, step) == plain_clock.cost(spec, step)
             assert pace(step).touched == step.touched()

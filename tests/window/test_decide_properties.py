@@ -66,7 +66,7 @@ def _holds(command: cmd.AnyCommand, login: str, before: WindowState, after: Wind
             assert host in after.excluded
             tasks = [s.tasks[host] for s in after.steps.values() if host in s.tasks]
             assert not any(t.can_be_left_out for t in tasks), "nothing begins there any more"
-        case cmd.Rollback():
+        case cmd.StartRollback():
             _promised(before, after)
         case cmd.Confirm(step=step) | cmd.Extend(step=step) | cmd.Revert(step=step):
             assert any(a.asked for a in after.steps[step].armed.values())

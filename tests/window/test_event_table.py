@@ -16,13 +16,13 @@ from tests.window.strategies import EVENTS, calmly, record_lists
 from tests.window.test_sentences import made
 from upgrade_tui.report.decisions import weight
 from upgrade_tui.report.model import Weight as ReportWeight
-from upgrade_tui.tui.words import TONES
+from upgrade_tui.tui.glyphs import TONES
 from upgrade_tui.window import clock
 from upgrade_tui.window import events as ev
+from upgrade_tui.window.event_row import Row, Tone, Weight
 from upgrade_tui.window.event_table import KINDS, ROWS, moves_the_clock, notice
 from upgrade_tui.window.fold import fold
 from upgrade_tui.window.notifications import notification
-from upgrade_tui.window.rows.row import Row, Tone, Weight
 from upgrade_tui.window.sentences import sentence
 from upgrade_tui.window.state import WindowState, initial
 

@@ -9,7 +9,7 @@ from tests.window.small import MINUTE, Log, plan_of, small_plan
 from upgrade_tui.plan.model import Plan, Risk
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev
-from upgrade_tui.window.card import card, card_lines
+from upgrade_tui.window.gate_card import card_lines, gate_card
 from upgrade_tui.window.gates import open_gate
 
 
@@ -227,7 +227,7 @@ def test_a_risk_says_which_canaries_watch_it_and_whether_they_say_anything() -> 
     canaries = small_plan().canaries
     log = Log(replace(plan, risks=risks, canaries=canaries))
     log.happens(ev.CanaryVerdict(canary="port", verdict="healthy", before="no data")).opens("go")
-    shown = card(log.state, "go", log.now)
+    shown = gate_card(log.state, "go", log.now)
     assert shown is not None
     lines = [line.strip() for line in card_lines(shown, log.now) if "risk:" in line]
     assert lines == [
@@ -236,7 +236,7 @@ def test_a_risk_says_which_canaries_watch_it_and_whether_they_say_anything() -> 
         "risk: owned (low likelihood, low impact), watched by tom, canary port",
     ]
     log.happens(ev.CanaryVerdict(canary="health", verdict="failing", before="no data"))
-    shown = card(log.state, "go", log.now)
+    shown = gate_card(log.state, "go", log.now)
     assert shown is not None
     assert "; SHOWS NOW: health" in "\n".join(card_lines(shown, log.now))
 
@@ -248,14 +248,14 @@ def test_the_card_names_units_that_keep_restarting_or_do_not_run() -> None:
         ev.UnitChanged(host="b", unit="nginx.service", before="active", after="failed"),
         ev.UnitChanged(host="b", unit="cron.service", before="failed", after="active"),
     )
-    shown = card(log.state, "go", log.now)
+    shown = gate_card(log.state, "go", log.now)
     assert shown is not None
     assert shown.units == ("a unit api.service restarting", "b unit nginx.service failed")
     assert [line.strip() for line in card_lines(shown, log.now) if "unit" in line] == [
         "not running well: a unit api.service restarting", "not running well: b unit nginx.service failed",
     ]  # fmt: skip
     log.does("mei", cmd.Exclude(host="b", reason="out"))
-    shown = card(log.state, "go", log.now)
+    shown = gate_card(log.state, "go", log.now)
     assert shown is not None
     assert shown.units == ("a unit api.service restarting",)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from tests.window.small import Log, plan_of
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev
+from upgrade_tui.window.measurements import Link
 from upgrade_tui.window.on_fail import canary_answer, in_the_way, step_answer
-from upgrade_tui.window.telemetry import Link
 
 CANARIES = """
 [[canaries]]

@@ -7,15 +7,15 @@ import pytest
 
 from tests.golden import golden
 from tests.support_tui import recorded
-from upgrade_tui.cli.log import Outcomes, line
+from upgrade_tui.cli.log import Outcomes, log_line
 from upgrade_tui.plan.reader import parse_plan
-from upgrade_tui.report.build import build
-from upgrade_tui.tui.detail.base import scene_of
-from upgrade_tui.tui.view import log as log_view
+from upgrade_tui.report.build import build_report
+from upgrade_tui.tui.detail_screen import scene_of
+from upgrade_tui.tui.log import rows as log_rows
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.events import Record
 from upgrade_tui.window.fold import fold
-from upgrade_tui.window.outcomes import outcome, told
+from upgrade_tui.window.outcomes import outcome, outcome_sentence
 from upgrade_tui.window.state import initial
 
 PLAN = parse_plan(
@@ -50,7 +50,7 @@ def story(*events: ev.Event) -> list[str]:
         state = fold(state, records[-1])
         if came := outcome(state, records[-1]):
             outcomes[i] = came
-    return [told(record, outcomes) for record in records]
+    return [outcome_sentence(record, outcomes) for record in records]
 
 
 BEGUN = ev.StepIntent(step="roll", attempt=1, batches=(("a", "b"),))
@@ -101,8 +101,8 @@ def test_log_dashboard_and_report_tell_the_outcome() -> None:
     outcomes = Outcomes(golden("trouble").plan_text)
     for record in session.records:
         outcomes.take(record)
-    assert said in click.unstyle(line(end, False, outcomes.found))
+    assert said in click.unstyle(log_line(end, False, outcomes.found))
     scene = scene_of(session)
-    assert said in "".join(t for t, _ in log_view.line(scene, end, 120))
-    assert log_view.matches(scene, end, "ended unknown")
-    assert said in [entry.text for entry in build(session.plan, session.records).timeline]
+    assert said in "".join(t for t, _ in log_rows.record_line(scene, end, 120))
+    assert log_rows.record_matches(scene, end, "ended unknown")
+    assert said in [entry.text for entry in build_report(session.plan, session.records).timeline]

@@ -26,31 +26,35 @@ def _mid() -> Log:
 
 def test_a_rollback_is_the_leads_typed_and_with_a_reason() -> None:
     log = Log()
-    assert "nothing that can be undone in everything" in log.refuses("mei", cmd.Rollback(confirm="small", reason="x"))
+    assert "nothing that can be undone in everything" in log.refuses(
+        "mei", cmd.StartRollback(confirm="small", reason="x")
+    )
     log.copied()
-    assert "only the lead" in log.refuses("tom", cmd.Rollback(confirm="small", reason="x"))
-    said = log.refuses("mei", cmd.Rollback(confirm="", reason="x"))
+    assert "only the lead" in log.refuses("tom", cmd.StartRollback(confirm="small", reason="x"))
+    said = log.refuses("mei", cmd.StartRollback(confirm="", reason="x"))
     assert "rolling back everything undoes copy, prep, about 14 m; confirm by typing the window's id: small" in said
-    assert "needs a reason" in log.refuses("mei", cmd.Rollback(confirm="small", reason=" "))
+    assert "needs a reason" in log.refuses("mei", cmd.StartRollback(confirm="small", reason=" "))
     log.asks_back("canary failing")
     rollback = log.state.rollback
     assert rollback is not None
     assert (rollback.by, rollback.reason, rollback.estimate, rollback.active) == (
         "mei", "canary failing", 14 * MINUTE, True,
     )  # fmt: skip
-    assert "a rollback is under way" in log.refuses("mei", cmd.Rollback(confirm="small", reason="again"))
+    assert "a rollback is under way" in log.refuses("mei", cmd.StartRollback(confirm="small", reason="again"))
 
 
 def test_scopes_that_do_not_exist_are_refused_with_those_that_do() -> None:
     log = Log().copied()
-    assert 'no phase "z"' in log.refuses("mei", cmd.Rollback(confirm="small", reason="x", phase="z"))
-    assert "no host z" in log.refuses("mei", cmd.Rollback(confirm="small", reason="x", hosts=("a", "z")))
-    assert "steps: prep" in log.refuses("mei", cmd.Rollback(confirm="small", reason="x", step="z"))
+    assert 'no phase "z"' in log.refuses("mei", cmd.StartRollback(confirm="small", reason="x", phase="z"))
+    assert "no host z" in log.refuses("mei", cmd.StartRollback(confirm="small", reason="x", hosts=("a", "z")))
+    assert "steps: prep" in log.refuses("mei", cmd.StartRollback(confirm="small", reason="x", step="z"))
 
 
 def test_nothing_is_undone_under_a_command_that_runs() -> None:
     log = Log().prepared().does("tom", cmd.Start(step="copy")).batch("copy", 0)
-    assert "still running: copy; wait for it, or abort" in log.refuses("mei", cmd.Rollback(confirm="small", reason="x"))
+    assert "still running: copy; wait for it, or abort" in log.refuses(
+        "mei", cmd.StartRollback(confirm="small", reason="x")
+    )
 
 
 @pytest.mark.parametrize("paused", [False, True])
@@ -59,7 +63,7 @@ def test_a_step_between_two_batches_or_held_by_a_pause_is_ended_by_the_rollback(
     log.happens(ev.TaskChecked(step="copy", host="a", attempt=1, exit=0))
     if paused:
         log.does("mei", cmd.Pause(reason="canary"))
-    log.does("mei", cmd.Rollback(confirm="small", reason="x"))
+    log.does("mei", cmd.StartRollback(confirm="small", reason="x"))
     assert log.state.rolling_back
     assert (log.step("copy").state, log.step("copy").reason) == ("failed", "stopped for the rollback of everything")
     assert log.state.rollback is not None
@@ -67,7 +71,7 @@ def test_a_step_between_two_batches_or_held_by_a_pause_is_ended_by_the_rollback(
 
 
 def test_nothing_is_undone_under_a_check_or_on_a_host_that_is_lost() -> None:
-    ask = cmd.Rollback(confirm="small", reason="x")
+    ask = cmd.StartRollback(confirm="small", reason="x")
     log = Log().prepared().does("tom", cmd.Start(step="copy")).batch("copy", 0).ends("copy", "a")
     assert log.step("copy").tasks["a"].check is None
     assert "still running: copy; wait for it" in log.refuses("mei", ask)
@@ -327,7 +331,7 @@ def test_a_rolled_back_step_can_be_skipped_and_the_window_be_completed_without_i
         '[[steps]]\nid = "tell"\ntitle = "Tell"\nneeds = ["tune"]\n'
     )
     log = Log(plan).does("tom", cmd.Tick(step="tune"))
-    log.does("mei", cmd.Rollback(confirm=plan.window.id, reason="too slow")).happens(
+    log.does("mei", cmd.StartRollback(confirm=plan.window.id, reason="too slow")).happens(
         ev.RollbackStarted(step="tune", reason="too slow"),
         ev.RollbackFinished(step="tune", outcome="done", seconds=5.0),
         ev.RollbackEnded(outcome="done", seconds=5.0),

@@ -11,7 +11,7 @@ from tests.window.test_deadman import STEP, _armed, _fires
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.state import Armed, StepState, Task
-from upgrade_tui.window.step_state import ended
+from upgrade_tui.window.step_state import ended_state
 from upgrade_tui.window.task import TaskName
 
 
@@ -37,22 +37,22 @@ def test_a_retry_that_succeeds_leaves_nothing_failed_but_something_to_start() ->
 def test_a_host_that_cannot_undo_it_fails_the_step_whatever_max_fail_says(state: TaskName) -> None:
     tasks = {h: Task(host=h, batch=0, state="done", touched=True) for h in "abc"}
     tasks["d"] = Task(host="d", batch=0, state=state, undo=1, touched=True)
-    assert ended(tasks, {}, 4, "", "").state == "failed"
+    assert ended_state(tasks, {}, 4, "", "").state == "failed"
 
 
 def test_a_host_that_is_unknown_is_not_borne_by_max_fail() -> None:
     """Nobody knows what it would be: the plan allows failures, not guesses."""
     tasks = {h: Task(host=h, batch=0, state="done", touched=True) for h in "abc"}
     tasks["d"] = Task(host="d", batch=0, state="unknown", touched=True)
-    assert ended(tasks, {}, 1, "", "").state == "unknown"
-    assert ended(tasks, {}, 4, "", "").state == "unknown"
+    assert ended_state(tasks, {}, 1, "", "").state == "unknown"
+    assert ended_state(tasks, {}, 4, "", "").state == "unknown"
 
 
 def test_a_host_that_was_given_up_in_a_rollback_counts_against_max_fail() -> None:
     tasks = {h: Task(host=h, batch=0, state="done", touched=True) for h in "abc"}
     tasks["d"] = Task(host="d", batch=0, state="skipped", undo=1, touched=True)
-    assert ended(tasks, {}, 1, "", "").state == "done"
-    verdict = ended(tasks, {}, 0, "", "")
+    assert ended_state(tasks, {}, 1, "", "").state == "done"
+    verdict = ended_state(tasks, {}, 0, "", "")
     assert verdict.state == "failed"
     assert "1 of 4 given up, 0 allowed" in verdict.reason
 
@@ -68,7 +68,7 @@ def test_a_step_whose_every_host_takes_no_part_any_more_is_not_waved_through() -
 
 def test_a_step_of_which_people_skipped_what_was_left_is_skipped() -> None:
     tasks = {h: Task(host=h, batch=0, state="skipped", excluded=h == "a") for h in "ab"}
-    assert ended(tasks, {}, 0, "", "").state == "skipped"
+    assert ended_state(tasks, {}, 0, "", "").state == "skipped"
 
 
 # -- properties -------------------------------------------------------------------------------------------------------
@@ -89,8 +89,8 @@ GUARDS = st.sampled_from(["armed", "confirmed", "fired", "gone"]).map(lambda s: 
 def test_nothing_is_done_over_what_is_unknown_unconfirmed_or_more_than_the_plan_allows(
     tasks: dict[str, Task], armed: dict[str, Armed], allowed: int
 ) -> None:
-    state = ended(tasks, armed, allowed, "", "").state
-    other_order = ended(dict(reversed(tasks.items())), dict(reversed(armed.items())), allowed, "", "").state
+    state = ended_state(tasks, armed, allowed, "", "").state
+    other_order = ended_state(dict(reversed(tasks.items())), dict(reversed(armed.items())), allowed, "", "").state
     assert state == other_order
     states = [t.state for t in tasks.values()]
     if {"unknown", "running", "rolling back"} & {*states}:

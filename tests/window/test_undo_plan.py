@@ -101,7 +101,7 @@ def test_what_the_plan_has_no_rollback_for_is_said_not_left_out() -> None:
     log.does("mei", cmd.Start(step="one")).batch("one", 0).ends("one", "abcd").finishes("one")
     undo = undo_plan(log.state)
     assert (undo.steps, undo.cannot) == ((), (("one", "the plan has no rollback for it"),))
-    assert "one: the plan has no rollback for it" in log.refuses("mei", cmd.Rollback(confirm="small", reason="x"))
+    assert "one: the plan has no rollback for it" in log.refuses("mei", cmd.StartRollback(confirm="small", reason="x"))
 
 
 def test_a_step_that_only_looked_has_nothing_to_undo() -> None:

@@ -18,7 +18,7 @@ def happens(state: WindowState, event: ev.Event, actor: str = ev.SYSTEM) -> Wind
 
 def test_a_tick_ends_the_manual_rollback_of_a_command_on_all_its_hosts() -> None:
     state = golden("trouble").state
-    command = cmd.Rollback(confirm=state.plan.window.id, step="backup", reason="the volume is needed")
+    command = cmd.StartRollback(confirm=state.plan.window.id, step="backup", reason="the volume is needed")
     asked = decide(state, command, Actor("mei", "lead"), state.ts)
     assert not isinstance(asked, Refusal)
     for event in asked:

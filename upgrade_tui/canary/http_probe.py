@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from upgrade_tui import __version__
-from upgrade_tui.canary.names import Names, no_answer
+from upgrade_tui.canary.error_text import DETAIL, in_words, place_text
+from upgrade_tui.canary.name_lookup import Names, no_answer
 from upgrade_tui.canary.probe_base import Means, Probe
-from upgrade_tui.canary.result import Result, unknown
+from upgrade_tui.canary.result import ProbeResult, unknown_result
 from upgrade_tui.canary.tls_probe import load_authorities, tls_context
-from upgrade_tui.canary.words import DETAIL, in_words, place_text
 from upgrade_tui.foreign import one_line
 from upgrade_tui.plan.model import Canary
 from upgrade_tui.units import latency_text
@@ -43,7 +43,7 @@ class HttpProbe(Probe):
         super().load()
         load_authorities()
 
-    async def ask(self, canary: Canary) -> Result:
+    async def ask(self, canary: Canary) -> ProbeResult:
         import aiohttp
 
         place = place_text(*_target(canary.http or ""))
@@ -63,7 +63,7 @@ class HttpProbe(Probe):
         except TimeoutError:
             return _bad(self._late(canary, place, stage.connected))
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
-            return unknown('its address cannot be asked over HTTP; expected "http://host:port/path"')
+            return unknown_result('its address cannot be asked over HTTP; expected "http://host:port/path"')
         except aiohttp.ClientError as error:
             return _bad(_in_words(error, place))
 
@@ -123,7 +123,7 @@ async def _note_connected(_session: object, context: SimpleNamespace, _params: o
     context.trace_request_ctx.connected = True
 
 
-async def _judged(canary: Canary, response: aiohttp.ClientResponse) -> Result:
+async def _judged(canary: Canary, response: aiohttp.ClientResponse) -> ProbeResult:
     expect = canary.expect
     said = f"HTTP {response.status}"
     if expect.status is not None and response.status != expect.status:
@@ -134,7 +134,7 @@ async def _judged(canary: Canary, response: aiohttp.ClientResponse) -> Result:
         said += f" to {one_line(response.headers['Location'], 80)}"
     if expect.body is not None and not await _body_has(response, expect.body.encode()):
         return _bad(f'{said}, but the body does not contain "{one_line(expect.body, 60)}"')
-    return Result(ok=True, latency=None, value=None, detail=said)
+    return ProbeResult(ok=True, latency=None, value=None, detail=said)
 
 
 async def _body_has(response: aiohttp.ClientResponse, wanted: bytes) -> bool:
@@ -181,5 +181,5 @@ def _target(url: str) -> tuple[str, int]:
         return "?", 80
 
 
-def _bad(detail: str) -> Result:
-    return Result(ok=False, latency=None, value=None, detail=detail)
+def _bad(detail: str) -> ProbeResult:
+    return ProbeResult(ok=False, latency=None, value=None, detail=detail)

@@ -21,19 +21,19 @@ from typing import NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
-from upgrade_tui.canary.result import Result
+from upgrade_tui.canary.result import ProbeResult
 from upgrade_tui.plan.model import Canary
 from upgrade_tui.units import duration_text
 from upgrade_tui.window.events import CanaryVerdict
-from upgrade_tui.window.telemetry import Verdict
+from upgrade_tui.window.measurements import Verdict
 
 CALM = 600.0  # seconds without a return after which a canary is no longer thought to flap
 LONGEST_HOLD = 120.0  # seconds of good answers that a flapping canary needs at most
 FREE_RETURNS = 3  # returns within CALM that cost nothing extra
 
 
-class Health(Struct, frozen=True):
-    """All that the judge remembers of a canary. Made by ``begin``, moved on by ``judge`` and ``silence``."""
+class JudgeState(Struct, frozen=True):
+    """All that the judge remembers of a canary. Made by ``begin_judging``, moved on by ``judge`` and ``silence``."""
 
     verdict: Verdict  # as announced
     proven: Verdict  # what the answers alone say; differs from ``verdict`` only during and just after silence
@@ -48,16 +48,16 @@ class Health(Struct, frozen=True):
 class Judgement(NamedTuple):
     """The state after an answer, and the event to record if the verdict changed."""
 
-    health: Health
+    health: JudgeState
     event: CanaryVerdict | None
 
 
-def begin(at: float, verdict: Verdict = "no data") -> Health:
+def begin_judging(at: float, verdict: Verdict = "no data") -> JudgeState:
     """The state before the first answer; with ``verdict``, that of a canary whose window is taken over from the log."""
-    return Health(verdict=verdict, proven=verdict, heard=at)
+    return JudgeState(verdict=verdict, proven=verdict, heard=at)
 
 
-def too_slow(canary: Canary, result: Result) -> bool:
+def too_slow(canary: Canary, result: ProbeResult) -> bool:
     """Whether the answer took longer than the plan allows."""
     return canary.max_latency is not None and result.latency is not None and result.latency > canary.max_latency
 
@@ -67,7 +67,7 @@ def silence_limit(canary: Canary) -> float:
     return 3 * canary.interval + canary.timeout
 
 
-def judge(canary: Canary, health: Health, result: Result, at: float) -> Judgement:
+def judge(canary: Canary, health: JudgeState, result: ProbeResult, at: float) -> Judgement:
     """Take one result in. A result without data is no answer: it only lets the silence grow."""
     if result.no_data:
         return silence(canary, health, at, result.detail)
@@ -86,17 +86,17 @@ def judge(canary: Canary, health: Health, result: Result, at: float) -> Judgemen
     return _announce(canary, heard, proven, at, result)
 
 
-def silence(canary: Canary, health: Health, at: float, why: str = "") -> Judgement:
+def silence(canary: Canary, health: JudgeState, at: float, why: str = "") -> Judgement:
     """What the time without an answer means. Cheap; call it about once a second and after a result without data."""
     quiet = at - health.heard
     if quiet < silence_limit(canary) or (health.verdict == "no data" and health.answers == 0):
         return Judgement(health, None)
     fresh = replace(health, answers=0, good=0)
     detail = f"no answer for {duration_text(quiet)}" + (f": {why}" if why else "")
-    return _announce(canary, fresh, "no data", at, Result(ok=False, latency=None, value=None, detail=detail))
+    return _announce(canary, fresh, "no data", at, ProbeResult(ok=False, latency=None, value=None, detail=detail))
 
 
-def _proven(canary: Canary, heard: Health, at: float) -> Verdict:
+def _proven(canary: Canary, heard: JudgeState, at: float) -> Verdict:
     """What the answers so far prove, given what they proved before."""
     if heard.bad >= max(1, canary.failure_limit):
         return "failing"
@@ -107,25 +107,25 @@ def _proven(canary: Canary, heard: Health, at: float) -> Verdict:
     return heard.proven
 
 
-def goods_needed(canary: Canary, health: Health, at: float) -> int:
+def goods_needed(canary: Canary, health: JudgeState, at: float) -> int:
     """Good answers in a row that make this canary healthy again: ``recovery``, more while it flaps."""
     return _held(canary, health, at, max(1, canary.recovery))
 
 
-def _held(canary: Canary, health: Health, at: float, base: int) -> int:
+def _held(canary: Canary, health: JudgeState, at: float, base: int) -> int:
     recent = health.returns if at - health.returned <= CALM else 0
     doublings = min(max(0, recent - FREE_RETURNS + 1), 20)
     longest = math.ceil(LONGEST_HOLD / canary.interval) if canary.interval > 0 else base
     return max(base, min(base << doublings, longest))
 
 
-def _heard_enough(canary: Canary, before: Health, heard: Health, at: float) -> bool:
+def _heard_enough(canary: Canary, before: JudgeState, heard: JudgeState, at: float) -> bool:
     """Whether silence is over. News that a canary fails now, which it did not before, waits for nothing."""
     newly_failing = heard.proven == "failing" != before.proven
     return newly_failing or heard.answers >= _held(canary, before, at, 1)
 
 
-def _announce(canary: Canary, health: Health, verdict: Verdict, at: float, result: Result) -> Judgement:
+def _announce(canary: Canary, health: JudgeState, verdict: Verdict, at: float, result: ProbeResult) -> Judgement:
     before = health.verdict
     if verdict == before:
         return Judgement(health, None)

@@ -8,8 +8,8 @@ from typing import ClassVar, Protocol
 
 from msgspec import Struct
 
-from upgrade_tui.canary.names import Names
-from upgrade_tui.canary.result import Result
+from upgrade_tui.canary.name_lookup import Names
+from upgrade_tui.canary.result import ProbeResult
 from upgrade_tui.plan.model import Canary
 
 
@@ -46,7 +46,7 @@ class Probe:
         for library in self.LIBRARIES:
             importlib.import_module(library)
 
-    async def ask(self, canary: Canary) -> Result:
+    async def ask(self, canary: Canary) -> ProbeResult:
         """One question, within the canary's timeout. What it finds, good or bad, is the result; its latency is measured
         outside. Raises ValueError where the plan's target cannot be asked.
         """

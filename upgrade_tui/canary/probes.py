@@ -8,11 +8,11 @@ from collections.abc import Callable, Set
 
 from msgspec.structs import replace
 
+from upgrade_tui.canary.error_text import DETAIL
 from upgrade_tui.canary.judge import too_slow
-from upgrade_tui.canary.names import Names, Resolve, system_resolver
+from upgrade_tui.canary.name_lookup import Names, Resolve, system_resolver
 from upgrade_tui.canary.probe_base import Execute, Means, Probe, probe_of
-from upgrade_tui.canary.result import Result, unknown
-from upgrade_tui.canary.words import DETAIL
+from upgrade_tui.canary.result import ProbeResult, unknown_result
 from upgrade_tui.foreign import one_line
 from upgrade_tui.plan.model import Canary
 from upgrade_tui.units import latency_text
@@ -43,7 +43,7 @@ class Prober:
         for kind in kinds & set(Canary.one_of):
             self._of(kind).load()
 
-    async def probe(self, canary: Canary) -> Result:
+    async def probe(self, canary: Canary) -> ProbeResult:
         """Ask once. The answer, a failure or "nothing known" is the result; only a mistake in here raises."""
         began = self._mono()
         result = await self._ask(canary)
@@ -67,10 +67,10 @@ class Prober:
             self._probes[kind] = probe_of(kind, self._means)
         return self._probes[kind]
 
-    async def _ask(self, canary: Canary) -> Result:
+    async def _ask(self, canary: Canary) -> ProbeResult:
         if canary.probe not in Canary.one_of:
-            return unknown(f"the plan gives it nothing to ask: one of {', '.join(Canary.one_of)}")
+            return unknown_result(f"the plan gives it nothing to ask: one of {', '.join(Canary.one_of)}")
         try:
             return await self._of(canary.probe).ask(canary)
         except ValueError as error:
-            return unknown(one_line(str(error), DETAIL))
+            return unknown_result(one_line(str(error), DETAIL))

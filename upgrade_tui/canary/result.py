@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 
-class Result(Struct, frozen=True):
+class ProbeResult(Struct, frozen=True):
     """One answer of a canary. ``detail`` is one harmless line that says what was found.
 
     ``no_data``: the probe's own means were gone (its host is unreachable), so nothing is known about the thing probed;
@@ -19,6 +19,6 @@ class Result(Struct, frozen=True):
     no_data: bool = False
 
 
-def unknown(detail: str) -> Result:
+def unknown_result(detail: str) -> ProbeResult:
     """A result that proves nothing, because of ``detail``."""
-    return Result(ok=False, latency=None, value=None, detail=detail, no_data=True)
+    return ProbeResult(ok=False, latency=None, value=None, detail=detail, no_data=True)

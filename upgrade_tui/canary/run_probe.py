@@ -6,7 +6,7 @@ import asyncio
 import math
 
 from upgrade_tui.canary.probe_base import Probe
-from upgrade_tui.canary.result import Result, unknown
+from upgrade_tui.canary.result import ProbeResult, unknown_result
 from upgrade_tui.foreign import decoded, one_line
 from upgrade_tui.plan.model import LOCAL, Canary
 from upgrade_tui.units import latency_text
@@ -19,22 +19,22 @@ GRACE = 2.0  # seconds beyond the timeout in which the means of running must say
 class RunProbe(Probe):
     """Runs the command and judges its exit code and, with ``min`` or ``max``, the number on its last line."""
 
-    async def ask(self, canary: Canary) -> Result:
+    async def ask(self, canary: Canary) -> ProbeResult:
         host = canary.on or LOCAL
         try:
             async with asyncio.timeout(canary.timeout + GRACE):
                 code, output, proven = await self.means.execute(host, canary.run or "", canary.timeout)
         except TimeoutError:
-            return unknown(
+            return unknown_result(
                 f"{host} did not say what became of the command within {latency_text(canary.timeout + GRACE)}"
             )
         last = _last_line(output)
         if not proven:
-            return unknown(last or f"{host} cannot be reached")
+            return unknown_result(last or f"{host} cannot be reached")
         number = _number(last)
         wrong = _wrong(canary, code, number, last)
         said = wrong or (f"{last} from {host}" if last else f"exit {code} from {host}")
-        return Result(ok=not wrong, latency=None, value=number, detail=said)
+        return ProbeResult(ok=not wrong, latency=None, value=number, detail=said)
 
 
 PROBE = RunProbe

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import ClassVar
 
-from upgrade_tui.canary.names import Names, no_answer
+from upgrade_tui.canary.error_text import host_port, in_words, place_text
+from upgrade_tui.canary.name_lookup import Names, no_answer
 from upgrade_tui.canary.probe_base import Probe
-from upgrade_tui.canary.result import Result
-from upgrade_tui.canary.words import host_port, in_words, place_text
+from upgrade_tui.canary.result import ProbeResult
 from upgrade_tui.plan.model import Canary
 from upgrade_tui.units import latency_text
 
@@ -44,7 +44,7 @@ class DialProbe(Probe):
 
     LIBRARIES: ClassVar[tuple[str, ...]] = ("aiohappyeyeballs",)
 
-    async def ask(self, canary: Canary) -> Result:
+    async def ask(self, canary: Canary) -> ProbeResult:
         host, port = host_port(getattr(canary, canary.probe))
         try:
             async with asyncio.timeout(canary.timeout):
@@ -52,9 +52,9 @@ class DialProbe(Probe):
         except TimeoutError:
             within = f"within {latency_text(canary.timeout)}"
             detail = no_answer(self.means.names, host, port, within=within)
-            return Result(ok=False, latency=None, value=None, detail=detail)
+            return ProbeResult(ok=False, latency=None, value=None, detail=detail)
 
-    async def dialled(self, canary: Canary, host: str, port: int) -> Result:
+    async def dialled(self, canary: Canary, host: str, port: int) -> ProbeResult:
         """What is found there."""
         raise NotImplementedError
 
@@ -62,13 +62,13 @@ class DialProbe(Probe):
 class TcpProbe(DialProbe):
     """Connects to ``tcp`` and hangs up."""
 
-    async def dialled(self, canary: Canary, host: str, port: int) -> Result:
+    async def dialled(self, canary: Canary, host: str, port: int) -> ProbeResult:
         place = place_text(host, port)
         try:
             async with connected(self.means.names, host, port):
-                return Result(ok=True, latency=None, value=None, detail=f"{place} accepts connections")
+                return ProbeResult(ok=True, latency=None, value=None, detail=f"{place} accepts connections")
         except OSError as error:
-            return Result(ok=False, latency=None, value=None, detail=in_words(error, place))
+            return ProbeResult(ok=False, latency=None, value=None, detail=in_words(error, place))
 
 
 PROBE = TcpProbe

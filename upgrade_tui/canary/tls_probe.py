@@ -6,10 +6,10 @@ import functools
 import ssl
 from datetime import UTC, datetime
 
-from upgrade_tui.canary.names import Names
-from upgrade_tui.canary.result import Result
+from upgrade_tui.canary.error_text import in_words, place_text
+from upgrade_tui.canary.name_lookup import Names
+from upgrade_tui.canary.result import ProbeResult
 from upgrade_tui.canary.tcp_probe import DialProbe, connected
-from upgrade_tui.canary.words import in_words, place_text
 from upgrade_tui.plan.model import Canary
 
 DAY = 86400.0
@@ -44,7 +44,7 @@ class TlsProbe(DialProbe):
         super().load()
         load_authorities()
 
-    async def dialled(self, canary: Canary, host: str, port: int) -> Result:
+    async def dialled(self, canary: Canary, host: str, port: int) -> ProbeResult:
         place, distrust, names = place_text(host, port), "", self.means.names
         try:
             try:
@@ -53,7 +53,7 @@ class TlsProbe(DialProbe):
                 distrust = in_words(error, place)
                 certificate = await _certificate(names, host, port, verify=False)
         except OSError as error:
-            return Result(ok=False, latency=None, value=None, detail=distrust or in_words(error, place))
+            return ProbeResult(ok=False, latency=None, value=None, detail=distrust or in_words(error, place))
         return _weighed(canary, certificate, self.means.wall(), distrust)
 
 
@@ -67,13 +67,13 @@ async def _certificate(names: Names, host: str, port: int, *, verify: bool) -> b
         return secured.getpeercert(binary_form=True) or b""
 
 
-def _weighed(canary: Canary, der: bytes, now: float, distrust: str) -> Result:
+def _weighed(canary: Canary, der: bytes, now: float, distrust: str) -> ProbeResult:
     from cryptography import x509  # 30 ms, and only these probes need it
 
     try:
         certificate = x509.load_der_x509_certificate(der)
     except ValueError:
-        return Result(ok=False, latency=None, value=None, detail="the certificate cannot be read")
+        return ProbeResult(ok=False, latency=None, value=None, detail="the certificate cannot be read")
     begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     left = round((ends.timestamp() - now) / DAY, 2)
     at_least = canary.expect.days or 0
@@ -89,4 +89,4 @@ def _weighed(canary: Canary, der: bytes, now: float, distrust: str) -> Result:
         said += f", wanted at least {at_least} d" if at_least else ""
     else:
         good = True
-    return Result(ok=good, latency=None, value=left, detail=said)
+    return ProbeResult(ok=good, latency=None, value=left, detail=said)

@@ -9,14 +9,14 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Set
 from typing import Protocol
 
-from upgrade_tui.canary.judge import Health, Judgement, begin, judge, silence, silence_limit
+from upgrade_tui.canary.judge import Judgement, JudgeState, begin_judging, judge, silence, silence_limit
 from upgrade_tui.canary.probe_base import Execute
 from upgrade_tui.canary.probes import Prober
-from upgrade_tui.canary.result import Result, unknown
+from upgrade_tui.canary.result import ProbeResult, unknown_result
 from upgrade_tui.foreign import one_line
 from upgrade_tui.plan.model import Canary, Plan
 from upgrade_tui.window.events import CanaryVerdict
-from upgrade_tui.window.telemetry import CanaryFrame, Verdict
+from upgrade_tui.window.measurements import CanaryFrame, Verdict
 
 _SPREAD = 2.0  # seconds over which the first questions are spread at most
 _SILENCE_CHECK = 1.0  # seconds
@@ -27,7 +27,7 @@ class Asks(Protocol):
 
     async def prepare(self, kinds: Set[str]) -> None: ...
 
-    async def probe(self, canary: Canary) -> Result: ...
+    async def probe(self, canary: Canary) -> ProbeResult: ...
 
     async def close(self) -> None: ...
 
@@ -35,10 +35,10 @@ class Asks(Protocol):
 class _Lane:
     """One canary: what is known of it, and the lock that keeps its probes from overlapping."""
 
-    def __init__(self, canary: Canary, health: Health) -> None:
+    def __init__(self, canary: Canary, health: JudgeState) -> None:
         self.canary = canary
         self.health = health
-        self.last = unknown("not asked yet")
+        self.last = unknown_result("not asked yet")
         self.asked: float | None = None  # monotonic, when ``last`` came
         self.busy = asyncio.Lock()
 
@@ -58,7 +58,7 @@ class Canaries:
         execute: Execute | None = None,
         prober: Asks | None = None,
         on_verdict: Callable[[CanaryVerdict], None],
-        on_result: Callable[[str, Result], None] = lambda _name, _result: None,
+        on_result: Callable[[str, ProbeResult], None] = lambda _name, _result: None,
         initial: Mapping[str, Verdict] | None = None,
         wall: Callable[[], float] = time.time,
         mono: Callable[[], float] = time.monotonic,
@@ -75,13 +75,13 @@ class Canaries:
             prober = Prober(execute, wall=wall, mono=mono)
         self._prober = prober
         initial = initial or {}
-        self._lanes = {c.name: _Lane(c, begin(mono(), initial.get(c.name, "no data"))) for c in plan.canaries}
+        self._lanes = {c.name: _Lane(c, begin_judging(mono(), initial.get(c.name, "no data"))) for c in plan.canaries}
 
     async def run(self) -> None:
         """Ask until cancelled. Raises only what the callbacks raise."""
         await self._prober.prepare({lane.canary.probe for lane in self._lanes.values()})
         for lane in self._lanes.values():  # time before the first question is not silence
-            lane.health = begin(self._mono(), lane.health.verdict) if lane.asked is None else lane.health
+            lane.health = begin_judging(self._mono(), lane.health.verdict) if lane.asked is None else lane.health
         try:
             async with asyncio.TaskGroup() as tasks:
                 for name, lane in self._lanes.items():
@@ -90,7 +90,7 @@ class Canaries:
         finally:
             await self._prober.close()
 
-    async def probe_now(self, name: str) -> Result:
+    async def probe_now(self, name: str) -> ProbeResult:
         """Ask this canary now, or wait for the question under way. Raises KeyError for an unknown name."""
         lane = self._lanes[name]
         if lane.busy.locked():
@@ -115,12 +115,12 @@ class Canaries:
             due = max(due + interval, self._mono())  # late: no catching up
             await self._sleep(due - self._mono())
 
-    async def _probe(self, lane: _Lane) -> Result:
+    async def _probe(self, lane: _Lane) -> ProbeResult:
         async with lane.busy:
             try:
                 result = await self._prober.probe(lane.canary)
             except Exception as error:  # noqa: BLE001 - a broken probe must not end the other canaries
-                result = unknown(one_line(f"the probe itself broke: {type(error).__name__}: {error}", 200))
+                result = unknown_result(one_line(f"the probe itself broke: {type(error).__name__}: {error}", 200))
             lane.last, lane.asked = result, self._mono()
         self._settle(lane, judge(lane.canary, lane.health, result, lane.asked))
         self._on_result(lane.canary.name, result)

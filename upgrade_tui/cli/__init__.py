@@ -111,7 +111,7 @@ def _fault(error: Exception) -> NoReturn:
     import traceback
 
     from upgrade_tui.cli.common import fail
-    from upgrade_tui.conductor.paths import state_directory
+    from upgrade_tui.directory.paths import state_directory
 
     said = "".join(traceback.format_exception(error))
     try:

@@ -35,7 +35,7 @@ def show(
     ``demo``: leaving it ends the window. ``guide``: it says what to press. ``linger``: seconds that it stays
     once the window is closed; left out, until it is left.
     """
-    from upgrade_tui.conductor.windows import is_running
+    from upgrade_tui.directory.windows import is_running
 
     if not is_running(directory):
         not_running(directory)
@@ -46,8 +46,8 @@ def show(
         click.echo(f"{directory.name}: following its log; ctrl+c leaves, {then}", err=True)
         talk(directory, lambda client: follow(client, as_json=False), since=0, attach=True)
         return
-    from upgrade_tui.conductor.client import Lost, NotAnswering, NotRunning
-    from upgrade_tui.conductor.session import Session
+    from upgrade_tui.attach.client import Lost, NotAnswering, NotRunning
+    from upgrade_tui.attach.session import Session
     from upgrade_tui.tui.run import run_dashboard
 
     try:
@@ -65,8 +65,8 @@ def show(
 
 def _report_at_the_end(directory: Path, *, silent: bool) -> None:
     """Whoever leaves a window that was closed has its report; the demo writes its own."""
-    from upgrade_tui.conductor.paths import REPORT
-    from upgrade_tui.conductor.windows import look
+    from upgrade_tui.directory.paths import REPORT
+    from upgrade_tui.directory.windows import look
 
     if silent or (directory / REPORT).exists():
         return
@@ -77,7 +77,7 @@ def _report_at_the_end(directory: Path, *, silent: bool) -> None:
 
 def export_report(directory: Path) -> str:
     """Write the report of the window in ``directory``; one line saying where, or why not. The dashboard's ``e``."""
-    from upgrade_tui.conductor.paths import REPORT
+    from upgrade_tui.directory.paths import REPORT
     from upgrade_tui.journal import JournalError
     from upgrade_tui.plan.diagnostics import PlanError
     from upgrade_tui.report.load import load

@@ -37,7 +37,7 @@ def check(plan_file: Path, as_json: bool, quiet: bool) -> None:
     if as_json:
         click.echo(_as_json(str(plan_file), plan, diagnostics))
     else:
-        report(diagnostics)
+        print_diagnostics(diagnostics)
         if plan is not None and not quiet:
             from upgrade_tui.cli.preview import print_preview
 
@@ -58,7 +58,7 @@ def read_or_fail(path: Path) -> tuple[Plan, str]:
     _never_fail_on_glyphs()
     plan, text, diagnostics = _read(path)
     if plan is None:
-        report(diagnostics)  # warnings of a right plan are for `check`: here they would only flash by
+        print_diagnostics(diagnostics)  # warnings of a right plan are for `check`: here they would only flash by
         sys.exit(Exit.WRONG_PLAN)
     return plan, text
 
@@ -89,7 +89,7 @@ def _past(plan: Plan | None, file: str, now: float) -> tuple[Diagnostic, ...]:
     )  # fmt: skip
 
 
-def report(diagnostics: Sequence[Diagnostic]) -> None:
+def print_diagnostics(diagnostics: Sequence[Diagnostic]) -> None:
     """Writes diagnostics and their count to standard error, as compilers do: ``file:line:column: error: what``."""
     plain = not sys.stderr.isatty() or bool(os.environ.get("NO_COLOR"))
     for found in diagnostics:
@@ -122,8 +122,8 @@ def _as_json(file: str, plan: Plan | None, diagnostics: Sequence[Diagnostic]) ->
     """
     import msgspec
 
+    from upgrade_tui.plan.command_text import describe
     from upgrade_tui.plan.undone import undone_by_itself
-    from upgrade_tui.plan.words import describe
 
     errors, warnings = _counts(diagnostics)
     out: dict[str, Any] = {
@@ -146,7 +146,7 @@ def _as_json(file: str, plan: Plan | None, diagnostics: Sequence[Diagnostic]) ->
         }
         out["steps"] = [
             {
-                "id": step.id, "title": step.title, "phase": step.phase, "kind": step.what, "owner": step.owner,
+                "id": step.id, "title": step.title, "phase": step.phase, "kind": step.kind, "owner": step.owner,
                 "batches": batches_of(plan, step), "seconds": step_seconds(plan, step),
                 "start": slot.start, "end": slot.end, "rollback_cost": slot.rollback, "rollback_by": slot.rollback_by,
                 "slack": slot.slack, "forward_only": slot.irreversible,

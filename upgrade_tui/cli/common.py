@@ -14,7 +14,7 @@ import click
 from upgrade_tui.cli.exits import Exit
 
 if TYPE_CHECKING:
-    from upgrade_tui.conductor.client import NotAnswering
+    from upgrade_tui.attach.client import NotAnswering
 
 T = TypeVar("T")
 
@@ -34,7 +34,7 @@ def find_window(name: str | None) -> Path:
 
     Ends the command with a list of what there is where that is not clear.
     """
-    from upgrade_tui.conductor.paths import PLAN, window_directories
+    from upgrade_tui.directory.paths import PLAN, window_directories
 
     if name and (Path(name) / PLAN).is_file():
         return Path(name).resolve()
@@ -54,13 +54,13 @@ def find_window(name: str | None) -> Path:
 
 
 def _looked(directories: list[Path]) -> list[Any]:
-    from upgrade_tui.conductor.windows import look
+    from upgrade_tui.directory.windows import look
 
     return [look(d) for d in directories]
 
 
 def _only_open() -> Path:
-    from upgrade_tui.conductor.windows import all_windows
+    from upgrade_tui.directory.windows import all_windows
 
     windows = [w for w in all_windows() if w.open]
     running = [w for w in windows if w.running]
@@ -75,7 +75,7 @@ def _only_open() -> Path:
 
 def not_running(directory: Path) -> NoReturn:
     """Why nobody answers for a window, and what to do: a closed one has a report, an open one can go on."""
-    from upgrade_tui.conductor.windows import look
+    from upgrade_tui.directory.windows import look
 
     info = look(directory)
     if info.state is not None and info.state.phase == "closed":
@@ -108,7 +108,7 @@ def talk(directory: Path, job: Callable[[Any], Awaitable[T]], *, since: int | No
 
     ``since``: stream what happened after that record, too; left out, only what happens from now on.
     """
-    from upgrade_tui.conductor.client import Client, Lost, NotAnswering, NotRunning
+    from upgrade_tui.attach.client import Client, Lost, NotAnswering, NotRunning
 
     async def go() -> T:
         client = await Client.connect(directory, since=since, attach=attach)

@@ -21,9 +21,9 @@ from upgrade_tui.cli.exits import Exit
 @click.option("--accept-plan", "accept", default="")
 def conductor(directory: Path, ready_fd: int, origin: Path | None, accept: str) -> None:
     """Own the window in DIRECTORY until it is closed."""
+    from upgrade_tui.attach.socket import own_login
     from upgrade_tui.conductor.conductor import Conductor
-    from upgrade_tui.conductor.recorded import PlanDiffers
-    from upgrade_tui.conductor.wire import own_login
+    from upgrade_tui.directory.recorded import PlanDiffers
     from upgrade_tui.journal import DamagedError, JournalError, LockedError, OtherLogError
     from upgrade_tui.plan.reader import PlanError
 

@@ -16,7 +16,7 @@ from upgrade_tui.cli.common import fail
 from upgrade_tui.cli.exits import Exit
 
 if TYPE_CHECKING:
-    from upgrade_tui.demo.start import Hosts
+    from upgrade_tui.demo.start import DemoHosts
 
 
 LAST_LOOK = 15.0  # seconds that a tour's dashboard stays after the end
@@ -57,23 +57,23 @@ def demo(auto: bool, speed: float, ascii_only: bool, plain: bool, keep: bool) ->
     sys.exit((Exit.OK if outcome == "completed" else Exit.FAILED) if auto else code)
 
 
-def _hosts(pace: float, keep: bool) -> Hosts:
+def _hosts(pace: float, keep: bool) -> DemoHosts:
     """The hosts, up. Ends the command where that fails."""
-    from upgrade_tui.conductor.windows import all_windows
-    from upgrade_tui.demo.start import CannotStart, Hosts, claim, cut_off, remove_leftovers
+    from upgrade_tui.demo.start import DemoCannotStart, DemoHosts, claim_directory, lost_windows, remove_leftovers
+    from upgrade_tui.directory.windows import all_windows
 
     try:
         remove_leftovers()
-        for window in cut_off(all_windows()):
+        for window in lost_windows(all_windows()):
             click.echo(f"{window.name}: an earlier demo that was cut off; closing it", err=True)
             _close(window.directory, "the demo was cut off")
-        hosts = Hosts(claim(all_windows()), pace=pace, keep=keep)
+        hosts = DemoHosts(claim_directory(all_windows()), pace=pace, keep=keep)
     except OSError as error:
         fail(f"cannot make the demo's directory: {error}", Exit.CANNOT_WRITE, "is the disk full or read-only?")
     click.echo("Starting eight hosts on this machine …", err=True)
     try:
         hosts.wait()
-    except CannotStart as error:
+    except DemoCannotStart as error:
         fail(f"the demo's hosts did not come up: {error}", Exit.UNAVAILABLE)
     except BaseException:
         hosts.leave()
@@ -81,7 +81,7 @@ def _hosts(pace: float, keep: bool) -> Hosts:
     return hosts
 
 
-def _launched(hosts: Hosts) -> Path:
+def _launched(hosts: DemoHosts) -> Path:
     """The window of their plan, started as ``run`` starts any."""
     from upgrade_tui.cli.run import launch
 
@@ -118,9 +118,9 @@ def _play(window: Path, pace: float, lines: bool) -> None:
         os.kill(os.getpid(), signal.SIGINT)  # as ctrl+c would
 
 
-def _left(hosts: Hosts, window: Path | None) -> str:
+def _left(hosts: DemoHosts, window: Path | None) -> str:
     """End the demo, write the report; the window's outcome."""
-    from upgrade_tui.conductor.windows import look
+    from upgrade_tui.directory.windows import look
 
     click.echo("Ending the demo: closing its window, stopping its hosts …", err=True)
     hosts.leave()
@@ -137,7 +137,7 @@ def _left(hosts: Hosts, window: Path | None) -> str:
 
 
 def _close(window: Path, reason: str) -> None:
-    from upgrade_tui.conductor.launch import CannotStart
+    from upgrade_tui.attach.launch import CannotStart
     from upgrade_tui.demo.leave import leave
     from upgrade_tui.journal import JournalError
 
@@ -149,10 +149,10 @@ def _close(window: Path, reason: str) -> None:
 
 def _report(window: Path) -> None:
     from upgrade_tui.journal import JournalError
-    from upgrade_tui.report.write import write
+    from upgrade_tui.report.write import write_report
 
     try:
-        paths = write(window)
+        paths = write_report(window)
     except (OSError, JournalError) as error:
         click.echo(f"upgrade-tui: the report cannot be written: {error}", err=True)
         return

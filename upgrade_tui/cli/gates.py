@@ -10,25 +10,25 @@ import click
 
 from upgrade_tui.cli.common import fail, find_window, talk, window_option
 from upgrade_tui.cli.exits import Exit
-from upgrade_tui.cli.verbs import reason_option, send
+from upgrade_tui.cli.verbs import reason_option, send_command
 from upgrade_tui.window import commands as cmd
 
 
 def _card(window: str | None, step: str) -> Any:
     """The card of an open gate; ends the command where there is none."""
-    from upgrade_tui.window.card import card
+    from upgrade_tui.window.gate_card import gate_card
 
     state, _, now = talk(find_window(window), lambda client: client.state())
     if step not in state.steps:
         fail(f'there is no step "{step}"', Exit.REFUSED, f"steps: {', '.join(state.steps)}")
-    found = card(state, step, now)
+    found = gate_card(state, step, now)
     if found is None or state.steps[step].state != "running":
         fail(f'"{step}" is not an open gate', Exit.REFUSED, f"it is {state.shown(step)}")
     return found
 
 
 def _show(card: Any) -> None:
-    from upgrade_tui.window.card import card_lines
+    from upgrade_tui.window.gate_card import card_lines
 
     for text in card_lines(card, time.time()):
         click.echo(text)
@@ -62,7 +62,7 @@ def go(step: str, digest: str, reason: str, window: str | None) -> None:
         if sys.stdin.isatty() and not click.confirm("Go?"):
             fail("nothing was voted", Exit.FAILED, f"a no-go has a reason: upgrade-tui no-go {step} --reason TEXT")
     command = cmd.Vote(step=step, go=True, reason=reason, digest=digest or card.digest)
-    send(window, command, f"{step}: go")
+    send_command(window, command, f"{step}: go")
 
 
 @click.command(name="no-go")
@@ -71,4 +71,4 @@ def go(step: str, digest: str, reason: str, window: str | None) -> None:
 @window_option
 def no_go(step: str, reason: str, window: str | None) -> None:
     """Vote no-go on the gate STEP; needs a reason."""
-    send(window, cmd.Vote(step=step, go=False, reason=reason), f"{step}: no-go")
+    send_command(window, cmd.Vote(step=step, go=False, reason=reason), f"{step}: no-go")

@@ -25,8 +25,8 @@ def log(following: bool, as_json: bool, since: int, window: str | None) -> None:
     if following:
         talk(directory, lambda client: follow(client, as_json, since))
         return
-    from upgrade_tui.conductor.paths import PLAN
-    from upgrade_tui.conductor.windows import kept_elsewhere, records_of
+    from upgrade_tui.directory.paths import PLAN
+    from upgrade_tui.directory.windows import kept_elsewhere, records_of
     from upgrade_tui.journal import JournalError
 
     outcomes = Outcomes(directory / PLAN)
@@ -34,7 +34,7 @@ def log(following: bool, as_json: bool, since: int, window: str | None) -> None:
         for record, elsewhere in records_of(directory):
             outcomes.take(record)
             if record.seq > since:
-                click.echo(line(record, as_json, outcomes.found, elsewhere=elsewhere))
+                click.echo(log_line(record, as_json, outcomes.found, elsewhere=elsewhere))
         if note := kept_elsewhere(directory):
             click.echo(f"upgrade-tui: {note}", err=True)
     except JournalError as error:
@@ -69,7 +69,7 @@ class Outcomes:
                 self.found[record.seq] = came
 
 
-def line(record: Any, as_json: bool, outcomes: Mapping[int, str], *, elsewhere: bool = False) -> str:
+def log_line(record: Any, as_json: bool, outcomes: Mapping[int, str], *, elsewhere: bool = False) -> str:
     """A record as a line: local time, actor, sentence; or its fields as JSON.
 
     ``outcomes``: what attempts came to. ``elsewhere``: it is not in the log yet.
@@ -83,10 +83,10 @@ def line(record: Any, as_json: bool, outcomes: Mapping[int, str], *, elsewhere: 
             fields["elsewhere"] = True
         return msgspec.json.encode(fields).decode()
     from upgrade_tui.window.event_table import notice
-    from upgrade_tui.window.outcomes import NOT_IN_THE_LOG, told
+    from upgrade_tui.window.outcomes import NOT_IN_THE_LOG, outcome_sentence
 
     at = datetime.fromtimestamp(record.ts).astimezone()
-    said = told(record, outcomes) + NOT_IN_THE_LOG * elsewhere
+    said = outcome_sentence(record, outcomes) + NOT_IN_THE_LOG * elsewhere
     return f"{at:%H:%M:%S} {record.actor:<12} {painted(said, notice(record.event).tone)}"
 
 
@@ -106,7 +106,7 @@ def painted(text: str, tone: str) -> str:
 
 async def follow(client: Any, as_json: bool, since: int = 0) -> None:
     """Print what happened behind ``since`` and what happens, until the window is closed."""
-    from upgrade_tui.conductor.protocol import Happened
+    from upgrade_tui.attach.protocol import Happened
     from upgrade_tui.window.events import WindowClosed
 
     outcomes = Outcomes(client.welcome.plan_text)
@@ -115,6 +115,6 @@ async def follow(client: Any, as_json: bool, since: int = 0) -> None:
             for record in message.records:
                 outcomes.take(record)
                 if record.seq > since:
-                    click.echo(line(record, as_json, outcomes.found))
+                    click.echo(log_line(record, as_json, outcomes.found))
                 if isinstance(record.event, WindowClosed):
                     return

@@ -43,7 +43,7 @@ def run(plan: str, detach: bool, ascii_only: bool, plain: bool, given: Path | No
 
 def _directory(plan: str, given: Path | None = None, accept: str = "") -> Path:
     """The directory of a window whose conductor answers."""
-    from upgrade_tui.conductor.windows import look
+    from upgrade_tui.directory.windows import look
 
     path = Path(plan)
     if path.is_file():
@@ -59,17 +59,17 @@ def _directory(plan: str, given: Path | None = None, accept: str = "") -> Path:
 
 def _restored(directory: Path, given: Path | None) -> Path:
     """The window, with ``given`` as its frozen plan where that is the one which its log records."""
-    from upgrade_tui.conductor.launch import put_back
-    from upgrade_tui.conductor.paths import PLAN
-    from upgrade_tui.conductor.recorded import Recorded, digest
-    from upgrade_tui.journal import JournalError, read
+    from upgrade_tui.attach.launch import put_back
+    from upgrade_tui.directory.paths import PLAN
+    from upgrade_tui.directory.recorded import Recorded, digest
+    from upgrade_tui.journal import JournalError, read_log
 
     if given is None:
         return directory
     recorded = Recorded()
     try:
         data = given.read_bytes()
-        for record in read(directory):
+        for record in read_log(directory):
             recorded.take(record)
     except OSError as error:
         fail(f"cannot read {error.filename or given}: {error.strerror}", Exit.NO_INPUT)
@@ -91,8 +91,8 @@ def _restored(directory: Path, given: Path | None) -> Path:
 
 def launch(path: Path) -> Path:
     """Check the plan, then start its window or find the open one. Ends the command where that fails."""
+    from upgrade_tui.attach.launch import freeze, launching, open_window_of
     from upgrade_tui.cli.check import read_or_fail
-    from upgrade_tui.conductor.launch import freeze, launching, open_window_of
     from upgrade_tui.plan.estimate import window_end
     from upgrade_tui.units import duration_text
 
@@ -119,7 +119,7 @@ def launch(path: Path) -> Path:
 
 def ensure(info: object, accept: str = "") -> Path:
     """Make sure that a conductor runs for an open window."""
-    from upgrade_tui.conductor.windows import WindowInfo
+    from upgrade_tui.directory.windows import WindowInfo
 
     assert isinstance(info, WindowInfo)
     if info.running:
@@ -133,7 +133,7 @@ def ensure(info: object, accept: str = "") -> Path:
 
 
 def _start(directory: Path, origin: Path | None, accept: str = "") -> Path:
-    from upgrade_tui.conductor.launch import CannotStart, start_conductor
+    from upgrade_tui.attach.launch import CannotStart, start_conductor
 
     try:
         start_conductor(directory, origin, accept)

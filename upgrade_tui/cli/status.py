@@ -21,7 +21,7 @@ from upgrade_tui.units import count_text
 @click.option("--json", "as_json", is_flag=True, help="Everything, as JSON.")
 def status(window: str | None, named: str | None, as_json: bool) -> None:
     """Show the state of WINDOW: live from its conductor, or from its log where none is running."""
-    from upgrade_tui.conductor.windows import is_running, look
+    from upgrade_tui.directory.windows import is_running, look
 
     directory = find_window(window or named)
     if is_running(directory):
@@ -87,7 +87,7 @@ def _step(state: Any, step_id: str) -> dict[str, Any]:
 
     step, spec = state.steps[step_id], state.plan.step(step_id)
     return {
-        "id": step.id, "title": spec.title, "phase": spec.phase, "kind": spec.what, "owner": spec.owner,
+        "id": step.id, "title": spec.title, "phase": spec.phase, "kind": spec.kind, "owner": spec.owner,
         "state": state.shown(step_id), "waits_for": list(state.missing(step_id)), "attempt": step.attempt,
         "started": step.started, "finished": step.finished, "by": step.by, "claimed_by": step.claimed_by,
         "reason": step.reason, "batch": step.batch, "batches": step.batches,
@@ -181,7 +181,8 @@ def _held(state: Any) -> list[str]:
     from upgrade_tui.window import hold
 
     return [
-        f"held      {s.id} is {hold.where(s.held, len(s.batches))}; the lead lets it go: {hold.what_to_type(s.held)}"
+        f"held      {s.id} is {hold.held_where(s.held, len(s.batches))}; the lead lets it go: "
+        f"{hold.what_to_type(s.held)}"
         for s in state.steps.values()
         if s.held is not None
     ]

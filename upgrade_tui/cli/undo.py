@@ -8,7 +8,7 @@ import click
 
 from upgrade_tui.cli.common import fail, find_window, live_state, talk, window_option
 from upgrade_tui.cli.exits import Exit
-from upgrade_tui.cli.verbs import reason_option, send
+from upgrade_tui.cli.verbs import reason_option, send_command
 from upgrade_tui.window import commands as cmd
 
 host_option = click.option("--host", "-H", default="", help="On this host only; else on all that are armed.")
@@ -31,16 +31,18 @@ def rollback(
     """Undo what was done, in reverse order, batch by batch. Lead only."""
     if preview:
         state = talk(find_window(window), live_state)
-        for text in preview_lines(state, phase=phase, step=step, hosts=hosts):
+        for text in rollback_preview(state, phase=phase, step=step, hosts=hosts):
             click.echo(text)
         return
-    command = cmd.Rollback(phase=phase, step=step, hosts=hosts, confirm=confirm, reason=reason, unrecorded=not_recorded)
-    send(window, command, "rolling back")
+    command = cmd.StartRollback(
+        phase=phase, step=step, hosts=hosts, confirm=confirm, reason=reason, unrecorded=not_recorded
+    )
+    send_command(window, command, "rolling back")
     if wait:
         _wait(window)
 
 
-def preview_lines(state: Any, *, phase: str, step: str, hosts: tuple[str, ...]) -> list[str]:
+def rollback_preview(state: Any, *, phase: str, step: str, hosts: tuple[str, ...]) -> list[str]:
     """What a rollback would run, exactly, and what stays."""
     from upgrade_tui.units import duration_text
     from upgrade_tui.window.undo import undo_plan
@@ -79,7 +81,7 @@ def _wait(window: str | None) -> None:
 @window_option
 def confirm(step: str, host: str, window: str | None) -> None:
     """STEP stays: the hosts it armed will not undo it by themselves."""
-    send(window, cmd.Confirm(step=step, host=host), f"{step}: confirming")
+    send_command(window, cmd.Confirm(step=step, host=host), f"{step}: confirming")
 
 
 @click.command()
@@ -95,7 +97,7 @@ def extend(step: str, duration: str, host: str, window: str | None) -> None:
         seconds = float(Duration.parse(duration))
     except ValueError as error:
         fail(str(error), Exit.USAGE)
-    send(window, cmd.Extend(step=step, host=host, seconds=seconds), f"{step}: extending to {duration} from now")
+    send_command(window, cmd.Extend(step=step, host=host, seconds=seconds), f"{step}: extending to {duration} from now")
 
 
 @click.command()
@@ -105,4 +107,4 @@ def extend(step: str, duration: str, host: str, window: str | None) -> None:
 @window_option
 def revert(step: str, host: str, reason: str, window: str | None) -> None:
     """The hosts armed by STEP undo it now instead of waiting; needs a reason."""
-    send(window, cmd.Revert(step=step, host=host, reason=reason), f"{step}: reverting")
+    send_command(window, cmd.Revert(step=step, host=host, reason=reason), f"{step}: reverting")

@@ -18,12 +18,12 @@ rest_option = click.option("--rest", is_flag=True, help="With --override: for al
 reason_option = click.option("--reason", "-r", default="", metavar="TEXT", help="Why; goes into the log.")
 
 
-def send(window: str | None, command: Any, said: str) -> None:
+def send_command(window: str | None, command: Any, said: str) -> None:
     """Carry out ``command``; print ``said``, or why not (exit 78)."""
-    tell(talk(find_window(window), lambda client: client.do(command)), said)
+    print_answer(talk(find_window(window), lambda client: client.do(command)), said)
 
 
-def tell(answer: Any, said: str) -> None:
+def print_answer(answer: Any, said: str) -> None:
     """Print ``said``, or why the command was refused (exit 78)."""
     if isinstance(answer, Refusal):
         fail(answer.reason, Exit.REFUSED, answer.hint)
@@ -48,7 +48,7 @@ def start(step: str, confirm: str, override: str, rest: bool, wait: bool, window
     With --override also: let go of a step that runs and is held by the clock.
     """
     _rest_of_what(rest, override)
-    send(window, cmd.Start(step=step, confirm=confirm, override=override, rest=rest), f"{step}: started")
+    send_command(window, cmd.Start(step=step, confirm=confirm, override=override, rest=rest), f"{step}: started")
     if wait:
         _wait(window, step)
 
@@ -68,11 +68,11 @@ def _wait(window: str | None, step_id: str, hosts: tuple[str, ...] = ()) -> None
     if step.held is not None:
         where = hold.place(step.held, len(step.batches))
         fail(
-            f"{step_id}: held before {where}: {hold.words(step.held)}",
+            f"{step_id}: held before {where}: {hold.held_words(step.held)}",
             Exit.HELD,
             f"the lead lets it go: {hold.what_to_type(step.held)}",
         )
-    said = armed.words(step, lambda moment: f"{datetime.fromtimestamp(moment).astimezone():%H:%M:%S}")
+    said = armed.protection_words(step, lambda moment: f"{datetime.fromtimestamp(moment).astimezone():%H:%M:%S}")
     if said and step.state in (*UNCONFIRMED, "running"):
         fail(f"{step_id}: {step.state}, {said}", Exit.ARMED, f"keep it: upgrade-tui confirm {step_id}")
     if any(a.state == "fired" for a in step.armed.values()) and step.state != "done":
@@ -95,7 +95,7 @@ def _wait(window: str | None, step_id: str, hosts: tuple[str, ...] = ()) -> None
 def tick(step: str, confirm: str, override: str, evidence: str, window: str | None) -> None:
     """STEP, a manual one, is done."""
     command = cmd.Tick(step=step, confirm=confirm, override=override, evidence=evidence)
-    send(window, command, f"{step}: done")
+    send_command(window, command, f"{step}: done")
 
 
 @click.command()
@@ -104,7 +104,7 @@ def tick(step: str, confirm: str, override: str, evidence: str, window: str | No
 @window_option
 def untick(step: str, reason: str, window: str | None) -> None:
     """Take back the tick or the skip of STEP; needs a reason."""
-    send(window, cmd.Untick(step=step, reason=reason), f"{step}: taken back")
+    send_command(window, cmd.Untick(step=step, reason=reason), f"{step}: taken back")
 
 
 @click.command()
@@ -113,7 +113,7 @@ def untick(step: str, reason: str, window: str | None) -> None:
 @window_option
 def skip(step: str, reason: str, window: str | None) -> None:
     """STEP will not be done; needs a reason."""
-    send(window, cmd.Skip(step=step, reason=reason), f"{step}: skipped")
+    send_command(window, cmd.Skip(step=step, reason=reason), f"{step}: skipped")
 
 
 @click.command()
@@ -122,7 +122,7 @@ def skip(step: str, reason: str, window: str | None) -> None:
 @window_option
 def claim(step: str, release: bool, window: str | None) -> None:
     """I do STEP."""
-    send(window, cmd.Claim(step=step, release=release), f"{step}: {'given back' if release else 'claimed'}")
+    send_command(window, cmd.Claim(step=step, release=release), f"{step}: {'given back' if release else 'claimed'}")
 
 
 @click.command()
@@ -135,7 +135,7 @@ def note(text: str, step: str, host: str, mark: str | None, window: str | None) 
     """Add TEXT to the log, for everybody and for the retrospective."""
     from upgrade_tui.foreign import one_line
 
-    send(window, cmd.Note(text=one_line(text), step=step, host=host, mark=mark or ""), "noted")  # type: ignore[arg-type]
+    send_command(window, cmd.Note(text=one_line(text), step=step, host=host, mark=mark or ""), "noted")  # type: ignore[arg-type]
 
 
 @click.command()
@@ -149,7 +149,7 @@ def note(text: str, step: str, host: str, mark: str | None, window: str | None) 
 def settle(step: str, outcome: str, host: str, reason: str, window: str | None) -> None:
     """Say what is so where a task of STEP failed, is unknown or was unreachable; needs a reason."""
     command = cmd.Settle(step=step, outcome=outcome, host=host, reason=reason)  # type: ignore[arg-type]
-    send(window, command, f"{step}: settled as {outcome}")
+    send_command(window, command, f"{step}: settled as {outcome}")
 
 
 @click.command()
@@ -170,7 +170,7 @@ def retry(
     """Try STEP again where it failed or was not reached."""
     _rest_of_what(rest, override)
     command = cmd.Start(step=step, hosts=hosts, confirm=confirm, override=override, rest=rest)
-    send(window, command, f"{step}: tried again{' on ' + ', '.join(hosts) if hosts else ''}")
+    send_command(window, command, f"{step}: tried again{' on ' + ', '.join(hosts) if hosts else ''}")
     if wait:
         _wait(window, step, hosts)
 
@@ -181,7 +181,7 @@ def retry(
 @window_option
 def exclude(host: str, reason: str, window: str | None) -> None:
     """Take HOST out of the rest of the window; needs a reason."""
-    send(window, cmd.Exclude(host=host, reason=reason), f"{host}: excluded")
+    send_command(window, cmd.Exclude(host=host, reason=reason), f"{host}: excluded")
 
 
 @click.command()
@@ -190,7 +190,7 @@ def exclude(host: str, reason: str, window: str | None) -> None:
 @window_option
 def abort(confirm: str, reason: str, window: str | None) -> None:
     """End running tasks on the hosts and start nothing more. Lead only; rolling back stays possible."""
-    send(window, cmd.Abort(confirm=confirm, reason=reason), "aborted")
+    send_command(window, cmd.Abort(confirm=confirm, reason=reason), "aborted")
 
 
 @click.command()
@@ -198,7 +198,7 @@ def abort(confirm: str, reason: str, window: str | None) -> None:
 @window_option
 def pause(reason: str, window: str | None) -> None:
     """Let running tasks finish, start no new ones."""
-    send(window, cmd.Pause(reason=reason), "paused")
+    send_command(window, cmd.Pause(reason=reason), "paused")
 
 
 @click.command()
@@ -206,7 +206,7 @@ def pause(reason: str, window: str | None) -> None:
 @window_option
 def resume(reason: str, window: str | None) -> None:
     """Let tasks start again."""
-    send(window, cmd.Resume(reason=reason), "resumed")
+    send_command(window, cmd.Resume(reason=reason), "resumed")
 
 
 @click.command()
@@ -220,7 +220,7 @@ def close(confirm: str, outcome: str, reason: str, window: str | None) -> None:
 
     directory = find_window(window)
     command = cmd.Close(confirm=confirm, outcome=outcome, reason=reason)  # type: ignore[arg-type]
-    tell(talk(directory, lambda client: _close(client, command)), f"closed: {outcome}")
+    print_answer(talk(directory, lambda client: _close(client, command)), f"closed: {outcome}")
     click.echo(export_report(directory))
 
 
@@ -229,7 +229,7 @@ async def _close(client: Any, command: cmd.Close) -> Any:
     import asyncio
     import contextlib
 
-    from upgrade_tui.conductor.client import Lost
+    from upgrade_tui.attach.client import Lost
 
     answer = await client.do(command)
     if not isinstance(answer, Refusal):

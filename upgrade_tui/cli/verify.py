@@ -19,10 +19,10 @@ def verify(window: str, as_json: bool) -> None:
     Exit code 0: all is as it was written; 65: the log is damaged, with the line and what is wrong with it, or the
     frozen plan or a task's output is not what the log recorded, by name.
     """
-    from upgrade_tui.conductor.recorded import Recorded
-    from upgrade_tui.conductor.windows import kept_elsewhere
+    from upgrade_tui.directory.recorded import Recorded
+    from upgrade_tui.directory.windows import kept_elsewhere
     from upgrade_tui.journal import JournalError
-    from upgrade_tui.journal import verify as check
+    from upgrade_tui.journal import verify_log as check
 
     directory = find_window(window)
     try:

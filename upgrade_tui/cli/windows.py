@@ -12,7 +12,7 @@ import click
 @click.option("--open", "only_open", is_flag=True, help="Only those that are not closed.")
 def windows(as_json: bool, only_open: bool) -> None:
     """List the windows of this machine and user, newest first."""
-    from upgrade_tui.conductor.windows import WindowInfo, all_windows
+    from upgrade_tui.directory.windows import WindowInfo, all_windows
 
     def words(w: WindowInfo) -> str:
         if w.state is None:

@@ -13,32 +13,32 @@ from pathlib import Path
 from typing import Any
 
 from upgrade_tui import __version__
+from upgrade_tui.attach import protocol as p
+from upgrade_tui.attach.socket import Peer
 from upgrade_tui.canary.watch import Canaries
-from upgrade_tui.conductor import protocol as p
-from upgrade_tui.conductor.answers import Answers, Sources
-from upgrade_tui.conductor.book import Book
-from upgrade_tui.conductor.facts import Facts, write_facts
+from upgrade_tui.conductor.execution.context import ExecutionContext
+from upgrade_tui.conductor.execution.deadman_control import DeadmanControl
+from upgrade_tui.conductor.execution.rollback import Rollbacks
+from upgrade_tui.conductor.execution.steps import Steps
+from upgrade_tui.conductor.execution.tasks import Tasks
+from upgrade_tui.conductor.execution.withheld import Withheld
 from upgrade_tui.conductor.machine import Machine
-from upgrade_tui.conductor.paths import OUTPUT
-from upgrade_tui.conductor.recorded import PlanDiffers, digest
-from upgrade_tui.conductor.running.deadman import Deadman
-from upgrade_tui.conductor.running.desk import Desk
-from upgrade_tui.conductor.running.rollback import Rollbacks
-from upgrade_tui.conductor.running.steps import Steps
-from upgrade_tui.conductor.running.tasks import Tasks
-from upgrade_tui.conductor.running.withheld import Withheld
+from upgrade_tui.conductor.observations import Observations, write_observations
+from upgrade_tui.conductor.requests import RequestHandler, Sources
 from upgrade_tui.conductor.server import CHUNK
-from upgrade_tui.conductor.time import WindowClock
-from upgrade_tui.conductor.wire import Peer
-from upgrade_tui.fleet.limits import Limits
+from upgrade_tui.conductor.window_clock import WindowClock
+from upgrade_tui.conductor.window_store import WindowStore
+from upgrade_tui.directory.paths import OUTPUT
+from upgrade_tui.directory.recorded import PlanDiffers, digest
+from upgrade_tui.fleet.sampling.limits import Limits
 from upgrade_tui.plan.estimate import window_end, window_start
 from upgrade_tui.plan.model import LOCAL
 from upgrade_tui.plan.step_kinds import KINDS
 from upgrade_tui.window import clock
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.gates import beginning
+from upgrade_tui.window.measurements import Frame, HostDetail
 from upgrade_tui.window.state import WindowState, role_of
-from upgrade_tui.window.telemetry import Frame, HostDetail
 
 FRAME_AT = 0.35  # seconds after the wall second: samplers fire on it, their lines are in by then
 CLEAN_LIMIT = 10.0  # seconds for taking job directories off the hosts at the end
@@ -63,7 +63,7 @@ class Conductor:
         self._machine = machine or Machine()
         self.plan_text, self.plan = self._machine.plan(directory)
         self.clock = WindowClock(self._machine.wall, self._machine.mono)
-        self.book = Book(self.plan, self.clock.now, self._machine.store(directory))
+        self.store = WindowStore(self.plan, self.clock.now, self._machine.store(directory))
         self._opener, self.origin, self._accept = opener, origin, accept
         self._queue: asyncio.Queue[ev.Event] = asyncio.Queue()
         self._troubles: dict[str, str] = {}
@@ -75,35 +75,35 @@ class Conductor:
     async def open(self) -> None:
         """Open or take over the log. Raises JournalError (another conductor, a damaged log), PlanDiffers, OSError."""
         self._machine.make_room(self.directory)
-        await self.book.open()
-        taken_over = self.book.state.phase != "new"
-        if self.book.state.origin:
-            self.origin = Path(self.book.state.origin)
+        await self.store.open()
+        taken_over = self.store.state.phase != "new"
+        if self.store.state.origin:
+            self.origin = Path(self.store.state.origin)
         self._wire()
-        self.book.observe(self._committed)
+        self.store.observe(self._committed)
         if not taken_over:
-            await self.book.write([self._opening()], self._opener)
-        elif self.book.state.phase != "closed":
+            await self.store.write([self._opening()], self._opener)
+        elif self.store.state.phase != "closed":
             await self._same_plan()
             started = ev.ConductorStarted(pid=os.getpid(), host=socket.gethostname(), version=__version__)
             await self._tell(started)
 
     async def _same_plan(self) -> None:
         """The plan is the one that was frozen, or a lead goes on with it as it is. Raises PlanDiffers."""
-        state, found = self.book.state, digest(self.plan_text.encode())
+        state, found = self.store.state, digest(self.plan_text.encode())
         if found == state.plan_sha256:
             return
         lead = self._opener == state.opened_by or role_of(self.plan, self._opener, state.opened_by) == "lead"
         if not self._accept or not lead:
-            await self.book.close()
+            await self.store.close()
             refused = f"{self._opener} is no lead of this window" if self._accept else ""
             raise PlanDiffers(state.window, found, state.plan_sha256, refused)
         await self._tell(ev.PlanAccepted(sha256=found, reason=self._accept), self._opener)
 
     async def _tell(self, event: ev.Event, actor: str = ev.SYSTEM) -> None:
         """Record something before anything else; where nothing can be, as soon as it can: a rollback does not wait."""
-        writing = self.book.post([event], actor)
-        if not self.book.fenced:
+        writing = self.store.post([event], actor)
+        if not self.store.fenced:
             await writing
 
     def _opening(self) -> ev.WindowOpened:
@@ -118,40 +118,54 @@ class Conductor:
 
     def _wire(self) -> None:
         """Make the parts. What the log says of hosts and canaries is where they go on from."""
-        state = self.book.state
+        state = self.store.state
         around = self._machine
-        self.store = around.telemetry(self.directory, lambda error: self.trouble("telemetry", error))
+        self.telemetry = around.telemetry(self.directory, lambda error: self.trouble("telemetry", error))
         limits = Limits(self.plan)
         for name, host in state.hosts.items():
             for alert in host.alerts.values():
                 limits.adopt(name, alert.metric, alert.what)
-        self.facts = Facts(state=lambda: self.book.state, note=self._queue.put_nowait, store=self.store, limits=limits)
-        self.fleet = around.fleet(self.plan, self.facts, self.origin)
+        self.observations = Observations(
+            state=lambda: self.store.state, note=self._queue.put_nowait, telemetry=self.telemetry, limits=limits
+        )
+        self.fleet = around.fleet(self.plan, self.observations, self.origin)
         self.canaries = Canaries(
-            self.plan, prober=around.prober(self._probe_command), on_verdict=self.facts.verdict,
-            on_result=self.facts.result, initial={name: canary.verdict for name, canary in state.canaries.items()},
+            self.plan, prober=around.prober(self._probe_command), on_verdict=self.observations.verdict,
+            on_result=self.observations.result,
+            initial={name: canary.verdict for name, canary in state.canaries.items()},
             mono=around.mono, jitter=around.random,
         )  # fmt: skip
-        desk = Desk(
-            state=lambda: self.book.state, record=self._record, changed=self.book.changed, transact=self.book.transact,
+        context = ExecutionContext(
+            state=lambda: self.store.state, record=self._record, changed=self.store.changed,
+            transact=self.store.transact,
             hosts=self.fleet, output=self.directory / OUTPUT, mono=around.mono, now=self.clock.now,
             output_file=around.output_file,
         )  # fmt: skip
-        self.tasks = Tasks(desk)
-        self.deadman = Deadman(desk, self.fleet)
-        self.steps, self.rollbacks = Steps(desk, self.tasks, self.deadman), Rollbacks(desk, self.tasks, self.deadman)
-        self.withheld = Withheld(desk)
+        self.tasks = Tasks(context)
+        self.deadman = DeadmanControl(context, self.fleet)
+        self.steps, self.rollbacks = (
+            Steps(context, self.tasks, self.deadman),
+            Rollbacks(context, self.tasks, self.deadman),
+        )
+        self.withheld = Withheld(context)
         self.server = around.server(self.directory, self, lambda error: print(error, file=sys.stderr, flush=True))  # noqa: T201
         sources = Sources(
-            self.directory, self.plan, self.book, self.store, self.fleet, self.canaries, self.clock.now, self._frame
+            self.directory,
+            self.plan,
+            self.store,
+            self.telemetry,
+            self.fleet,
+            self.canaries,
+            self.clock.now,
+            self._frame,
         )
-        self.answers = Answers(sources)
+        self.answers = RequestHandler(sources)
 
     async def run(self, ready: asyncio.Event) -> None:
         """Serve the window. ``ready`` is set once clients can connect. Returns when the window is closed."""
-        if self.book.state.phase == "closed":
+        if self.store.state.phase == "closed":
             self._closing.set()
-        await self.store.start()
+        await self.telemetry.start()
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
@@ -160,7 +174,8 @@ class Conductor:
                     for name, job in {
                         "server": self.server.run(self._clients_so_far()), "fleet": self.fleet.run(),
                         "canaries": self.canaries.run(), "facts": self._write_facts(), "seconds": self._seconds(),
-                        "advance": self._advancer(), "log": self.book.keep_writable(), "dead-man": self.deadman.watch(),
+                        "advance": self._advancer(), "log": self.store.keep_writable(),
+                        "dead-man": self.deadman.watch(),
                     }.items()
                 ]  # fmt: skip
                 self._resume()
@@ -173,13 +188,13 @@ class Conductor:
                 for task in owned:
                     task.cancel()
         finally:
+            await self.telemetry.close()
             await self.store.close()
-            await self.book.close()
 
     async def _clean(self) -> None:
         """Take the window's job directories off the hosts that can be reached; a host that hangs is left alone."""
         up = [name for name, frame in self.fleet.frames(self._machine.mono()).items() if frame.link == "up"]
-        state = self.book.state
+        state = self.store.state
         jobs = [
             self.fleet.clean_jobs(host, state.jobs, place=place)
             for host, place in state.places.items()
@@ -191,14 +206,14 @@ class Conductor:
 
     def _clients_so_far(self) -> int:
         """Client numbers are not used twice in a log: a takeover counts on far enough away."""
-        return 1_000_000 * (self.book.state.takeovers + (1 if self.book.fenced else 0))
+        return 1_000_000 * (self.store.state.takeovers + (1 if self.store.fenced else 0))
 
     def _resume(self) -> None:
         """Go on with what an earlier conductor had begun: its jobs go on on their hosts, and are found there."""
-        for step in self.book.state.steps.values():
+        for step in self.store.state.steps.values():
             if step.state == "running":
                 self._begin(self.steps.run(step.id, resume=True), f"step {step.id}")
-        if self.book.state.rolling_back:
+        if self.store.state.rolling_back:
             self._begin(self.rollbacks.run(), "rollback")
         self._begin(self.withheld.fetch(), "withheld")
 
@@ -211,7 +226,7 @@ class Conductor:
     # -- events ---------------------------------------------------------------------------------------------------
 
     async def _record(self, event: ev.Event) -> None:
-        await self.book.write([event])
+        await self.store.write([event])
 
     def _committed(self, records: list[ev.Record]) -> None:
         self.server.happened(records)
@@ -232,14 +247,14 @@ class Conductor:
             events = [await self._queue.get()]
             while not self._queue.empty() and len(events) < 500:
                 events.append(self._queue.get_nowait())
-            await write_facts(self.book, events)
+            await write_observations(self.store, events)
 
     async def _advancer(self) -> None:
         """Gates open and bakes begin by themselves as soon as what they need is over."""
         while True:
             await self._advance.wait()
             self._advance.clear()
-            await self.book.transact(self._next)
+            await self.store.transact(self._next)
 
     def _next(self, state: WindowState) -> list[ev.Event]:
         """What begins by itself on ``state``."""
@@ -247,7 +262,7 @@ class Conductor:
             return []
         events: list[ev.Event] = []
         for spec in self.plan.steps:
-            if KINDS[spec.what].begins and state.shown(spec.id) == "ready":
+            if KINDS[spec.kind].begins and state.shown(spec.id) == "ready":
                 events += beginning(state, spec, self.clock.now())
         return events
 
@@ -259,10 +274,10 @@ class Conductor:
             jumped = self.clock.correct()
             if jumped:
                 self._queue.put_nowait(ev.ClockJumped(seconds=round(jumped, 3)))
-            state, now = self.book.state, self.clock.now()
+            state, now = self.store.state, self.clock.now()
             crossed = clock.crossings(state, clock.read(state, now))
-            if crossed and not self.book.fenced and self._queue.empty():
-                await self.book.write(crossed)
+            if crossed and not self.store.fenced and self._queue.empty():
+                await self.store.write(crossed)
             self._send_frame(now)
             if int(now) % GONE_LOOK == 0 and not await asyncio.to_thread(self._machine.is_there, self.directory):
                 print(f"{self.directory} is gone: this window ends here", file=sys.stderr, flush=True)  # noqa: T201
@@ -287,8 +302,8 @@ class Conductor:
 
     def _frame(self, now: float | None = None, details: dict[str, HostDetail] | None = None) -> Frame:
         """What is measured now, with every host's detail if not told otherwise."""
-        why = self.book.fenced or self.book.unwritable
-        also = "; a rollback goes on, " + self.book.kept if self.book.kept else ""
+        why = self.store.fenced or self.store.unwritable
+        also = "; a rollback goes on, " + self.store.kept if self.store.kept else ""
         self.trouble("log", f"the log cannot be written: {why}{also}" if why else "")
         mono = self._machine.mono()
         return Frame(
@@ -304,7 +319,7 @@ class Conductor:
     # -- what the server asks ---------------------------------------------------------------------------------------
 
     def welcome(self, who: Peer, client: int) -> p.Welcome:
-        state = self.book.state
+        state = self.store.state
         return p.Welcome(
             version=__version__, directory=str(self.directory), plan_text=self.plan_text, login=who.login,
             role=role_of(self.plan, who.login, state.opened_by), client=client, seq=state.seq, now=self.clock.now(),
@@ -314,7 +329,7 @@ class Conductor:
         """The records after ``since`` up to ``until``, read from the log in a thread, some hundred at a time."""
         if since >= until:
             return
-        records = self.book.read(since + 1)
+        records = self.store.read(since + 1)
 
         def next_chunk(source: Iterator[ev.Record]) -> tuple[ev.Record, ...]:
             return tuple(r for r in islice(source, CHUNK) if r.seq <= until)
@@ -327,13 +342,13 @@ class Conductor:
     async def attached(self, welcome: p.Welcome, terminal: str) -> None:
         """An operator looks on."""
         event = ev.OperatorAttached(login=welcome.login, role=welcome.role, client=welcome.client, terminal=terminal)
-        await self.book.write([event], welcome.login)
+        await self.store.write([event], welcome.login)
 
     async def detached(self, welcome: p.Welcome) -> None:
         """That operator's client went away."""
-        if self.book.state.phase != "closed":
+        if self.store.state.phase != "closed":
             event = ev.OperatorDetached(login=welcome.login, client=welcome.client)
-            await self.book.write([event], welcome.login)
+            await self.store.write([event], welcome.login)
 
     async def answer(self, request: p.FromClient, welcome: p.Welcome) -> p.Answer:
         return await self.answers.answer(request, welcome)
@@ -355,4 +370,4 @@ class Conductor:
 
 
 def _encoded(frame: Frame) -> bytes:
-    return p.encode(p.Telemetry(frame=frame)) + b"\n"
+    return p.encode(p.FrameMessage(frame=frame)) + b"\n"

@@ -15,16 +15,16 @@ from pathlib import Path
 
 from upgrade_tui.canary.probe_base import Execute
 from upgrade_tui.canary.probes import Prober
-from upgrade_tui.conductor.facts import Facts
-from upgrade_tui.conductor.output import OutputFile
-from upgrade_tui.conductor.paths import OUTPUT, PLAN, TELEMETRY, kept_directory
-from upgrade_tui.conductor.server import Desk, Server
-from upgrade_tui.conductor.telemetry_store import TelemetryStore
+from upgrade_tui.conductor.observations import Observations
+from upgrade_tui.conductor.server import ServerBackend, WindowServer
+from upgrade_tui.directory.output import OutputFile
+from upgrade_tui.directory.paths import OUTPUT, PLAN, TELEMETRY, kept_directory
 from upgrade_tui.fleet.fleet import Fleet
 from upgrade_tui.journal.store import OpenStore
 from upgrade_tui.journal.writer import file_store
 from upgrade_tui.plan.model import Plan
 from upgrade_tui.plan.reader import parse_plan
+from upgrade_tui.telemetry.writer import TelemetryWriter
 
 
 class Machine:
@@ -70,13 +70,14 @@ class Machine:
         """Where a task's output goes; called in a thread. Raises OSError."""
         return OutputFile(path)
 
-    def telemetry(self, directory: Path, on_error: Callable[[str], None]) -> TelemetryStore:
+    def telemetry(self, directory: Path, on_error: Callable[[str], None]) -> TelemetryWriter:
         """Where samples and probe results go."""
-        return TelemetryStore(directory / TELEMETRY, on_error=on_error)
+        return TelemetryWriter(directory / TELEMETRY, on_error=on_error)
 
-    def fleet(self, plan: Plan, facts: Facts, base_dir: Path | None) -> Fleet:
+    def fleet(self, plan: Plan, observations: Observations, base_dir: Path | None) -> Fleet:
         return Fleet(
-            plan, on_link=facts.link, on_sample=facts.sample, on_facts=facts.facts, on_detail=facts.detail,
+            plan, on_link=observations.link, on_sample=observations.sample, on_facts=observations.facts,
+            on_detail=observations.detail,
             base_dir=base_dir,
         )  # fmt: skip
 
@@ -84,5 +85,5 @@ class Machine:
         """What asks the canaries."""
         return Prober(execute, wall=self.wall, mono=self.mono)
 
-    def server(self, directory: Path, desk: Desk, on_error: Callable[[str], None]) -> Server:
-        return Server(directory, desk, on_error)
+    def server(self, directory: Path, backend: ServerBackend, on_error: Callable[[str], None]) -> WindowServer:
+        return WindowServer(directory, backend, on_error)

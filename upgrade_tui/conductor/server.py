@@ -11,9 +11,9 @@ from typing import Protocol
 import msgspec
 from msgspec import Struct
 
-from upgrade_tui.conductor import protocol as p
-from upgrade_tui.conductor.paths import SOCKET, runtime_directory
-from upgrade_tui.conductor.wire import NobodyThere, Peer, address, peer
+from upgrade_tui.attach import protocol as p
+from upgrade_tui.attach.socket import NobodyThere, Peer, peer
+from upgrade_tui.directory.paths import SOCKET, address, runtime_directory
 from upgrade_tui.foreign import one_line
 from upgrade_tui.journal.files import private_directory
 from upgrade_tui.units import duration_text
@@ -28,7 +28,7 @@ CHUNK = 500  # records of the backlog in one message
 LARGEST = 1024 * 1024  # bytes of one message of records, unless a single one is larger
 
 
-class Desk(Protocol):
+class ServerBackend(Protocol):
     """What the server asks of the conductor."""
 
     def welcome(self, who: Peer, client: int) -> p.Welcome: ...
@@ -69,11 +69,11 @@ class Guest(Struct):
         self.wake.set()
 
 
-class Server:
+class WindowServer:
     """Serves the socket in the window's directory (0700, so only its owner and root get in)."""
 
-    def __init__(self, directory: Path, desk: Desk, on_error: Callable[[str], None]) -> None:
-        self._path, self._desk, self._on_error = directory / SOCKET, desk, on_error
+    def __init__(self, directory: Path, backend: ServerBackend, on_error: Callable[[str], None]) -> None:
+        self._path, self._backend, self._on_error = directory / SOCKET, backend, on_error
         self._guests: dict[int, Guest] = {}
         self._count = 0
         self.listening = asyncio.Event()
@@ -152,7 +152,7 @@ class Server:
             return
         self._count += 1
         number = self._count
-        welcome = self._desk.welcome(who, number)
+        welcome = self._backend.welcome(who, number)
         guest = Guest(hello, welcome, [], asyncio.Event(), asyncio.Event(), held=[])
         guest.put(p.encode(welcome) + b"\n")
         self._guests[number] = guest
@@ -165,12 +165,12 @@ class Server:
         finally:
             self._guests.pop(number, None)
             if hello.attach:  # also where the conductor ends and cancels us: else the log says that it is still there
-                await asyncio.shield(self._desk.detached(welcome))
+                await asyncio.shield(self._backend.detached(welcome))
 
     async def _catch_up(self, guest: Guest) -> None:
         until = guest.welcome.seq
         since = until if guest.hello.since is None else guest.hello.since
-        async for records in self._desk.backlog(since, until):
+        async for records in self._backend.backlog(since, until):
             for line in _lines(records):
                 guest.put(line)
                 await guest.drained.wait()  # a long log is read at the client's pace, not into memory
@@ -182,11 +182,11 @@ class Server:
                 guest.put(line)
                 await guest.drained.wait()
         guest.held, guest.live = [], True
-        guest.put(p.encode(p.Live(seq=until)) + b"\n")
-        if guest.hello.frames and (frame := self._desk.fresh_frame()) is not None:
+        guest.put(p.encode(p.CaughtUp(seq=until)) + b"\n")
+        if guest.hello.frames and (frame := self._backend.fresh_frame()) is not None:
             guest.put(frame)
         if guest.hello.attach:
-            await self._desk.attached(guest.welcome, one_line(guest.hello.terminal, 60))
+            await self._backend.attached(guest.welcome, one_line(guest.hello.terminal, 60))
 
     async def _send(self, guest: Guest, writer: asyncio.StreamWriter) -> None:
         while True:
@@ -220,7 +220,7 @@ class Server:
                 group.create_task(self._reply(guest, request)).add_done_callback(lambda _: places.release())
 
     async def _reply(self, guest: Guest, request: p.Request) -> None:
-        answer = asyncio.ensure_future(self._desk.answer(request, guest.welcome))
+        answer = asyncio.ensure_future(self._backend.answer(request, guest.welcome))
         try:
             while not (await asyncio.wait({answer}, timeout=WORKING))[0]:
                 guest.put(p.encode(p.Working(id=request.id)) + b"\n")

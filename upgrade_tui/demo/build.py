@@ -28,7 +28,7 @@ from upgrade_tui.demo.site import (
     USER,
     Box,
     Site,
-    names,
+    host_names,
 )
 
 ORDERS = 2400
@@ -36,15 +36,15 @@ _KIND = "ssh-ed25519"
 _SSH_CONFIG = "# The demo's own, so that nothing in yours leads its connections elsewhere.\nIdentityAgent none\n"
 
 
-def build(window_id: str, directory: Path, pace: float) -> tuple[Site, asyncssh.SSHKey]:
+def build_run(window_id: str, directory: Path, pace: float) -> tuple[Site, asyncssh.SSHKey]:
     """Make the run's directory in ``directory`` (there, and empty); the site, and the key that opens its hosts.
 
     Blocking. The hosts' services are not started. Raises OSError.
     """
-    addresses = _addresses(len(names()))
+    addresses = _addresses(len(host_names()))
     boxes = tuple(
         Box(name=name, role=role, address=address, http_port=port, directory=directory / HOSTS / name)
-        for (name, role), address, port in zip(names(), addresses, _free_ports(addresses), strict=True)
+        for (name, role), address, port in zip(host_names(), addresses, _free_ports(addresses), strict=True)
     )
     site = Site(id=window_id, directory=directory, pace=pace, boxes=boxes)
     with as_file(files(__package__)) as package:

@@ -21,10 +21,10 @@ import uuid
 from pathlib import Path
 
 from upgrade_tui.demo import procfs
-from upgrade_tui.demo.build import build, write_known_hosts, write_plan
+from upgrade_tui.demo.build import build_run, write_known_hosts, write_plan
+from upgrade_tui.demo.host_load import GIB, HABITS, Load
 from upgrade_tui.demo.leave import leave
-from upgrade_tui.demo.load import GIB, HABITS, Load
-from upgrade_tui.demo.server import Server, end_leftovers
+from upgrade_tui.demo.server import HostServer, end_leftovers
 from upgrade_tui.demo.site import KEEP, SHAKY_AFTER, SHAKY_FOR, SHAKY_HOST, Box
 
 _TURN_AT = 0.5  # of a second: samplers fire on the second
@@ -35,8 +35,8 @@ class Embedded:
 
     def __init__(self, directory: Path, pace: float) -> None:
         self._leash, self._leash_held = os.pipe()  # whoever inherits the first ends when this process is gone
-        self.site, key = build(directory.name, directory, pace)
-        self.servers = {box.name: Server(self.site, box, key, self._leash) for box in self.site.boxes}
+        self.site, key = build_run(directory.name, directory, pace)
+        self.servers = {box.name: HostServer(self.site, box, key, self._leash) for box in self.site.boxes}
         self._loads = {box.name: _load(box) for box in self.site.boxes}
         self.window: Path | None = None
         self._turning, self._ended = threading.Lock(), False
@@ -47,7 +47,7 @@ class Embedded:
         ports = {name: server.port for name, server in self.servers.items()}
         write_known_hosts(self.site, ports, {name: server.host_key for name, server in self.servers.items()})
         for box in self.site.boxes:
-            procfs.write(box.proc, procfs.constant(str(uuid.uuid4())))
+            procfs.write_files(box.proc, procfs.constant(str(uuid.uuid4())))
         self._turn(1.0)
         codes = await asyncio.gather(*(server.run("./bin/service start") for server in self.servers.values()))
         if any(codes):
@@ -107,7 +107,7 @@ class Embedded:
             for box in self.site.boxes:
                 load = self._loads[box.name]
                 load.step(dt, _daytime(now), working=_working(box), warming=(box.directory / "run/warming").exists())
-                procfs.write(box.proc, procfs.changing(load, now))
+                procfs.write_files(box.proc, procfs.changing(load, now))
 
     async def _shake(self) -> None:
         """One host's link drops once, some time after somebody came, while nothing is at work there."""
@@ -183,7 +183,7 @@ async def _serve(directory: Path, pace: float, keep: Path | None) -> None:
         await hosts.end(keep)
 
 
-def main() -> None:
+def run_hosts() -> None:
     parser = argparse.ArgumentParser(prog="upgrade_tui.demo.embedded")
     parser.add_argument("directory", type=Path)
     parser.add_argument("--pace", type=float, default=1.0)
@@ -197,4 +197,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_hosts()

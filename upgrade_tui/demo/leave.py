@@ -9,11 +9,11 @@ import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-from upgrade_tui.conductor import protocol as p
-from upgrade_tui.conductor.client import Client, Lost, NotRunning
-from upgrade_tui.conductor.launch import start_conductor
-from upgrade_tui.conductor.windows import is_running, look
-from upgrade_tui.journal import read
+from upgrade_tui.attach import protocol as p
+from upgrade_tui.attach.client import Client, Lost, NotRunning
+from upgrade_tui.attach.launch import start_conductor
+from upgrade_tui.directory.windows import is_running, look
+from upgrade_tui.journal import read_log
 from upgrade_tui.plan.reader import parse_plan
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window.commands import Refusal
@@ -55,7 +55,7 @@ async def states(client: Client) -> AsyncIterator[WindowState]:
     async for message in client.stream():
         if isinstance(message, p.Happened):
             state = fold_all(state.plan, message.records, state)
-        live = live or isinstance(message, p.Live)
+        live = live or isinstance(message, p.CaughtUp)
         if live:
             yield state
 
@@ -67,7 +67,7 @@ async def _close(directory: Path, reason: str) -> None:
             if state.phase == "closed":
                 return
             running = [s.id for s in state.steps.values() if s.state in ("running", "rolling back")]
-            commands = [i for i in running if (spec := state.plan.step(i)) is not None and spec.what == "command"]
+            commands = [i for i in running if (spec := state.plan.step(i)) is not None and spec.kind == "command"]
             if not running:
                 close = cmd.Close(confirm=state.plan.window.id, outcome="abandoned", reason=reason)
                 if not isinstance(await client.do(close), Refusal):
@@ -104,7 +104,7 @@ def _alive(pid: int) -> bool:
 def conductor_pid(directory: Path) -> int | None:
     """The process that last owned the window, by its log."""
     pid = None
-    for record in read(directory):
+    for record in read_log(directory):
         if isinstance(record.event, WindowOpened | ConductorStarted):
             pid = record.event.pid
     return pid

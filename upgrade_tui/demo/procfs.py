@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from upgrade_tui.demo.load import Load
+from upgrade_tui.demo.host_load import Load
 
 _SWAP = 4 * 1024 * 1024  # KiB
 
@@ -33,7 +33,7 @@ def changing(load: Load, now: float) -> dict[str, str]:
     } | {f"pressure/{name}": _pressure(avg) for name, avg in zip(("cpu", "memory", "io"), load.pressure, strict=True)}
 
 
-def write(root: Path, files: Mapping[str, str]) -> None:
+def write_files(root: Path, files: Mapping[str, str]) -> None:
     """Write ``files`` (name below ``root`` -> text). Raises OSError."""
     for name, text in files.items():
         path = root / name

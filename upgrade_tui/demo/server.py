@@ -26,7 +26,7 @@ _GRACE = 2.0  # seconds between asking a command's processes to end and forcing 
 class Login(asyncssh.SSHServer):
     """Who may come in: the run's key, and nobody else."""
 
-    def __init__(self, host: Server, key: asyncssh.SSHKey) -> None:
+    def __init__(self, host: HostServer, key: asyncssh.SSHKey) -> None:
         self._host, self._key = host, key
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
@@ -63,7 +63,7 @@ class Login(asyncssh.SSHServer):
         self._host.visited.set()
 
 
-class Server:
+class HostServer:
     """A host's SSH server. ``leash``: the end of a pipe that its processes inherit; they end when the other is gone.
 
     Its port stays the same for as long as it lives, also while its link is down.
@@ -75,7 +75,7 @@ class Server:
         self.visited = asyncio.Event()
         self.connections: set[asyncssh.SSHServerConnection] = set()
         self._key, self._leash = key, leash
-        self._environment = environment(site, box, leash)
+        self._environment = host_environment(site, box, leash)
         self._running: dict[asyncio.subprocess.Process, bool] = {}  # -> it only looks
         self._acceptor: asyncssh.SSHAcceptor | None = None
         self._ending = False
@@ -107,7 +107,7 @@ class Server:
         self._ending = True
         for process, looks in self._running.items():
             if not looks:
-                end_group(process.pid, signal.SIGTERM)
+                signal_group(process.pid, signal.SIGTERM)
 
     async def close(self) -> None:
         """Stop listening, break the connections, end all commands."""
@@ -115,7 +115,7 @@ class Server:
         self.drop()
         for number in (signal.SIGTERM, signal.SIGKILL):
             for process in self._running:
-                end_group(process.pid, number)
+                signal_group(process.pid, number)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_GRACE):
                     await self._empty.wait()
@@ -151,7 +151,9 @@ class Server:
         try:
             await _follow(process, channel)
         finally:
-            end_group(process.pid, signal.SIGHUP)  # as when a terminal is gone; what made a session of its own goes on
+            signal_group(
+                process.pid, signal.SIGHUP
+            )  # as when a terminal is gone; what made a session of its own goes on
             await process.wait()
             self._running.pop(process, None)
             self._look()
@@ -164,7 +166,7 @@ class Server:
         return None
 
 
-def environment(site: Site, box: Box, leash: int) -> dict[str, str]:
+def host_environment(site: Site, box: Box, leash: int) -> dict[str, str]:
     """All that a host's processes get: nothing of whoever started the demo."""
     own = str(Path(sys.executable).parent)
     return {
@@ -179,7 +181,7 @@ def environment(site: Site, box: Box, leash: int) -> dict[str, str]:
     }  # fmt: skip
 
 
-def end_group(group: int, number: signal.Signals) -> None:
+def signal_group(group: int, number: signal.Signals) -> None:
     """Send a signal to a process group of ours, if there is any of it left."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
@@ -245,7 +247,7 @@ async def _feed(channel: asyncssh.SSHServerProcess[bytes], process: asyncio.subp
             try:
                 data = await channel.stdin.read(_CHUNK)
             except asyncssh.SignalReceived as received:
-                end_group(process.pid, getattr(signal, f"SIG{received.signal}", signal.SIGTERM))
+                signal_group(process.pid, getattr(signal, f"SIG{received.signal}", signal.SIGTERM))
                 continue
             except (asyncssh.BreakReceived, asyncssh.TerminalSizeChanged):
                 continue

@@ -70,6 +70,6 @@ class Site(Struct, frozen=True, kw_only=True):
         return {box.name: box for box in self.boxes}[name]
 
 
-def names() -> list[tuple[str, Role]]:
+def host_names() -> list[tuple[str, Role]]:
     """Every host's name and role, in the plan's order: lb1, web1, web2, ..."""
     return [(f"{role.name}{n}", role) for role in ROLES for n in range(1, role.count + 1)]

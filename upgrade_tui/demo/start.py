@@ -12,15 +12,15 @@ import sys
 import time
 from pathlib import Path
 
-from upgrade_tui.conductor.paths import state_directory
-from upgrade_tui.conductor.windows import WindowInfo
 from upgrade_tui.demo.site import FLEET_LOG, KEEP, PLAN
+from upgrade_tui.directory.paths import state_directory
+from upgrade_tui.directory.windows import WindowInfo
 
 START_LIMIT = 60.0  # seconds; two on an idle machine
 _END_LIMIT = 60.0  # seconds
 
 
-class CannotStart(Exception):
+class DemoCannotStart(Exception):
     """The hosts did not come up; the message says why."""
 
 
@@ -29,7 +29,7 @@ def demos_directory() -> Path:
     return state_directory() / "demo"
 
 
-def claim(windows: list[WindowInfo]) -> Path:
+def claim_directory(windows: list[WindowInfo]) -> Path:
     """The directory of a new run, named as its window will be: ``demo``, or ``demo-2``, ... where that is taken.
 
     Made here (0700), which no two demos can do for the same name. Raises OSError.
@@ -45,7 +45,7 @@ def claim(windows: list[WindowInfo]) -> Path:
     raise AssertionError("unreachable")
 
 
-def cut_off(windows: list[WindowInfo]) -> list[WindowInfo]:
+def lost_windows(windows: list[WindowInfo]) -> list[WindowInfo]:
     """Windows of earlier demos that nobody could close: their hosts are gone, and so is their conductor."""
     place = str(demos_directory())
     return [
@@ -55,11 +55,11 @@ def cut_off(windows: list[WindowInfo]) -> list[WindowInfo]:
     ]  # fmt: skip
 
 
-class Hosts:
+class DemoHosts:
     """The eight hosts of one run. They end when ``leave`` is called, or when this process is gone."""
 
     def __init__(self, directory: Path, *, pace: float, keep: bool) -> None:
-        """``directory``: as ``claim`` made it. ``pace``: seconds that a second of the demo takes. Raises OSError."""
+        """``directory``: as ``claim_directory`` made it. ``pace``: seconds for a second of the demo. Raises OSError."""
         self.directory = directory
         self.kept = directory.with_name(f"{directory.name}-{time.strftime('%Y%m%d-%H%M%S')}") if keep else None
         command = [sys.executable, "-m", "upgrade_tui.demo.embedded", str(directory), "--pace", str(pace)]
@@ -79,7 +79,7 @@ class Hosts:
         ready, _, _ = select.select([self._process.stdout], [], [], START_LIMIT)
         said = self._process.stdout.readline().decode("utf-8", "replace").strip() if ready else ""
         if said != "ready":
-            raise CannotStart(said or f"they said nothing; see {self.directory / FLEET_LOG}{self._last_words()}")
+            raise DemoCannotStart(said or f"they said nothing; see {self.directory / FLEET_LOG}{self._last_words()}")
 
     def _last_words(self) -> str:
         with contextlib.suppress(OSError, IndexError):

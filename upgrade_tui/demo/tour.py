@@ -12,8 +12,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from upgrade_tui.conductor.client import Lost, NotRunning
-from upgrade_tui.conductor.session import Session
+from upgrade_tui.attach.client import Lost, NotRunning
+from upgrade_tui.attach.session import Session
 from upgrade_tui.demo.site import SHAKY_HOST, SLOW_HOST
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window.commands import AnyCommand, Refusal
@@ -92,12 +92,12 @@ def _step(state: WindowState, step_id: str, healthy: bool) -> Move | None:
                 confirm=state.plan.window.id, outcome="abandoned", reason=f"{step_id} failed {step.attempt} times"
             )
         )
-    if shown == "running" and spec.what == "gate" and healthy:
+    if shown == "running" and spec.kind == "gate" and healthy:
         digest = step.gate.digest if step.gate is not None else ""  # of the evidence that the vote is about
         return Move(cmd.Vote(step=step_id, go=True, reason="backup is whole, canaries are healthy", digest=digest))
-    if shown == "ready" and spec.what == "manual":
+    if shown == "ready" and spec.kind == "manual":
         return Move(cmd.Tick(step=step_id, confirm=confirm))
-    if shown in ("ready", "failed") and spec.what != "manual" and healthy:
+    if shown in ("ready", "failed") and spec.kind != "manual" and healthy:
         return Move(cmd.Start(step=step_id, confirm=confirm))
     return None
 

@@ -14,20 +14,20 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ParamSpec
 
-from upgrade_tui.fleet.clock import Clock, SystemClock
-from upgrade_tui.fleet.connect import Dialer
-from upgrade_tui.fleet.ended import Ended, OnOutput
-from upgrade_tui.fleet.jobs.door import Door, LocalDoor, RemoteDoor
-from upgrade_tui.fleet.jobs.hosts import Jobs
-from upgrade_tui.fleet.localhost import LocalSupervisor
-from upgrade_tui.fleet.processes import LocalRunner
-from upgrade_tui.fleet.remote import Link as Commands
-from upgrade_tui.fleet.remote import RemoteRunner
-from upgrade_tui.fleet.samplers import DETAIL_SECONDS
-from upgrade_tui.fleet.supervise import State, Supervisor
-from upgrade_tui.fleet.top import Process, busiest, look_command, named, names_command
+from upgrade_tui.fleet.commands.command_result import CommandResult, OnOutput
+from upgrade_tui.fleet.commands.processes import LocalRunner
+from upgrade_tui.fleet.commands.remote import CommandChannels as Commands
+from upgrade_tui.fleet.commands.remote import RemoteRunner
+from upgrade_tui.fleet.commands.top import TopProcess, busiest, look_command, names_command, with_names
+from upgrade_tui.fleet.connection.connect import Dialer
+from upgrade_tui.fleet.connection.localhost import LocalSupervisor
+from upgrade_tui.fleet.connection.supervise import HostStatus, Supervisor
+from upgrade_tui.fleet.jobs.fleet_jobs import FleetJobs
+from upgrade_tui.fleet.jobs.transport import LocalTransport, RemoteTransport, Transport
+from upgrade_tui.fleet.sampling.samplers import DETAIL_SECONDS
+from upgrade_tui.fleet.time_source import SystemTime, TimeSource
 from upgrade_tui.plan.model import LOCAL, Plan
-from upgrade_tui.window.telemetry import HostDetail, HostFrame, Link, Sample
+from upgrade_tui.window.measurements import HostDetail, HostFrame, Link, Sample
 
 CONNECTS = 50  # at a time
 PHASE_HOSTS, PHASE_SECONDS = 50, 0.02  # samplers fire in groups: a burst is short, and still one wake-up for many hosts
@@ -39,7 +39,7 @@ _log = logging.getLogger(__name__)
 _P = ParamSpec("_P")
 
 
-class Fleet(Jobs):
+class Fleet(FleetJobs):
     """Hosts of ``plan``. Callbacks run in the event loop and must be quick; what they raise is logged, never passed on.
 
     ``on_link(host, link, detail)`` at each change; ``on_sample(host, sample)`` each interval; ``on_facts(host, detail,
@@ -55,12 +55,12 @@ class Fleet(Jobs):
         on_sample: Callable[[str, Sample], None],
         on_facts: Callable[[str, HostDetail, int, int], None],
         on_detail: Callable[[str, HostDetail], None],
-        clock: Clock | None = None,
+        clock: TimeSource | None = None,
         base_dir: Path | None = None,
         rng: random.Random | None = None,
     ) -> None:
         self.plan = plan
-        self._clock = clock or SystemClock()
+        self._clock = clock or SystemTime()
         self._listener = _Edge(on_link, on_sample, on_facts, on_detail)
         self._interval = max(1.0, float(round(plan.watch.interval)))
         self._dialer = Dialer(plan.ssh, base_dir)
@@ -70,7 +70,7 @@ class Fleet(Jobs):
         self._supervisors: dict[str, Supervisor | LocalSupervisor] = {}
         places = asyncio.Semaphore(CONNECTS)
         for position, (name, host) in enumerate(plan.hosts.items()):
-            state = State(name, host, self._clock, self._listener)
+            state = HostStatus(name, host, self._clock, self._listener)
             if host.address == LOCAL:
                 self._supervisors[name] = LocalSupervisor(state, interval=self._interval)
             else:
@@ -123,7 +123,7 @@ class Fleet(Jobs):
 
     # -- acting -------------------------------------------------------------------------------------------------------
 
-    async def execute(self, host: str, command: str, *, timeout: float | None, on_output: OnOutput) -> Ended:
+    async def execute(self, host: str, command: str, *, timeout: float | None, on_output: OnOutput) -> CommandResult:
         """Run ``command`` through ``sh -c`` on ``host`` (or ``local``); ``on_output`` gets its output as it comes.
 
         Never raises for what the host does. A ``timeout`` (seconds) or a cancellation ends the command with all it
@@ -135,12 +135,12 @@ class Fleet(Jobs):
         runner = RemoteRunner(lambda: self._commands(supervisor))
         return await runner.run(command, timeout=timeout, on_output=on_output)
 
-    def _door(self, host: str) -> tuple[Door, str]:
+    def _transport(self, host: str) -> tuple[Transport, str]:
         supervisor = self._supervisors[host] if host != LOCAL or LOCAL in self._supervisors else None
         root = supervisor.state.host.proc_root if supervisor is not None else "/proc"
         if not isinstance(supervisor, Supervisor):
-            return LocalDoor(self._secret), root
-        return RemoteDoor(
+            return LocalTransport(self._secret), root
+        return RemoteTransport(
             lambda: supervisor.commands, lambda: self._commands(supervisor), supervisor.state.changed
         ), root
 
@@ -163,14 +163,14 @@ class Fleet(Jobs):
         """Try to reach ``host`` now instead of after the pause. Raises KeyError for an unknown host."""
         self._supervisors[host].kick()
 
-    async def top(self, host: str, count: int = 15) -> list[Process]:
+    async def top(self, host: str, count: int = 15) -> list[TopProcess]:
         """The busiest processes of ``host`` over the next second; empty where it cannot be asked."""
         root = self.plan.hosts[host].proc_root if host in self.plan.hosts else "/proc"
         looked = await self._said(host, look_command(root))
         found = busiest(looked, count)
         if not found:
             return []
-        return named(found, await self._said(host, names_command(root, [p.pid for p in found])))
+        return with_names(found, await self._said(host, names_command(root, [p.pid for p in found])))
 
     async def _said(self, host: str, command: str) -> str:
         said = bytearray()

@@ -1,6 +1,7 @@
 """The event log on disk: one writer, any number of readers, every line chained to the one before.
 
-``Journal`` writes, ``read`` streams, ``verify`` judges; ``EventStore`` (``store.py``) is what a window needs of them.
+``Journal`` writes, ``read_log`` streams, ``verify_log`` judges; ``EventStore`` (``store.py``) is what a window needs
+of them.
 What writes is imported on first use: who only reads a log does not pay for asyncio.
 """
 
@@ -8,7 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from upgrade_tui.journal.clock import Clock, SystemClock
 from upgrade_tui.journal.errors import (
     DamagedError,
     FencedError,
@@ -20,29 +20,30 @@ from upgrade_tui.journal.errors import (
     OtherLogError,
     RefusedError,
 )
-from upgrade_tui.journal.reader import read
-from upgrade_tui.journal.verify import Verdict, verify
+from upgrade_tui.journal.log_clock import LogClock, SystemLogClock
+from upgrade_tui.journal.reader import read_log
+from upgrade_tui.journal.verify import Verification, verify_log
 
 if TYPE_CHECKING:
     from upgrade_tui.journal.writer import Journal, file_store
 
 __all__ = [
-    "Clock",
     "DamagedError",
     "FencedError",
     "Journal",
     "JournalError",
     "LockedError",
+    "LogClock",
     "MissingLogError",
     "NewerLogError",
     "OlderLogError",
     "OtherLogError",
     "RefusedError",
-    "SystemClock",
-    "Verdict",
+    "SystemLogClock",
+    "Verification",
     "file_store",
-    "read",
-    "verify",
+    "read_log",
+    "verify_log",
 ]
 
 

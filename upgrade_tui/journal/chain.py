@@ -17,7 +17,15 @@ from pathlib import Path
 from typing import BinaryIO
 
 from upgrade_tui.journal.errors import DamagedError, MissingLogError, NewerLogError, OlderLogError
-from upgrade_tui.journal.format import GENESIS, MAX_LINE, FormatError, Link, OtherVersionError, UnreadError, decode
+from upgrade_tui.journal.format import (
+    GENESIS,
+    MAX_LINE,
+    ChainLink,
+    FormatError,
+    OtherVersionError,
+    UnreadError,
+    decode_line,
+)
 from upgrade_tui.units import count_text
 from upgrade_tui.window.events import Record
 
@@ -119,18 +127,18 @@ class Walk:
                     return
                 record: Record | None
                 try:
-                    record, prev, h = decode(raw)
+                    record, prev, h = decode_line(raw)
                     seq = record.seq
                 except FormatError as error:
                     record, (seq, prev, h) = None, self._passed_over(error, name, number)
                 if prev != self.h or seq != self.seq + 1:
-                    raise DamagedError(name, number, self._broken(Link(seq, prev, h)))
+                    raise DamagedError(name, number, self._broken(ChainLink(seq, prev, h)))
                 self.seq, self.h = seq, h
                 self.size += len(raw)
                 if record is not None:
                     yield record
 
-    def _passed_over(self, error: FormatError, name: str, number: int) -> Link:
+    def _passed_over(self, error: FormatError, name: str, number: int) -> ChainLink:
         """The place of a line that cannot be read, where it may be passed over; raises otherwise."""
         if not isinstance(error, UnreadError):
             raise DamagedError(name, number, str(error)) from error
@@ -141,7 +149,7 @@ class Walk:
         self.unknown.append(error.kind)
         return error.link
 
-    def _broken(self, link: Link) -> str:
+    def _broken(self, link: ChainLink) -> str:
         expected = self.seq + 1
         if link.seq == expected:
             return f"seq {link.seq} does not continue the line before it: its prev is not the hash of seq {self.seq}"
@@ -172,7 +180,7 @@ def _peek(segment: Segment) -> None:
                 segment.void = True
             return
     try:
-        segment.first = decode(raw)[0].seq
+        segment.first = decode_line(raw)[0].seq
     except UnreadError as error:
         segment.first = error.link.seq if error.link else None
     except FormatError:
@@ -187,7 +195,7 @@ def _tail(file: BinaryIO, raw: bytes, path: Path, offset: int, line: int) -> Tai
         raise DamagedError(path.name, line, f"no newline within the {MAX_LINE} bytes a line may have")
     if data and data == raw:
         try:
-            decode(raw[:-1] + b"\n")
+            decode_line(raw[:-1] + b"\n")
         except FormatError:
             pass
         else:

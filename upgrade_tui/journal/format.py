@@ -58,7 +58,7 @@ class FormatError(ValueError):
 class UnreadError(FormatError):
     """An intact line that this version must not read. ``link`` lets a checker of the chain go on."""
 
-    def __init__(self, problem: str, kind: str, link: Link | None) -> None:
+    def __init__(self, problem: str, kind: str, link: ChainLink | None) -> None:
         super().__init__(problem)
         self.kind = kind
         self.link = link
@@ -71,13 +71,13 @@ class UnknownKindError(UnreadError):
 class OtherVersionError(UnreadError):
     """A line of a kind that this version knows, but with another meaning: ``older`` or newer."""
 
-    def __init__(self, kind: str, found: int, known: int, link: Link) -> None:
+    def __init__(self, kind: str, found: int, known: int, link: ChainLink) -> None:
         self.older = found < known
         end = "its meaning changed" if self.older else f"this version reads {kind} of version {known}"
         super().__init__(f"{kind} of version {found}: {end}", kind, link)
 
 
-class Link(NamedTuple):
+class ChainLink(NamedTuple):
     """A line's place in the chain."""
 
     seq: int
@@ -113,7 +113,7 @@ def encode(seq: int, ts: float, mono: float, boot: str, actor: str, event: Event
     return Encoded(Record(seq=seq, ts=ts, mono=mono, boot=boot, actor=actor, event=event), data, h)
 
 
-def decode(line: bytes) -> tuple[Record, str, str]:
+def decode_line(line: bytes) -> tuple[Record, str, str]:
     """The record of a whole ``line``, newline included, the line's ``prev`` and its ``h``.
 
     Raises FormatError that says what is wrong; UnreadError for intact lines of another version.
@@ -122,9 +122,9 @@ def decode(line: bytes) -> tuple[Record, str, str]:
     try:
         event = _EVENTS.decode(payload)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        _explain_payload(payload, head.v, Link(head.seq, prev, h), error)
+        _explain_payload(payload, head.v, ChainLink(head.seq, prev, h), error)
     if head.v != VERSIONS[type(event)]:
-        raise OtherVersionError(_kind(event), head.v, VERSIONS[type(event)], Link(head.seq, prev, h))
+        raise OtherVersionError(_kind(event), head.v, VERSIONS[type(event)], ChainLink(head.seq, prev, h))
     if _ENCODER.encode(event) != payload:
         _refuse_duplicates(line)  # fields of a newer version are fine, the same key twice is not
     boot, actor = head.boot, head.actor
@@ -247,7 +247,7 @@ def _explain_envelope(line: bytes) -> NoReturn:
     raise FormatError("its hash fits, but its fields are not those of a log line, in their order")
 
 
-def _explain_payload(payload: bytes, v: int, link: Link, error: Exception) -> NoReturn:
+def _explain_payload(payload: bytes, v: int, link: ChainLink, error: Exception) -> NoReturn:
     try:
         kind = _ANY.decode(payload).get("kind")
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

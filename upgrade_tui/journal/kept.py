@@ -18,8 +18,8 @@ from typing import NamedTuple
 from upgrade_tui.journal.chain import Walk, find_segments
 from upgrade_tui.journal.errors import DamagedError, JournalError, MissingLogError
 from upgrade_tui.journal.files import SegmentFile, new_segment, sync_directory
-from upgrade_tui.journal.format import Encoded, FormatError, decode
-from upgrade_tui.journal.reader import read
+from upgrade_tui.journal.format import Encoded, FormatError, decode_line
+from upgrade_tui.journal.reader import read_log
 from upgrade_tui.journal.recovery import next_path
 from upgrade_tui.window.events import ConductorStarted, LogJoined, Record
 
@@ -31,7 +31,7 @@ def kept_lines(directory: Path) -> list[Encoded]:
         name = str(segment.path)
         for number, raw in enumerate(_whole(segment.path), 1):
             try:
-                record, prev, h = decode(raw)
+                record, prev, h = decode_line(raw)
             except FormatError as error:
                 raise DamagedError(name, number, str(error)) from error
             while lines and lines[-1].record.seq >= record.seq:  # a later segment takes over
@@ -91,7 +91,7 @@ def rejoin(log: Path, kept: Path) -> LogJoined | None:
 def _place_of(log: Path, lines: Sequence[Encoded]) -> str:
     """Whether ``lines`` are in the log and told of, in it, to come behind it, or belong nowhere in it."""
     first, last = lines[0].record, lines[-1].record
-    before, there, told, over = decode(lines[0].data)[1], False, False, False
+    before, there, told, over = decode_line(lines[0].data)[1], False, False, False
     walk = Walk(log)
     fits = first.seq == 1
     for record in walk:
@@ -153,16 +153,16 @@ def read_unwritable(log: Path, kept: Path) -> Unwritable:
         seq, h, size = record.seq, walk.h, walk.size
     if not records or walk.last is None:
         raise MissingLogError(str(log))
-    if lines and (seq != first - 1 or h != decode(lines[0].data)[1]):
+    if lines and (seq != first - 1 or h != decode_line(lines[0].data)[1]):
         raise JournalError(f"{kept}: what is kept there does not continue the log in {log}")
     last = lines[-1] if lines else None
     return Unwritable(records, lines, last.record.seq if last else seq, last.h if last else h, walk.last.path, size)
 
 
 def read_both(log: Path, kept: Path) -> Iterable[tuple[Record, bool]]:
-    """The records of ``log``, then those kept in ``kept``; and whether each is one of these. Raises as ``read``."""
+    """The records of ``log``, then those kept in ``kept``; and whether each is one of these. Raises as ``read_log``."""
     try:
         found = read_unwritable(log, kept)
     except JournalError:  # it has nothing to do with this log, or the log is damaged, and says so
-        return ((record, False) for record in read(log))
+        return ((record, False) for record in read_log(log))
     return chain(((record, False) for record in found.records), ((line.record, True) for line in found.kept))

@@ -6,11 +6,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from upgrade_tui.journal.clock import Clock
 from upgrade_tui.journal.errors import JournalError
 from upgrade_tui.journal.files import BALLAST_FILE, FULL, Ballast, Lock, Nowhere, sync_directory
 from upgrade_tui.journal.format import Encoded
 from upgrade_tui.journal.kept import forget, read_unwritable, rejoin
+from upgrade_tui.journal.log_clock import LogClock
 from upgrade_tui.journal.recovery import Opened, append_own, recover
 from upgrade_tui.journal.store import Replay
 from upgrade_tui.window.events import Record
@@ -28,7 +28,7 @@ class Opening:
     unsure: tuple[Path, int] | None = None  # the log's last segment and its bytes, which may not be durable
 
 
-def open_log(directory: Path, clock: Clock, replay: Replay | None, ballast: int, kept: Path | None) -> Opening:
+def open_log(directory: Path, clock: LogClock, replay: Replay | None, ballast: int, kept: Path | None) -> Opening:
     """The log of ``directory``, made where it is missing.
 
     ``kept``: where events are kept while the log cannot be written; with it a log that is there can also be opened
@@ -53,7 +53,7 @@ def open_log(directory: Path, clock: Clock, replay: Replay | None, ballast: int,
         raise
 
 
-def _writable(directory: Path, clock: Clock, once: Replay, ballast: int, kept: Path | None, lock: Lock) -> Opening:
+def _writable(directory: Path, clock: LogClock, once: Replay, ballast: int, kept: Path | None, lock: Lock) -> Opening:
     try:
         opened = _recovered(directory, clock, once, kept)
     except OSError as error:
@@ -68,7 +68,7 @@ def _writable(directory: Path, clock: Clock, once: Replay, ballast: int, kept: P
         raise
 
 
-def _recovered(directory: Path, clock: Clock, replay: Replay, kept: Path | None) -> Opened:
+def _recovered(directory: Path, clock: LogClock, replay: Replay, kept: Path | None) -> Opened:
     """What was kept elsewhere comes first, before anybody reads the log or adds to it."""
     joined = rejoin(directory, kept) if kept is not None else None
     opened = recover(directory, clock, replay)
@@ -95,7 +95,7 @@ def _unwritable(directory: Path, kept: Path, replay: Replay, lock: Lock, error: 
     return Opening(lock, opened, Ballast(directory, 0), reason, found.kept, (found.segment, found.size))
 
 
-def release(lock: Lock, ballast: Ballast) -> None:
+def release_log(lock: Lock, ballast: Ballast) -> None:
     """Let go of a log."""
     try:
         with suppress(OSError):  # it cannot be written: then the next process has it to free

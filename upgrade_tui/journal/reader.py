@@ -9,7 +9,7 @@ from upgrade_tui.journal.chain import Walk
 from upgrade_tui.window.events import Record
 
 
-def read(directory: Path, start: int = 1) -> Iterator[Record]:
+def read_log(directory: Path, start: int = 1) -> Iterator[Record]:
     """The records of a window's log from seq ``start`` on, streamed, each line checked, foreign text made harmless.
 
     Safe while a writer is active: a line that is still being written is left out. Such a reader may see the newest

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from upgrade_tui.journal.chain import FIRST_SEGMENT, Tail, Walk, find_segments, segment_name
-from upgrade_tui.journal.clock import Clock
 from upgrade_tui.journal.errors import MissingLogError
 from upgrade_tui.journal.files import MovedError, Nowhere, SegmentFile, new_segment, sync, sync_directory, write_all
 from upgrade_tui.journal.format import MAX_LINE, Encoded, encode
+from upgrade_tui.journal.log_clock import LogClock
 from upgrade_tui.journal.store import Replay
 from upgrade_tui.window.events import SYSTEM, Event, LogFenced, LogRecovered
 
@@ -29,7 +29,7 @@ class Opened:
     h: str
 
 
-def recover(directory: Path, clock: Clock, replay: Replay | None = None) -> Opened:
+def recover(directory: Path, clock: LogClock, replay: Replay | None = None) -> Opened:
     """Open the log of ``directory``, make it where there is none, and give every record in it to ``replay``.
 
     A torn tail is moved to a ``.torn`` file and logged as ``log.recovered``. Raises DamagedError or OtherLogError, with
@@ -63,7 +63,7 @@ def recover(directory: Path, clock: Clock, replay: Replay | None = None) -> Open
 
 
 def next_segment(
-    directory: Path, after: Opened, clock: Clock, error: str, ahead: Sequence[Encoded] = (), elsewhere: bool = False
+    directory: Path, after: Opened, clock: LogClock, error: str, ahead: Sequence[Encoded] = (), elsewhere: bool = False
 ) -> tuple[Opened, Encoded]:  # fmt: skip
     """A new segment behind the last durable line, in ``directory``, with ``log.fenced`` as its durable last line.
 
@@ -84,7 +84,7 @@ def next_path(directory: Path) -> Path:
     return directory / segment_name(max((s.number for s in find_segments(directory)), default=1) + 1)
 
 
-def append_own(opened: Opened, clock: Clock, event: Event, replay: Replay | None) -> None:
+def append_own(opened: Opened, clock: LogClock, event: Event, replay: Replay | None) -> None:
     """Write an event of the log itself while it is opened."""
     line = own_line(opened, clock, event)
     opened.segment.commit(line.data)
@@ -93,7 +93,7 @@ def append_own(opened: Opened, clock: Clock, event: Event, replay: Replay | None
         replay(line.record)
 
 
-def own_line(opened: Opened, clock: Clock, event: Event) -> Encoded:
+def own_line(opened: Opened, clock: LogClock, event: Event) -> Encoded:
     """An event of the log itself as the next line."""
     return encode(opened.seq + 1, clock.wall(), clock.mono(), clock.boot_id(), SYSTEM, event, opened.h)
 

@@ -7,11 +7,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from upgrade_tui.journal.clock import Clock
 from upgrade_tui.journal.files import FULL, MovedError, Nowhere, private_directory
 from upgrade_tui.journal.format import Encoded
 from upgrade_tui.journal.kept import append_segment
-from upgrade_tui.journal.opening import Opening, release
+from upgrade_tui.journal.log_clock import LogClock
+from upgrade_tui.journal.opening import Opening, release_log
 from upgrade_tui.journal.recovery import Opened, next_segment, own_line, persist
 from upgrade_tui.journal.room import shortage
 from upgrade_tui.window.events import LogFenced, LogJoined
@@ -30,7 +30,7 @@ class GoesOn(NamedTuple):
 class Segments:
     """Blocking. ``broken`` says why nothing is written, until ``go_on``."""
 
-    def __init__(self, directory: Path, opening: Opening, elsewhere: Path | None, clock: Clock) -> None:
+    def __init__(self, directory: Path, opening: Opening, elsewhere: Path | None, clock: LogClock) -> None:
         self.broken = opening.fenced
         self.kept = opening.kept  # lines that are elsewhere
         self._directory, self._elsewhere, self._clock = directory, elsewhere, clock
@@ -149,4 +149,4 @@ class Segments:
         self._opened.segment.close()
         if self.kept:
             self._left.close()
-        release(self._lock, self._ballast)
+        release_log(self._lock, self._ballast)

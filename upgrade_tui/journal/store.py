@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from upgrade_tui.journal.clock import Clock, SystemClock
 from upgrade_tui.journal.errors import FencedError, JournalError, LockedError
 from upgrade_tui.journal.format import GENESIS, Encoded, encode
+from upgrade_tui.journal.log_clock import LogClock, SystemLogClock
 from upgrade_tui.window.events import SYSTEM, Event, LogFenced, LogJoined, LogRecovered, Record
 
 KEPT, MEMORY = "the runtime directory", "memory"  # where a store in memory keeps what it cannot put into its log
@@ -113,7 +113,7 @@ class MemoryLog:
     Everything runs on the loop's time: with a loop of virtual time no real moment passes and no thread is used.
     """
 
-    clock: Clock = field(default_factory=SystemClock)
+    clock: LogClock = field(default_factory=SystemLogClock)
     sync: Callable[[], float] = lambda: 0.0  # seconds until what is written is durable, asked for each group
     error: int = 0  # errno that every write fails with as long as it is set
     reopen_error: int = 0  # the same for going on after a fence

@@ -14,7 +14,7 @@ from upgrade_tui.units import count_text
 from upgrade_tui.window.events import Record
 
 
-class Verdict(Struct, frozen=True, kw_only=True):
+class Verification(Struct, frozen=True, kw_only=True):
     """What a check of a log found.
 
     ``records`` intact lines, the last of them with hash ``head``. A log cut off exactly between two lines looks like a
@@ -37,7 +37,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
         return f"intact: {self.records} records, head {self.head}"
 
 
-def verify(directory: Path, each: Callable[[Record], None] = lambda record: None) -> Verdict:
+def verify_log(directory: Path, each: Callable[[Record], None] = lambda record: None) -> Verification:
     """Check the whole log of a window; ``each`` gets every record that is intact.
 
     Raises MissingLogError where there is none, OSError where it cannot be read.
@@ -53,7 +53,7 @@ def verify(directory: Path, each: Callable[[Record], None] = lambda record: None
         segment, line, problem = error.segment, error.line, error.problem
     except OtherLogError as error:
         segment, line, problem = error.segment, error.line, str(error)
-    return Verdict(
+    return Verification(
         intact=not problem,
         records=records + len(walk.unknown),
         head=walk.h,

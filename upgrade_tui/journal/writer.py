@@ -18,13 +18,13 @@ from queue import Empty, SimpleQueue
 
 from msgspec import Struct
 
-from upgrade_tui.journal.clock import Clock, SystemClock
 from upgrade_tui.journal.errors import FencedError, JournalError
 from upgrade_tui.journal.files import BALLAST
 from upgrade_tui.journal.format import Encoded, encode
 from upgrade_tui.journal.kept import forget
+from upgrade_tui.journal.log_clock import LogClock, SystemLogClock
 from upgrade_tui.journal.opening import Opening, open_log
-from upgrade_tui.journal.reader import read
+from upgrade_tui.journal.reader import read_log
 from upgrade_tui.journal.recovery import MAX_BATCH
 from upgrade_tui.journal.segments import ELSEWHERE, LOG, MEMORY, GoesOn, Segments
 from upgrade_tui.journal.store import EventStore, OnCommit, OpenStore, Replay, Submitted
@@ -62,7 +62,7 @@ _Item = _Entry | _Request
 class Journal:
     """A log open for writing. Use it from one event loop only; make it with ``await Journal.open(directory)``."""
 
-    def __init__(self, directory: Path, opening: Opening, kept: Path | None, clock: Clock) -> None:
+    def __init__(self, directory: Path, opening: Opening, kept: Path | None, clock: LogClock) -> None:
         """For ``open`` only."""
         opened = opening.opened
         self.directory = directory
@@ -89,7 +89,7 @@ class Journal:
         cls,
         directory: Path,
         *,
-        clock: Clock | None = None,
+        clock: LogClock | None = None,
         on_commit: OnCommit | None = None,
         replay: Replay | None = None,
         ballast: int = BALLAST,
@@ -105,7 +105,7 @@ class Journal:
 
         Raises LockedError, DamagedError, OtherLogError (nothing is changed then) and OSError.
         """
-        clock = clock or SystemClock()
+        clock = clock or SystemLogClock()
         opening = await asyncio.to_thread(open_log, directory, clock, replay, ballast, kept)
         journal = cls(directory, opening, kept, clock)
         journal._on_commit = on_commit
@@ -161,8 +161,8 @@ class Journal:
         """The records from seq ``start`` on: those of the log from the disk, then those that are kept elsewhere."""
         kept = list(self._segments.kept)
         if not kept:
-            return read(self.directory, start)
-        logged = takewhile(lambda record: record.seq < kept[0].record.seq, read(self.directory))
+            return read_log(self.directory, start)
+        logged = takewhile(lambda record: record.seq < kept[0].record.seq, read_log(self.directory))
         return (r for r in chain(logged, (line.record for line in kept)) if r.seq >= start)
 
     async def reopen(self) -> Record:
@@ -317,7 +317,7 @@ class Journal:
 
 
 def file_store(
-    directory: Path, *, kept: Path | None = None, clock: Clock | None = None, ballast: int = BALLAST
+    directory: Path, *, kept: Path | None = None, clock: LogClock | None = None, ballast: int = BALLAST
 ) -> OpenStore:  # fmt: skip
     """The log in ``directory``, as ``Journal`` writes it; ``kept`` and ``ballast`` as there."""
 

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from functools import cached_property
 from itertools import pairwise
 from typing import Annotated as Key
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from msgspec import Struct, field
+from msgspec.structs import force_setattr
 
 from upgrade_tui.plan.inventory import Host, Ssh, Watch
 from upgrade_tui.plan.keys import BATCHES, BY_NAME, COUNTED, NAMED, SOME, VARIABLES, says
@@ -149,6 +150,9 @@ class Rollback(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     timeout: Key[Duration | None, says("Give the command up after this long.")] = None
 
 
+_LEFT_OUT: Any = ""  # of a `kind`: never seen outside, a step works its own out
+
+
 class Step(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """``[[steps]]``: in file order, grouped by ``phase``.
 
@@ -163,8 +167,8 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     title: Key[str, says("What is done, as people say it.", text="label", missing=FEW_WORDS)]
     phase: Key[str, says("Heading it stands under; keep a phase's steps together.", text="label")] = ""
     kind: Key[
-        StepKind | None, says("manual, command, gate or bake. Left out: command with `run` or `checks`, else manual.")
-    ] = None
+        StepKind, says("manual, command, gate or bake. Left out: command with `run` or `checks`, else manual.")
+    ] = _LEFT_OUT
     owner: Key[str, says("Login of who does it.")] = ""
     on: Key[
         str | tuple[str, ...], says('Where: a host, a group, a list of them, or "local".', only="manual command")
@@ -265,10 +269,10 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     approvals: Key[int, says("How many people must say go.", only="gate", schema=COUNTED)] = 1
     by: Key[tuple[str, ...], says("Logins of who may say go. Left out: anyone but observers.", only="gate")] = ()
 
-    @property
-    def what(self) -> StepKind:
+    def __post_init__(self) -> None:
         """The kind, worked out where the plan leaves it out."""
-        return self.kind or ("command" if self.run is not None or self.checks else "manual")
+        if self.kind == _LEFT_OUT:
+            force_setattr(self, "kind", "command" if self.run is not None or self.checks else "manual")
 
     @property
     def places(self) -> tuple[str, ...]:
@@ -320,7 +324,7 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, dict=T
         ``local`` for a command that names no place at all.
         """
         if not step.places:
-            return (LOCAL,) if step.what == "command" else ()
+            return (LOCAL,) if step.kind == "command" else ()
         out = dict[str, None]()
         for place in step.places:
             names = (place,) if place in self.hosts or place == LOCAL else self._groups.get(place, ())

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from upgrade_tui.foreign import harmless
 from upgrade_tui.plan.model import Canary
-from upgrade_tui.plan.shape import shown
+from upgrade_tui.plan.shape import shown_toml
 from upgrade_tui.units import latency_text, number_text
 
 Wrong = tuple[str, str] | None
@@ -41,9 +41,9 @@ def _url(target: str) -> Wrong:
         parts = urlsplit(target)
         port = parts.port
     except ValueError:
-        return f"{shown(target)} is not a URL", hint
+        return f"{shown_toml(target)} is not a URL", hint
     if parts.scheme not in ("http", "https") or not parts.hostname or any(c.isspace() for c in target) or port == 0:
-        return f"{shown(target)} is not an http or https URL", hint
+        return f"{shown_toml(target)} is not an http or https URL", hint
     if parts.password:
         hint = "probe an address that needs none, or use run = with a file only the host can read"
         return "a password does not belong in a plan: everybody attached can read it", hint
@@ -54,7 +54,7 @@ def _host_port(target: str) -> Wrong:
     match = _HOST_PORT.fullmatch(target)
     if match and 1 <= int(match["port"]) <= 65535:
         return None
-    return f"{shown(target)} is not host:port", 'such as "10.0.3.11:5432" or "[2001:db8::1]:443"'
+    return f"{shown_toml(target)} is not host:port", 'such as "10.0.3.11:5432" or "[2001:db8::1]:443"'
 
 
 def _command(target: str) -> Wrong:

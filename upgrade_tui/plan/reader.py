@@ -14,7 +14,7 @@ from upgrade_tui.plan.model import Plan
 from upgrade_tui.plan.positions import Positions, positions
 from upgrade_tui.plan.rules import Context, check_meaning
 from upgrade_tui.plan.shape import check_shape
-from upgrade_tui.plan.syntax import Decoded, decode
+from upgrade_tui.plan.syntax import DecodedPlan, decode_plan
 
 __all__ = ["Diagnostic", "PlanError", "check_plan", "decode_file", "parse_plan", "read_plan"]
 
@@ -55,7 +55,7 @@ def check_plan(text: str, name: str) -> tuple[Plan | None, tuple[Diagnostic, ...
     """The plan, or None if it has errors; and all errors and warnings, in the file's order. Total on any text."""
     name = one_line(name)
     text = text.removeprefix("\ufeff")
-    decoded = decode(text)
+    decoded = decode_plan(text)
     findings = Findings()
     plan = None
     if decoded.data is not None:
@@ -66,7 +66,7 @@ def check_plan(text: str, name: str) -> tuple[Plan | None, tuple[Diagnostic, ...
     return plan, sorted_diagnostics((*_of_syntax(decoded, name), *findings.diagnostics(name, where)))
 
 
-def _of_syntax(decoded: Decoded, name: str) -> list[Diagnostic]:
+def _of_syntax(decoded: DecodedPlan, name: str) -> list[Diagnostic]:
     return [
         Diagnostic(file=name, line=m.place[0], column=m.place[1], path="", message=m.message, hint=m.hint)
         for m in decoded.mistakes

@@ -67,8 +67,12 @@ def _without_null(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _alone(value: dict[str, Any]) -> dict[str, Any]:
-    """A key that can have one value has neither another default nor a type to speak of."""
-    return {key: item for key, item in value.items() if "const" not in value or key not in ("type", "default")}
+    """A key that can have one value has no type to speak of; a default that is none of its values is worked out."""
+    single, values = "const" in value, value.get("enum")
+    left_out = (
+        {"type", "default"} if single else {"default"} if values and value.get("default") not in values else set()
+    )
+    return {key: item for key, item in value.items() if key not in left_out}
 
 
 def _plain(docstring: str) -> str:

@@ -33,7 +33,7 @@ def choices(known: Sequence[str], limit: int = 12) -> str:
     return few_text([f"`{name}`" for name in known], limit)
 
 
-def shown(value: object) -> str:
+def shown_toml(value: object) -> str:
     """A decoded value as it would be written in TOML, short enough for a message."""
     match value:
         case bool():
@@ -177,7 +177,7 @@ class _Walker:
     def _number(self, value: float, path: Path) -> float:
         if abs(value) < 2**53:  # NaN compares false too
             return value
-        self._findings.error(path, f"`{_last(path)}`: {shown(value)} is not a number that makes sense here")
+        self._findings.error(path, f"`{_last(path)}`: {shown_toml(value)} is not a number that makes sense here")
         self._findings.breaks(path)
         return 1
 
@@ -194,7 +194,7 @@ class _Walker:
             self._findings.warn(path, message, "take it out")
         else:
             place = (*path, clean(text)) if of_key else path
-            subject = f"the key {shown(value)}" if of_key else f"`{_last(path)}`"
+            subject = f"the key {shown_toml(value)}" if of_key else f"`{_last(path)}`"
             hint = "let printf make it: printf '\\033'" if about.text == "command" else "take it out"
             self._findings.error(place, f"{subject} has {what} in it", hint, at_key=of_key)
             self._findings.breaks(place)
@@ -204,7 +204,7 @@ class _Walker:
         self, path: Path, wanted: inspect.Type | str, value: object, hint: str = "", *, breaks: bool = True
     ) -> None:
         expected = wanted if isinstance(wanted, str) else _words(wanted)
-        self._findings.error(path, f"`{_last(path)}`: expected {expected}, got {shown(value)}", hint)
+        self._findings.error(path, f"`{_last(path)}`: expected {expected}, got {shown_toml(value)}", hint)
         if breaks:
             self._findings.breaks(path)
 

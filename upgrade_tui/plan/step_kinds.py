@@ -35,7 +35,7 @@ def only_looks(step: Step) -> bool:
 
 def may_change(step: Step) -> bool:
     """Whether a step may leave something behind that somebody would undo."""
-    return KINDS[step.what].may_change and not only_looks(step)
+    return KINDS[step.kind].may_change and not only_looks(step)
 
 
 def _bake_length(step: Step) -> float:

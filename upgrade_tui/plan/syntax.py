@@ -41,17 +41,17 @@ class SyntaxMistake(Struct, frozen=True):
     hint: str
 
 
-class Decoded(Struct, frozen=True):
+class DecodedPlan(Struct, frozen=True):
     """``data`` is None where nothing can be said about the rest; with mistakes and data, some lines were left out."""
 
     data: dict[str, Any] | None
     mistakes: tuple[SyntaxMistake, ...] = ()
 
 
-def decode(text: str) -> Decoded:
+def decode_plan(text: str) -> DecodedPlan:
     """Decodes TOML; total on any text."""
     if len(text) > LARGEST:
-        return Decoded(
+        return DecodedPlan(
             None, (SyntaxMistake((1, 1), "this file is too long for a plan", f"at most {LARGEST} characters"),)
         )
     lines = text.replace("\r\n", "\n").split("\n")
@@ -59,7 +59,7 @@ def decode(text: str) -> Decoded:
     reached = 0
     while True:
         try:
-            return Decoded(tomllib.loads("\n".join(lines)), tuple(mistakes))
+            return DecodedPlan(tomllib.loads("\n".join(lines)), tuple(mistakes))
         except tomllib.TOMLDecodeError as error:
             found = _AT.match(str(error))
             what = found["what"] if found else str(error)
@@ -67,22 +67,22 @@ def decode(text: str) -> Decoded:
             if found and found["line"]:
                 line, column = int(found["line"]), int(found["column"])
             if line <= reached or len(mistakes) >= _MANY:
-                return Decoded(None, tuple(mistakes))
+                return DecodedPlan(None, tuple(mistakes))
             mistake = _mistake(what, lines, line, column)
             mistakes.append(mistake)
             if "is still open here" in mistake.message or mistake.place[0] != line or not _alone(lines[line - 1]):
-                return Decoded(None, tuple(mistakes))
+                return DecodedPlan(None, tuple(mistakes))
             reached, lines[line - 1] = line, ""
         except RecursionError:
             mistakes.append(
                 SyntaxMistake((1, 1), "lists or tables are nested too deeply", "a plan needs five levels at most")
             )
-            return Decoded(None, tuple(mistakes))
+            return DecodedPlan(None, tuple(mistakes))
         except ValueError as error:  # a number of thousands of digits
             mistakes.append(
                 SyntaxMistake((1, 1), f"a number is out of bounds: {error}", "no number in a plan is that long")
             )
-            return Decoded(None, tuple(mistakes))
+            return DecodedPlan(None, tuple(mistakes))
 
 
 def _end(lines: list[str]) -> Place:

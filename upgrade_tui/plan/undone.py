@@ -55,7 +55,7 @@ def _canary(plan: Plan, canary: Canary, step: Step) -> ByItself:
 
 
 def _leaves_something(step: Step) -> bool:
-    return step.what == "command" and not only_looks(step)
+    return step.kind == "command" and not only_looks(step)
 
 
 def _undone(cause: str, step: Step, steps: list[Step]) -> ByItself:

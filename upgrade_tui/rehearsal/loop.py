@@ -30,7 +30,7 @@ class Stuck(RuntimeError):
     """Nothing is ready and no timer runs, or time does not pass any more: whoever waits, waits for ever."""
 
 
-class Process:
+class SimulatedProcess:
     """Tasks that die together. Tasks and callbacks belong to the process in whose context they were made."""
 
     def __init__(self, name: str) -> None:
@@ -59,11 +59,11 @@ class Process:
         self.tasks.clear()
 
 
-_PROCESS: ContextVar[Process | None] = ContextVar("process", default=None)
+_PROCESS: ContextVar[SimulatedProcess | None] = ContextVar("process", default=None)
 
 
 def _alive(handle: asyncio.Handle) -> bool:
-    process: Process | None = handle._context.get(_PROCESS)  # type: ignore[attr-defined]
+    process: SimulatedProcess | None = handle._context.get(_PROCESS)  # type: ignore[attr-defined]
     return process is None or process.alive
 
 
@@ -84,7 +84,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Virtual seconds."""
         return self._now
 
-    def spawn(self, process: Process, coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    def spawn(self, process: SimulatedProcess, coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """The first task of a process."""
         return self.create_task(coroutine, context=process.context)
 

@@ -11,30 +11,30 @@ from msgspec.structs import replace
 
 from upgrade_tui.foreign import one_line
 from upgrade_tui.plan.model import Plan
-from upgrade_tui.report import decisions, lessons, signals, steps
-from upgrade_tui.report.history import History
-from upgrade_tui.report.model import (
+from upgrade_tui.report import decisions, lessons, signals, step_table
+from upgrade_tui.report.history import WindowHistory
+from upgrade_tui.report.measured import Curve, ReportTelemetry, thinned
+from upgrade_tui.report.model import (  # fmt: skip
     FORMAT,
     Charts,
-    Entry,
-    HostRow,
+    ChartSeries,
+    HostSummary,
     Integrity,
     Moment,
     Numbers,
     Outcome,
     Participant,
     Report,
-    Series,
     Span,
-    StepRow,
+    StepSummary,
     Summary,
-)  # fmt: skip
-from upgrade_tui.report.telemetry import Curve, Telemetry, thinned
+    TimelineEntry,
+)
 from upgrade_tui.report.times import elapsed, moment, zone_name, zone_of
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.events import Record
 from upgrade_tui.window.outcomes import NOT_IN_THE_LOG
-from upgrade_tui.window.outcomes import told as told_of
+from upgrade_tui.window.outcomes import outcome_sentence as told_of
 from upgrade_tui.window.state import role_of
 
 CURVE_POINTS = 400  # of the slack curve, at most twice as many
@@ -54,10 +54,10 @@ class Source(Struct, frozen=True, kw_only=True):
     plan_accepted: str = ""  # who went on with a plan that had been changed, and why
 
 
-def build(
+def build_report(
     plan: Plan,
     records: Iterable[Record],
-    telemetry: Telemetry | None = None,
+    telemetry: ReportTelemetry | None = None,
     *,
     source: Source | None = None,
     zone: tzinfo | None = None,
@@ -66,11 +66,11 @@ def build(
 
     ``zone``: what local times are given in; left out, the offset the plan's start is written with, else UTC.
     """
-    told, source = telemetry or Telemetry(), source or Source()
+    told, source = telemetry or ReportTelemetry(), source or Source()
     plans_zone, zone_from = zone_of(plan)
     local = zone or plans_zone
-    history = History(plan, records)
-    rows = steps.step_rows(plan, history, local)
+    history = WindowHistory(plan, records)
+    rows = step_table.step_summaries(plan, history, local)
     hosts = signals.host_rows(plan, history, told)
     notes = decisions.notes(history, local)
     return _clean(Report(
@@ -82,7 +82,7 @@ def build(
         numbers=_numbers(history, rows, hosts, local),
         people=_people(plan, history, local),
         steps=rows,
-        tasks=steps.task_rows(history),
+        tasks=step_table.task_rows(history),
         timeline=_timeline(history, local, source),
         alerts=signals.alerts(history, local),
         hosts=hosts,
@@ -108,15 +108,15 @@ def _clean(value: T) -> T:
         return cast(T, one_line(value.replace("\r\n", " ").replace("\n", " ").strip()))
     if isinstance(value, tuple):
         return cast(T, tuple(_clean(item) for item in value))
-    if isinstance(value, Struct) and not isinstance(value, Series):
+    if isinstance(value, Struct) and not isinstance(value, ChartSeries):
         return cast(T, type(value)(**{name: _clean(getattr(value, name)) for name in value.__struct_fields__}))
-    return replace(value, name=_clean(value.name)) if isinstance(value, Series) else value
+    return replace(value, name=_clean(value.name)) if isinstance(value, ChartSeries) else value
 
 
 # -- the head -------------------------------------------------------------------------------------------------------
 
 
-def _work(history: History) -> tuple[Record | None, Record | None]:
+def _work(history: WindowHistory) -> tuple[Record | None, Record | None]:
     """The first start and the last end of a step that was not taken back."""
     runs = [run for run in history.runs if not run.taken_back and run.outcome != "skipped"]
     starts = [r for run in runs if (r := run.began or run.ended) is not None]
@@ -124,7 +124,7 @@ def _work(history: History) -> tuple[Record | None, Record | None]:
     return min(starts, key=lambda r: r.seq, default=None), max(ends, key=lambda r: r.seq, default=None)
 
 
-def _outcome(history: History) -> Outcome:
+def _outcome(history: WindowHistory) -> Outcome:
     """How it ended; of a window that goes on, its phase."""
     state = history.state
     match state.phase:
@@ -138,13 +138,13 @@ def _outcome(history: History) -> Outcome:
             return "not opened"
 
 
-def _summary(plan: Plan, history: History, zone: tzinfo) -> Summary:
+def _summary(plan: Plan, history: WindowHistory, zone: tzinfo) -> Summary:
     state, spec = history.state, plan.window
     opening = next((r.event for r in history.records if isinstance(r.event, ev.WindowOpened)), None)
     began, ended = _work(history)
     over = state.phase == "closed"
     until = ended if over else history.last
-    slots = steps.planned(plan, history)
+    slots = step_table.planned(plan, history)
     known = state.opened is not None
     return Summary(
         window=state.window or spec.id, plan_id=spec.id, title=spec.title, change=spec.change, goal=spec.goal,
@@ -163,7 +163,9 @@ def _summary(plan: Plan, history: History, zone: tzinfo) -> Summary:
     )  # fmt: skip
 
 
-def _numbers(history: History, rows: tuple[StepRow, ...], hosts: tuple[HostRow, ...], zone: tzinfo) -> Numbers:
+def _numbers(
+    history: WindowHistory, rows: tuple[StepSummary, ...], hosts: tuple[HostSummary, ...], zone: tzinfo
+) -> Numbers:
     state, low = history.state, history.lowest_slack()
     tasks = [task.state for step in state.steps.values() for task in step.tasks.values()]
     by_state = [row.state for row in rows]
@@ -194,7 +196,7 @@ def _numbers(history: History, rows: tuple[StepRow, ...], hosts: tuple[HostRow, 
 # -- people, timeline, integrity, charts ------------------------------------------------------------------------------
 
 
-def _people(plan: Plan, history: History, zone: tzinfo) -> tuple[Participant, ...]:
+def _people(plan: Plan, history: WindowHistory, zone: tzinfo) -> tuple[Participant, ...]:
     """The plan's people, then whoever else came, in the order they came."""
     acts: dict[str, list[Record]] = {login: [] for login in plan.people}
     first: dict[str, float] = {}
@@ -219,11 +221,11 @@ def _people(plan: Plan, history: History, zone: tzinfo) -> tuple[Participant, ..
     )  # fmt: skip
 
 
-def _timeline(history: History, zone: tzinfo, source: Source) -> tuple[Entry, ...]:
+def _timeline(history: WindowHistory, zone: tzinfo, source: Source) -> tuple[TimelineEntry, ...]:
     last = source.in_the_log if source.in_the_log is not None else history.state.seq
     tags = {kind: str(kind.__struct_config__.tag) for kind in {type(r.event) for r in history.records}}
     return tuple(
-        Entry(
+        TimelineEntry(
             seq=r.seq, at=moment(r.ts, zone), actor=r.actor, kind=tags[type(r.event)],
             weight=decisions.weight(r.event), text=told_of(r, history.outcomes) + NOT_IN_THE_LOG * (r.seq > last),
         )
@@ -231,7 +233,7 @@ def _timeline(history: History, zone: tzinfo, source: Source) -> tuple[Entry, ..
     )  # fmt: skip
 
 
-def _integrity(history: History, source: Source) -> Integrity:
+def _integrity(history: WindowHistory, source: Source) -> Integrity:
     records = history.records
     return Integrity(
         records=len(records), first=records[0].seq if records else None, last=records[-1].seq if records else None,
@@ -241,7 +243,7 @@ def _integrity(history: History, source: Source) -> Integrity:
     )  # fmt: skip
 
 
-def _charts(history: History, told: Telemetry) -> Charts:
+def _charts(history: WindowHistory, told: ReportTelemetry) -> Charts:
     points: list[tuple[float, float]] = []
     for p in history.slack:  # two at one moment, before and after an event, are told apart by a millisecond
         points.append((max(p.ts, points[-1][0] + 0.001) if points else p.ts, round(p.slack, 1)))
@@ -254,6 +256,6 @@ def _charts(history: History, told: Telemetry) -> Charts:
     )
 
 
-def _series(name: str, points: Curve) -> Series:
-    return Series(name, tuple(round(x, 3) for x, _ in points),
+def _series(name: str, points: Curve) -> ChartSeries:
+    return ChartSeries(name, tuple(round(x, 3) for x, _ in points),
                   tuple(None if y is None else round(y, 4) for _, y in points))  # fmt: skip

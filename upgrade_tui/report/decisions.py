@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import tzinfo
 
 from upgrade_tui.plan.model import Plan
-from upgrade_tui.report.history import History
+from upgrade_tui.report.history import WindowHistory
 from upgrade_tui.report.model import Decision, NoteRow, Weight
 from upgrade_tui.report.times import moment
 from upgrade_tui.units import duration_text
@@ -13,7 +13,7 @@ from upgrade_tui.window import events as ev
 from upgrade_tui.window.event_table import notice
 
 
-def decisions(plan: Plan, history: History, zone: tzinfo) -> tuple[Decision, ...]:
+def decisions(plan: Plan, history: WindowHistory, zone: tzinfo) -> tuple[Decision, ...]:
     """Every decision in the order it was made. One hand settling several hosts for one reason is one decision."""
     out: list[Decision] = []
     groups: dict[int, tuple[ev.TaskSettled, list[str]]] = {}  # index in ``out`` -> what was settled, on which hosts
@@ -108,7 +108,7 @@ def _begun(plan: Plan, event: ev.StepIntent | ev.StepTicked) -> tuple[str, str] 
     return None
 
 
-def notes(history: History, zone: tzinfo) -> tuple[NoteRow, ...]:
+def notes(history: WindowHistory, zone: tzinfo) -> tuple[NoteRow, ...]:
     """All notes, in order."""
     return tuple(
         NoteRow(

@@ -32,7 +32,7 @@ class Stretch(Struct, kw_only=True):
     worst: float = 0.0
 
 
-class Run(Struct, kw_only=True):
+class StepRun(Struct, kw_only=True):
     """An attempt of a step; a tick or skip without a start is one whose ``began`` is None."""
 
     step: str
@@ -61,7 +61,7 @@ class SlackPoint(Struct, frozen=True):
     seq: int
 
 
-class History:
+class WindowHistory:
     """Feed it the records in order; its fields are then what happened."""
 
     def __init__(self, plan: Plan, records: Iterable[ev.Record] = ()) -> None:
@@ -70,12 +70,12 @@ class History:
         self.records: list[ev.Record] = []
         self.outcomes: dict[int, str] = {}  # seq of an attempt's end -> what it brought its step to
         self.gaps = 0
-        self.runs: list[Run] = []
+        self.runs: list[StepRun] = []
         self.alerts: list[tuple[str, Stretch]] = []  # (host, stretch whose state is the metric)
         self.lost: dict[str, list[Stretch]] = {name: [] for name in plan.hosts}
         self.verdicts: dict[str, list[Stretch]] = {c.name: [] for c in plan.canaries}
         self.pauses: list[Stretch] = []
-        self.rollbacks: list[Run] = []
+        self.rollbacks: list[StepRun] = []
         self.slack: list[SlackPoint] = []
         self.reboots: dict[str, list[ev.Record]] = {name: [] for name in plan.hosts}
         self.kernels: dict[str, list[str]] = {name: [] for name in plan.hosts}
@@ -83,7 +83,7 @@ class History:
         self.bad_ends: dict[tuple[str, str], list[str]] = {}  # (step, host) -> how tries ended that did not succeed
         self.answered: set[str] = set()  # hosts that were up at all
         self._up: set[str] = set()
-        self._open_runs: dict[str, Run] = {}
+        self._open_runs: dict[str, StepRun] = {}
         self._open_alerts: dict[tuple[str, str], Stretch] = {}
         self._costs: dict[str, float] = {}  # step -> rollback cost of what is done of it
         self._by: float | None = None  # "rollback by" since the last event that moved it
@@ -213,7 +213,7 @@ class History:
                 self.bad_ends.setdefault(where, []).append("unreachable")
 
     def intent(self, r: ev.Record, e: ev.StepIntent) -> None:
-        run = Run(step=e.step, attempt=e.attempt, began=r, override=e.override, overrides=int(bool(e.override)))
+        run = StepRun(step=e.step, attempt=e.attempt, began=r, override=e.override, overrides=int(bool(e.override)))
         self._open_runs[e.step] = run
         self.runs.append(run)
 
@@ -227,7 +227,7 @@ class History:
     def _end_run(self, r: ev.Record, step: str, outcome: str, reason: str, override: str = "") -> None:
         run = self._open_runs.pop(step, None)
         if run is None:
-            run = Run(step=step, attempt=0, began=None)
+            run = StepRun(step=step, attempt=0, began=None)
             self.runs.append(run)
         run.ended, run.outcome, run.reason, run.override = r, outcome, reason, override or run.override
         run.overrides = max(run.overrides, int(bool(override)))
@@ -256,7 +256,7 @@ class History:
                 run.taken_back = True
 
     def rolling_back(self, r: ev.Record, e: ev.RollbackStarted) -> None:
-        self.rollbacks.append(Run(step=e.step, attempt=0, began=r, reason=e.reason))
+        self.rollbacks.append(StepRun(step=e.step, attempt=0, began=r, reason=e.reason))
 
     def rolled_back(self, r: ev.Record, e: ev.RollbackFinished) -> None:
         for run in reversed(self.rollbacks):
@@ -266,7 +266,7 @@ class History:
 
     # -- questions the builders ask ------------------------------------------------------------------------------
 
-    def runs_of(self, step: str) -> list[Run]:
+    def runs_of(self, step: str) -> list[StepRun]:
         """The attempts of a step that were not taken back, in order."""
         return [run for run in self.runs if run.step == step and not run.taken_back]
 
@@ -287,26 +287,26 @@ class History:
         return min(self.slack, key=lambda p: (p.slack, p.seq), default=None)
 
 
-_HANDLERS: dict[type, Callable[[History, ev.Record, Any], None]] = {
-    ev.WindowPaused: History.paused,
-    ev.WindowResumed: History.resumed,
-    ev.WindowAborted: History.resumed,
-    ev.WindowClosed: History.closed,
-    ev.HostLink: History.link,
-    ev.HostFacts: History.facts,
-    ev.HostRebooted: History.rebooted,
-    ev.LimitCrossed: History.limit_crossed,
-    ev.LimitCleared: History.limit_cleared,
-    ev.CanaryVerdict: History.verdict,
-    ev.TaskStarted: History.task,
-    ev.TaskFinished: History.task,
-    ev.TaskUnknown: History.task,
-    ev.TaskUnreachable: History.task,
-    ev.StepIntent: History.intent,
-    ev.StepReleased: History.let_go,
-    ev.StepTicked: History.ticked,
-    ev.StepSkipped: History.skipped,
-    ev.StepUnticked: History.unticked,
-    ev.RollbackStarted: History.rolling_back,
-    ev.RollbackFinished: History.rolled_back,
+_HANDLERS: dict[type, Callable[[WindowHistory, ev.Record, Any], None]] = {
+    ev.WindowPaused: WindowHistory.paused,
+    ev.WindowResumed: WindowHistory.resumed,
+    ev.WindowAborted: WindowHistory.resumed,
+    ev.WindowClosed: WindowHistory.closed,
+    ev.HostLink: WindowHistory.link,
+    ev.HostFacts: WindowHistory.facts,
+    ev.HostRebooted: WindowHistory.rebooted,
+    ev.LimitCrossed: WindowHistory.limit_crossed,
+    ev.LimitCleared: WindowHistory.limit_cleared,
+    ev.CanaryVerdict: WindowHistory.verdict,
+    ev.TaskStarted: WindowHistory.task,
+    ev.TaskFinished: WindowHistory.task,
+    ev.TaskUnknown: WindowHistory.task,
+    ev.TaskUnreachable: WindowHistory.task,
+    ev.StepIntent: WindowHistory.intent,
+    ev.StepReleased: WindowHistory.let_go,
+    ev.StepTicked: WindowHistory.ticked,
+    ev.StepSkipped: WindowHistory.skipped,
+    ev.StepUnticked: WindowHistory.unticked,
+    ev.RollbackStarted: WindowHistory.rolling_back,
+    ev.RollbackFinished: WindowHistory.rolled_back,
 }

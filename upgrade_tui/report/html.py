@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from upgrade_tui import units
-from upgrade_tui.report import times, words
-from upgrade_tui.report.model import Report, Series
+from upgrade_tui.report import shared_lines, times
+from upgrade_tui.report.model import ChartSeries, Report
 from upgrade_tui.report.picture import offset_of, picture
 
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ TIMELINE_LIMIT = 1_000
 """Entries of the timeline; a longer one leaves entries out, and says so."""
 
 
-def render(report: Report) -> str:
+def render_html(report: Report) -> str:
     scripts = (_asset("uPlot.iife.min.js"), _asset("report.js"))
-    shown, left_out = words.timeline_for(report.timeline, TIMELINE_LIMIT)
+    shown, left_out = shared_lines.timeline_for(report.timeline, TIMELINE_LIMIT)
     return _template().render(
         r=report, s=report.summary, n=report.numbers, picture=picture(report), timeline=shown, left_out=left_out,
         curves=_json(_curves(report)) if _drawn(report) else "", scripts=scripts if _drawn(report) else scripts[1:],
@@ -66,7 +66,7 @@ def _curves(report: Report) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _points(series: Series) -> dict[str, object]:
+def _points(series: ChartSeries) -> dict[str, object]:
     return {"name": series.name, "x": series.x, "y": series.y}
 
 
@@ -90,12 +90,12 @@ def _template() -> Template:
         loader=PackageLoader("upgrade_tui.report"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.globals |= {"words": words, "times": times, "units": units, "glyphs": words.GLYPHS}
+    environment.globals |= {"words": shared_lines, "times": times, "units": units, "glyphs": shared_lines.GLYPHS}
     environment.filters |= {"slug": _slug}
     return environment.get_template("report.html.j2")
 
 
-_CLASSES = {*words.GLYPHS, "planned", "tick", "margin", "now", "window start", "window end"}
+_CLASSES = {*shared_lines.GLYPHS, "planned", "tick", "margin", "now", "window start", "window end"}
 
 
 def _slug(word: str) -> str:

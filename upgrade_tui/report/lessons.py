@@ -11,10 +11,10 @@ from collections.abc import Iterator
 
 from upgrade_tui.plan.estimate import step_seconds
 from upgrade_tui.plan.model import Plan
-from upgrade_tui.report.history import History, Run, Stretch
+from upgrade_tui.report.history import StepRun, Stretch, WindowHistory
 from upgrade_tui.report.model import Lesson, Lessons, NoteRow
-from upgrade_tui.report.signals import evidence
-from upgrade_tui.report.steps import span
+from upgrade_tui.report.signals import stretch_evidence
+from upgrade_tui.report.step_table import span
 from upgrade_tui.report.times import elapsed
 from upgrade_tui.units import count_text, duration_text, percent_text
 from upgrade_tui.window import events as ev
@@ -31,7 +31,7 @@ _REBOOT = re.compile(r"\b(reboot|kexec|shutdown\s+-\w*r|init\s+6)\b")
 Fact = tuple[str, tuple[int, ...]]
 
 
-def lessons(plan: Plan, history: History, notes: tuple[NoteRow, ...]) -> Lessons:
+def lessons(plan: Plan, history: WindowHistory, notes: tuple[NoteRow, ...]) -> Lessons:
     """The four lists: people's own words first, then the facts in the log's order."""
     return Lessons(
         well=_list(
@@ -67,7 +67,7 @@ def _list(notes: tuple[NoteRow, ...], mark: str, facts: Iterator[Fact] | list[Fa
 # -- well -----------------------------------------------------------------------------------------------------------
 
 
-def _went_well(plan: Plan, history: History) -> Iterator[Fact]:
+def _went_well(plan: Plan, history: WindowHistory) -> Iterator[Fact]:
     state = history.state
     closing = [r.seq for r in history.records if isinstance(r.event, ev.WindowClosed)]
     if not closing or state.closed is None:
@@ -90,7 +90,7 @@ def _went_well(plan: Plan, history: History) -> Iterator[Fact]:
         yield f"There was always time to go back: slack was never below {duration_text(low.slack)}", (low.seq,)
 
 
-def _promised(plan: Plan, history: History, *, kept: bool) -> Iterator[Fact]:
+def _promised(plan: Plan, history: WindowHistory, *, kept: bool) -> Iterator[Fact]:
     """Rollbacks against the time that was promised for one, and those that stopped."""
     rto = plan.window.rto
     for record in history.records:
@@ -105,7 +105,7 @@ def _promised(plan: Plan, history: History, *, kept: bool) -> Iterator[Fact]:
                 yield f"A rollback stopped: {reason}", (record.seq,)
 
 
-def _lengths(plan: Plan, history: History) -> Iterator[tuple[str, float, float, tuple[int, ...]]]:
+def _lengths(plan: Plan, history: WindowHistory) -> Iterator[tuple[str, float, float, tuple[int, ...]]]:
     """Steps that were done and measured: id, planned and actual seconds, evidence."""
     for spec in plan.steps:
         runs = history.runs_of(spec.id)
@@ -115,7 +115,7 @@ def _lengths(plan: Plan, history: History) -> Iterator[tuple[str, float, float, 
         yield spec.id, step_seconds(plan, spec), elapsed(began, ended), (began.seq, ended.seq)
 
 
-def _faster(plan: Plan, history: History) -> Iterator[Fact]:
+def _faster(plan: Plan, history: WindowHistory) -> Iterator[Fact]:
     for step, planned, took, seqs in _lengths(plan, history):
         if planned - took > max(OFF_SECONDS, OFF_BY * planned):
             yield f"{step} was faster than planned: {duration_text(took)} instead of {duration_text(planned)}", seqs
@@ -124,7 +124,7 @@ def _faster(plan: Plan, history: History) -> Iterator[Fact]:
 # -- badly ----------------------------------------------------------------------------------------------------------
 
 
-def _slower(plan: Plan, history: History) -> Iterator[Fact]:
+def _slower(plan: Plan, history: WindowHistory) -> Iterator[Fact]:
     for step, planned, took, seqs in _lengths(plan, history):
         if took - planned > max(OFF_SECONDS, OFF_BY * planned):
             yield f"{step} took longer than planned: {duration_text(took)} instead of {duration_text(planned)}", seqs
@@ -135,7 +135,7 @@ def _slower(plan: Plan, history: History) -> Iterator[Fact]:
         yield f"Work went on {duration_text(last.ts - end)} past the end of the window", (last.seq,)
 
 
-def _steps_trouble(history: History) -> Iterator[Fact]:
+def _steps_trouble(history: WindowHistory) -> Iterator[Fact]:
     for run in history.runs:
         if run.stopped is not None and run.stopped_as in ("failed", "unknown"):
             attempt = f" (attempt {run.attempt})" if run.attempt > 1 else ""
@@ -151,7 +151,7 @@ def _with(seqs: tuple[int, ...], seq: int) -> tuple[int, ...]:
     return tuple(sorted({*seqs, seq}))
 
 
-def _signals_trouble(history: History) -> Iterator[Fact]:
+def _signals_trouble(history: WindowHistory) -> Iterator[Fact]:
     for name, stretches in history.verdicts.items():
         bad = [s for s in stretches if s.state == "failing"]
         if bad:
@@ -167,24 +167,24 @@ def _signals_trouble(history: History) -> Iterator[Fact]:
         yield text, _seqs(stretches)
 
 
-def _by_limit(history: History) -> dict[tuple[str, str], list[Stretch]]:
+def _by_limit(history: WindowHistory) -> dict[tuple[str, str], list[Stretch]]:
     out: dict[tuple[str, str], list[Stretch]] = {}
     for host, stretch in history.alerts:
         out.setdefault((host, stretch.state), []).append(stretch)
     return out
 
 
-def _times(history: History, stretches: list[Stretch]) -> str:
+def _times(history: WindowHistory, stretches: list[Stretch]) -> str:
     """``once, for 4 m 10 s`` or ``3 times, for 12 m in all``."""
     total = duration_text(sum(history.seconds(s) for s in stretches))
     return f"once, for {total}" if len(stretches) == 1 else f"{count_text(len(stretches), 'time')}, for {total} in all"
 
 
 def _seqs(stretches: list[Stretch]) -> tuple[int, ...]:
-    return tuple(sorted({seq for s in stretches for seq in evidence(s)}))
+    return tuple(sorted({seq for s in stretches for seq in stretch_evidence(s)}))
 
 
-def _reboots(plan: Plan, history: History) -> Iterator[Fact]:
+def _reboots(plan: Plan, history: WindowHistory) -> Iterator[Fact]:
     """Reboots that no step stands behind: none ran there as the host went away, none that reboots had just ended."""
     running: set[tuple[str, str]] = set()
     ended: dict[str, tuple[str, float]] = {}  # host -> the step that ended there last, when
@@ -216,7 +216,7 @@ def _reboots_hosts(plan: Plan, step: str) -> bool:
     return spec is not None and _REBOOT.search(f"{spec.run or ''}\n{undo or ''}") is not None
 
 
-def _machinery(history: History) -> Iterator[Fact]:
+def _machinery(history: WindowHistory) -> Iterator[Fact]:
     """What went wrong with the clock, the log, the conductor and the votes."""
     for record in history.records:
         match record.event:
@@ -249,7 +249,7 @@ def _machinery(history: History) -> Iterator[Fact]:
 # -- lucky ----------------------------------------------------------------------------------------------------------
 
 
-def _lucky_overrides(history: History) -> Iterator[Fact]:
+def _lucky_overrides(history: WindowHistory) -> Iterator[Fact]:
     """What was begun although the clock held it, and then did not have to be undone."""
     undone = {run.step for run in history.rollbacks}
     for run in history.runs:
@@ -257,7 +257,7 @@ def _lucky_overrides(history: History) -> Iterator[Fact]:
             yield f"{run.step} went on against the rollback clock, and did not have to be undone", run.evidence
 
 
-def _lucky_unknowns(history: History) -> Iterator[Fact]:
+def _lucky_unknowns(history: WindowHistory) -> Iterator[Fact]:
     """Tasks whose result nobody knew and that turned out done."""
     waiting: dict[tuple[str, str], int] = {}
     for record in history.records:
@@ -275,7 +275,7 @@ def _lucky_unknowns(history: History) -> Iterator[Fact]:
                 waiting.pop((step, host), None)
 
 
-def _close_calls(history: History) -> Iterator[Fact]:
+def _close_calls(history: WindowHistory) -> Iterator[Fact]:
     low = history.lowest_slack()
     if low is None or history.rollbacks or low.slack >= CLOSE_CALL or history.state.phase != "closed":
         return
@@ -289,7 +289,7 @@ def _close_calls(history: History) -> Iterator[Fact]:
 # -- left to do -----------------------------------------------------------------------------------------------------
 
 
-def _left_open(plan: Plan, history: History) -> Iterator[Fact]:
+def _left_open(plan: Plan, history: WindowHistory) -> Iterator[Fact]:
     """What was not in order when the log ended. For a window that goes on, that is simply its state."""
     if history.state.phase == "new":
         return
@@ -314,7 +314,7 @@ def _left_open(plan: Plan, history: History) -> Iterator[Fact]:
             yield f"Still open: {host}, unit {unit} is {after}", (seq,)
 
 
-def _never_answered(history: History) -> Iterator[Fact]:
+def _never_answered(history: WindowHistory) -> Iterator[Fact]:
     """Hosts and canaries that nothing was ever heard of since the window was opened."""
     opened = tuple(r.seq for r in history.records[:1])
     for name in history.state.hosts:
@@ -325,10 +325,10 @@ def _never_answered(history: History) -> Iterator[Fact]:
             yield f'Still open: canary "{name}" never answered', opened
 
 
-def _unfinished(plan: Plan, history: History) -> Iterator[Fact]:
+def _unfinished(plan: Plan, history: WindowHistory) -> Iterator[Fact]:
     for spec in plan.steps:
         step = history.state.steps[spec.id]
-        runs: list[Run] = history.runs_of(spec.id)
+        runs: list[StepRun] = history.runs_of(spec.id)
         seqs = tuple(seq for run in runs[-1:] for seq in run.evidence)
         if step.state == "skipped" and seqs:
             yield f"{spec.id} was skipped{f': {step.reason}' if step.reason else ''}", seqs[-1:]

@@ -7,19 +7,19 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from upgrade_tui.conductor.paths import PLAN, TELEMETRY, kept_directory
-from upgrade_tui.conductor.protocol import Point
-from upgrade_tui.conductor.recorded import Recorded
-from upgrade_tui.conductor.telemetry_reader import TelemetryReader, TelemetryUnreadable
-from upgrade_tui.conductor.windows import kept_elsewhere
+from upgrade_tui.directory.paths import PLAN, TELEMETRY, kept_directory
+from upgrade_tui.directory.recorded import Recorded
+from upgrade_tui.directory.windows import kept_elsewhere
 from upgrade_tui.journal.chain import Walk
 from upgrade_tui.journal.errors import DamagedError, JournalError, OtherLogError
 from upgrade_tui.journal.kept import read_unwritable
 from upgrade_tui.plan.model import Plan
 from upgrade_tui.plan.reader import read_plan
-from upgrade_tui.report.build import Source, build
+from upgrade_tui.report.build import Source, build_report
+from upgrade_tui.report.measured import CanaryTelemetry, Curve, HostTelemetry, ReportTelemetry
 from upgrade_tui.report.model import Report
-from upgrade_tui.report.telemetry import CanaryTelemetry, Curve, HostTelemetry, Telemetry
+from upgrade_tui.telemetry.model import Point
+from upgrade_tui.telemetry.reader import TelemetryReader, TelemetryUnreadable
 from upgrade_tui.window.events import Record
 
 POINTS = 240  # of a curve
@@ -39,7 +39,7 @@ def load(directory: Path, *, zone: tzinfo | None = None) -> Report:
     for record in records:
         recorded.take(record)
     source = replace(source, plan_differs=recorded.plan_difference(directory), plan_accepted=recorded.accepted)
-    return build(plan, records, _telemetry(directory / TELEMETRY, plan, records), source=source, zone=zone)
+    return build_report(plan, records, _telemetry(directory / TELEMETRY, plan, records), source=source, zone=zone)
 
 
 def _log(directory: Path) -> tuple[list[Record], Source]:
@@ -67,24 +67,24 @@ def _with_kept(directory: Path) -> tuple[list[Record], Source] | None:
     return [*found.records, *(line.record for line in found.kept)], source
 
 
-def _telemetry(path: Path, plan: Plan, records: list[Record]) -> Telemetry:
+def _telemetry(path: Path, plan: Plan, records: list[Record]) -> ReportTelemetry:
     """Figures and curves between the first and the last record; no further, so that the same log gives the same report
     also while the table grows. Empty where the table is not there or cannot be read.
     """
     if not records or not path.is_file():
-        return Telemetry()
+        return ReportTelemetry()
     since, until = records[0].ts, records[-1].ts
     try:
         with TelemetryReader(path) as reader:
             known_hosts, known_canaries = set(reader.hosts()), set(reader.canaries())
             each = float(plan.watch.interval)
-            return Telemetry(
+            return ReportTelemetry(
                 hosts={n: _host(reader, n, since, until, each) for n in plan.hosts if n in known_hosts},
                 canaries={c.name: _canary(reader, c.name, since, until, float(c.interval))
                           for c in plan.canaries if c.name in known_canaries},
             )  # fmt: skip
     except TelemetryUnreadable as error:
-        return Telemetry(trouble=str(error).removeprefix(f"{path.parent}/"))
+        return ReportTelemetry(trouble=str(error).removeprefix(f"{path.parent}/"))
 
 
 def _host(reader: TelemetryReader, name: str, since: float, until: float, interval: float) -> HostTelemetry:

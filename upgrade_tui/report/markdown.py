@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from upgrade_tui.report import words
+from upgrade_tui.report import shared_lines
 from upgrade_tui.report.model import Lesson, Report
 from upgrade_tui.report.times import between, date_time, deviation, time_of
 from upgrade_tui.units import count_text, duration_text, latency_text, percent_text
@@ -23,7 +23,7 @@ def escaped(text: str) -> str:
     return _START.sub(lambda m: m[0] + "\\" if m[0].isdigit() else "\\" + m[0], text)
 
 
-def render(report: Report) -> str:
+def render_markdown(report: Report) -> str:
     """The whole document, ending in a newline."""
     sections = (
         _other_plan(report), _head(report), _numbers(report), _lessons(report), _steps(report), _decisions(report),
@@ -44,11 +44,11 @@ def _section(title: str, body: str, empty: str) -> str:
 
 
 def _state(word: str) -> str:
-    return f"{words.GLYPHS.get(word, '·')} {escaped(word)}"
+    return f"{shared_lines.GLYPHS.get(word, '·')} {escaped(word)}"
 
 
 def _other_plan(report: Report) -> str:
-    line = words.plan_line(report)
+    line = shared_lines.plan_line(report)
     return f"**{escaped(line)}**" if line else ""
 
 
@@ -63,7 +63,7 @@ def _head(report: Report) -> str:
             "Planned / so far" if report.interim else "Planned / actual",
             f"{duration_text(s.planned_seconds)} / {duration_text(s.actual_seconds)}",
         ),
-        ("Work ended", words.end_line(report)),
+        ("Work ended", shared_lines.end_line(report)),
         ("Goal", escaped(s.goal) or "–"),
         ("Change", escaped(s.change) or "–"),
         ("Services", escaped(", ".join(s.services)) or "–"),
@@ -77,7 +77,7 @@ def _head(report: Report) -> str:
     ]  # fmt: skip
     return "\n\n".join((
         f"# {escaped(s.title)}",
-        f"`{re.sub(r'[^A-Za-z0-9._:-]', '_', s.window)}` · {escaped(words.outcome_line(report))}",
+        f"`{re.sub(r'[^A-Za-z0-9._:-]', '_', s.window)}` · {escaped(shared_lines.outcome_line(report))}",
         _table(("", ""), rows),
         "**People**\n\n" + ("\n".join(people) or "Nobody is named in the plan and nobody was there."),
     ))  # fmt: skip
@@ -87,10 +87,10 @@ def _numbers(report: Report) -> str:
     n = report.numbers
     low_at = f" at {time_of(n.lowest_slack_at)} (#{n.lowest_slack_seq})" if n.lowest_slack_seq else ""
     rows = [
-        ("Steps", words.steps_line(n)),
-        ("Tasks (a step on a host)", words.tasks_line(n)),
+        ("Steps", shared_lines.steps_line(n)),
+        ("Tasks (a step on a host)", shared_lines.tasks_line(n)),
         ("Steps tried again", str(n.retries)),
-        ("Lowest slack", words.slack_line(n) + low_at),
+        ("Lowest slack", shared_lines.slack_line(n) + low_at),
         ("Point of no return", f"passed at {escaped(n.no_return)}" if n.no_return else "not passed"),
         ("Overrides of the rollback clock", str(n.overrides)),
         ("Canaries became failing", count_text(n.canary_failures, "time")),
@@ -117,7 +117,7 @@ def _lessons(report: Report) -> str:
 
 def _lesson(lesson: Lesson, box: bool) -> str:
     who = f" — {escaped(lesson.who)}" if lesson.who else ""
-    return f"- {'[ ] ' if box else ''}{escaped(lesson.text)}{who} ({words.evidence(lesson.evidence)})"
+    return f"- {'[ ] ' if box else ''}{escaped(lesson.text)}{who} ({shared_lines.evidence_text(lesson.evidence)})"
 
 
 def _steps(report: Report) -> str:
@@ -127,7 +127,7 @@ def _steps(report: Report) -> str:
             between(r.planned_start, r.planned_end), between(r.started, r.finished),
             duration_text(r.planned_seconds), duration_text(r.seconds), deviation(r.deviation),
             deviation(r.start_deviation), str(r.attempts or "–"), f"{r.hosts_done}/{r.hosts}" if r.hosts else "–",
-            escaped(r.by) or "–", escaped(words.why(r)) or "–", words.evidence(r.evidence) or "–",
+            escaped(r.by) or "–", escaped(shared_lines.why(r)) or "–", shared_lines.evidence_text(r.evidence) or "–",
         )
         for r in report.steps
     ]  # fmt: skip
@@ -135,10 +135,10 @@ def _steps(report: Report) -> str:
         "#", "phase", "step", "state", "planned", "actual", "took (plan)", "took", "longer by", "started later by",
         "attempts", "hosts", "by", "reason", "log",
     )  # fmt: skip
-    told = words.tasks_to_tell(report)
+    told = shared_lines.tasks_to_tell(report)
     tasks = _table(("step", "host", "state", "sent", "took", "what"), (
         (escaped(t.step), escaped(t.host), _state(t.state), f"{t.sent}×", duration_text(t.seconds),
-         escaped(words.task_line(t)) or "–")
+         escaped(shared_lines.task_line(t)) or "–")
         for t in told
     )) if told else ""  # fmt: skip
     body = _table(head, rows) if rows else ""
@@ -149,7 +149,13 @@ def _steps(report: Report) -> str:
 
 def _decisions(report: Report) -> str:
     rows = [
-        (date_time(d.at), escaped(d.who), escaped(d.what), escaped(d.why) or "–", words.evidence(d.evidence))
+        (
+            date_time(d.at),
+            escaped(d.who),
+            escaped(d.what),
+            escaped(d.why) or "–",
+            shared_lines.evidence_text(d.evidence),
+        )
         for d in report.decisions
     ]
     return _section("Decisions", _table(("when", "who", "what", "why", "log"), rows) if rows else "", "None.")
@@ -158,8 +164,8 @@ def _decisions(report: Report) -> str:
 def _canaries(report: Report) -> str:
     rows = [
         (
-            escaped(c.name), escaped(c.probe), _state(c.verdict), str(c.failures), words.canary_line(c),
-            latency_text(c.worst_latency), latency_text(c.latency_p95), words.evidence(c.evidence) or "–",
+            escaped(c.name), escaped(c.probe), _state(c.verdict), str(c.failures), shared_lines.canary_line(c),
+            latency_text(c.worst_latency), latency_text(c.latency_p95), shared_lines.evidence_text(c.evidence) or "–",
         )
         for c in report.canaries
     ]  # fmt: skip
@@ -176,7 +182,7 @@ def _hosts(report: Report) -> str:
             escaped(h.host), escaped(h.link), lost, str(h.reboots), escaped(kernel) or "–",
             f"{percent_text(h.cpu_mean)} / {percent_text(h.cpu_max)}",
             f"{percent_text(h.memory_mean)} / {percent_text(h.memory_max)}", percent_text(h.disk_max), str(h.alerts),
-            escaped(", ".join(h.units)) or "–", words.evidence(h.evidence) or "–",
+            escaped(", ".join(h.units)) or "–", shared_lines.evidence_text(h.evidence) or "–",
         ))  # fmt: skip
     head = ("host", "link at the end", "lost", "reboots", "kernel", "CPU mean / max", "memory mean / max", "disk max",
             "limits crossed", "units not active", "log")  # fmt: skip
@@ -190,9 +196,9 @@ def _hosts(report: Report) -> str:
 def _alerts(report: Report) -> str:
     rows = [
         (
-            date_time(a.began), escaped(a.host), escaped(words.alert_line(a)),
+            date_time(a.began), escaped(a.host), escaped(shared_lines.alert_line(a)),
             duration_text(a.seconds) if a.ended else f"{duration_text(a.seconds)}, still open",
-            escaped(", ".join(a.during)) or "–", words.evidence(a.evidence),
+            escaped(", ".join(a.during)) or "–", shared_lines.evidence_text(a.evidence),
         )
         for a in report.alerts
     ]  # fmt: skip
@@ -205,7 +211,7 @@ def _risks(report: Report) -> str:
         (
             escaped(r.title), escaped(r.likelihood), escaped(r.impact), escaped(r.response) or "–",
             escaped(r.owner) or "–", escaped(", ".join(r.watch)) or "–", _state(r.outcome),
-            words.evidence(r.evidence) or "–",
+            shared_lines.evidence_text(r.evidence) or "–",
         )
         for r in report.risks
     ]  # fmt: skip
@@ -222,10 +228,10 @@ def _notes(report: Report) -> str:
 
 
 def _timeline(report: Report) -> str:
-    shown, left_out = words.timeline_for(report.timeline, words.TIMELINE_LIMIT)
+    shown, left_out = shared_lines.timeline_for(report.timeline, shared_lines.TIMELINE_LIMIT)
     rows = [
         (f"#{e.seq}", date_time(e.at), time_of(e.at, local=False), escaped(e.actor),
-         f"{words.GLYPHS[e.weight]} {escaped(e.text)}")
+         f"{shared_lines.GLYPHS[e.weight]} {escaped(e.text)}")
         for e in shown
     ]  # fmt: skip
     body = _table(("log", f"local ({escaped(report.zone)})", "UTC", "who", "what"), rows) if rows else ""

@@ -109,7 +109,7 @@ class Span(Struct, frozen=True):
     ended: float
 
 
-class StepRow(Struct, frozen=True, kw_only=True):
+class StepSummary(Struct, frozen=True, kw_only=True):
     """Planned against actual. Deviations in seconds, positive: later or longer than planned."""
 
     number: int
@@ -141,7 +141,7 @@ class StepRow(Struct, frozen=True, kw_only=True):
     evidence: tuple[int, ...]  # seq of what started and ended it
 
 
-class TaskRow(Struct, frozen=True, kw_only=True):
+class TaskSummary(Struct, frozen=True, kw_only=True):
     """The latest attempt of a step on a host."""
 
     step: str
@@ -159,7 +159,7 @@ class TaskRow(Struct, frozen=True, kw_only=True):
     settled_by: str
 
 
-class Entry(Struct, frozen=True, kw_only=True):
+class TimelineEntry(Struct, frozen=True, kw_only=True):
     """A line of the timeline: one event."""
 
     seq: int
@@ -170,7 +170,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     text: str
 
 
-class Alert(Struct, frozen=True, kw_only=True):
+class AlertSummary(Struct, frozen=True, kw_only=True):
     """A limit that stood crossed. ``ended`` None: still crossed when the log ends."""
 
     host: str
@@ -184,7 +184,7 @@ class Alert(Struct, frozen=True, kw_only=True):
     evidence: tuple[int, ...]
 
 
-class HostRow(Struct, frozen=True, kw_only=True):
+class HostSummary(Struct, frozen=True, kw_only=True):
     """A host through the window. Telemetry figures are None where no telemetry was kept."""
 
     host: str
@@ -208,7 +208,7 @@ class HostRow(Struct, frozen=True, kw_only=True):
     evidence: tuple[int, ...]  # links lost, reboots
 
 
-class CanaryRow(Struct, frozen=True, kw_only=True):
+class CanarySummary(Struct, frozen=True, kw_only=True):
     """A canary through the window, from its first verdict on."""
 
     name: str
@@ -300,7 +300,7 @@ class Integrity(Struct, frozen=True, kw_only=True):
     fences: int
 
 
-class Series(Struct, frozen=True):
+class ChartSeries(Struct, frozen=True):
     """Points of a chart: ``x`` epoch seconds, ``y`` values with gaps as None."""
 
     name: str
@@ -311,9 +311,9 @@ class Series(Struct, frozen=True):
 class Charts(Struct, frozen=True, kw_only=True):
     """What is drawn as curves: slack in seconds, CPU in percent, latency in seconds."""
 
-    slack: Series
-    cpu: tuple[Series, ...] = ()
-    latency: tuple[Series, ...] = ()
+    slack: ChartSeries
+    cpu: tuple[ChartSeries, ...] = ()
+    latency: tuple[ChartSeries, ...] = ()
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -327,12 +327,12 @@ class Report(Struct, frozen=True, kw_only=True):
     summary: Summary
     numbers: Numbers
     people: tuple[Participant, ...]
-    steps: tuple[StepRow, ...]
-    tasks: tuple[TaskRow, ...]
-    timeline: tuple[Entry, ...]
-    alerts: tuple[Alert, ...]
-    hosts: tuple[HostRow, ...]
-    canaries: tuple[CanaryRow, ...]
+    steps: tuple[StepSummary, ...]
+    tasks: tuple[TaskSummary, ...]
+    timeline: tuple[TimelineEntry, ...]
+    alerts: tuple[AlertSummary, ...]
+    hosts: tuple[HostSummary, ...]
+    canaries: tuple[CanarySummary, ...]
     pauses: tuple[Span, ...]
     decisions: tuple[Decision, ...]
     notes: tuple[NoteRow, ...]

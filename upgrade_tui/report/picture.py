@@ -7,16 +7,16 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
 
-from upgrade_tui.report.model import Report, Span, StepRow
+from upgrade_tui.report.model import Report, Span, StepSummary
+from upgrade_tui.report.shared_lines import GLYPHS
 from upgrade_tui.report.times import deviation
-from upgrade_tui.report.words import GLYPHS
 from upgrade_tui.units import duration_text
 
 _TICKS = (60, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)  # seconds between two lines
 _MOST_TICKS = 9
 
 
-class Bar(Struct, frozen=True):
+class ChartBar(Struct, frozen=True):
     """A bar from ``left`` on, both in percent of the axis. ``state`` is one of the words of ``GLYPHS``."""
 
     state: str
@@ -32,8 +32,8 @@ class Lane(Struct, frozen=True, kw_only=True):
     sub: str
     said: str  # the state or deviation beside the bars, in words
     state: str
-    planned: Bar | None = None
-    bars: tuple[Bar, ...] = ()
+    planned: ChartBar | None = None
+    bars: tuple[ChartBar, ...] = ()
     phase: str = ""  # set where a new phase begins
 
 
@@ -67,10 +67,10 @@ class Axis:
         """Local ``22:04``."""
         return datetime.fromtimestamp(ts + self.offset, UTC).strftime("%H:%M")
 
-    def bar(self, state: str, began: float, ended: float, hint: str) -> Bar:
+    def bar(self, state: str, began: float, ended: float, hint: str) -> ChartBar:
         """A bar; what is shorter than can be seen keeps a visible width."""
         left = min(self.at(began), 99.6)
-        return Bar(state, f"{left:.2f}", f"{max(self.at(ended) - left, 0.4):.2f}", hint)
+        return ChartBar(state, f"{left:.2f}", f"{max(self.at(ended) - left, 0.4):.2f}", hint)
 
     def ticks(self) -> Iterable[Mark]:
         """Lines at round local times."""
@@ -121,7 +121,7 @@ def _hint(axis: Axis, span: Span) -> str:
     return f"{span.state} {axis.clock(span.began)}–{axis.clock(span.ended)}, {duration_text(span.ended - span.began)}"
 
 
-def _step(axis: Axis, row: StepRow, phase: str) -> Lane:
+def _step(axis: Axis, row: StepSummary, phase: str) -> Lane:
     planned = None
     if row.planned_start is not None and row.planned_end is not None:
         start, end = axis.clock(row.planned_start.ts), axis.clock(row.planned_end.ts)

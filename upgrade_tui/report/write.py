@@ -11,7 +11,7 @@ from typing import Literal, get_args
 
 import msgspec
 
-from upgrade_tui.conductor.paths import REPORT
+from upgrade_tui.directory.paths import REPORT
 from upgrade_tui.report import markdown, tables
 from upgrade_tui.report.load import load
 from upgrade_tui.report.model import Report
@@ -20,7 +20,7 @@ Format = Literal["md", "html", "json", "csv"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 
-def write(
+def write_report(
     directory: Path, out: Path | None = None, formats: Iterable[Format] = FORMATS, *, zone: tzinfo | None = None
 ) -> list[Path]:
     """Make the report on the window in ``directory`` and write it to ``out``, left out: the window's ``report/``.
@@ -54,11 +54,11 @@ def _html(report: Report) -> str:
     """Jinja2 is imported only where HTML is asked for."""
     from upgrade_tui.report import html
 
-    return html.render(report)
+    return html.render_html(report)
 
 
 _FILES: dict[Format, tuple[tuple[str, Callable[[Report], str]], ...]] = {
-    "md": (("report.md", markdown.render),),
+    "md": (("report.md", markdown.render_markdown),),
     "html": (("report.html", _html),),
     "json": (("report.json", json_text),),
     "csv": (("steps.csv", tables.steps_csv), ("timeline.csv", tables.timeline_csv)),

@@ -12,21 +12,21 @@ from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
 from textual.screen import Screen
 
-from upgrade_tui.conductor.session import Session
-from upgrade_tui.tui.detail.canary import CanaryScreen
-from upgrade_tui.tui.detail.gate import GateScreen
-from upgrade_tui.tui.detail.guide import GuideScreen
-from upgrade_tui.tui.detail.help import HelpScreen
-from upgrade_tui.tui.detail.host import HostScreen
-from upgrade_tui.tui.detail.matrix import MatrixScreen
-from upgrade_tui.tui.detail.rollback import RollbackScreen
-from upgrade_tui.tui.detail.step import StepScreen
-from upgrade_tui.tui.opening import Open
+from upgrade_tui.attach.session import Session
+from upgrade_tui.tui.canary.screen import CanaryScreen
+from upgrade_tui.tui.gate.screen import GateScreen
+from upgrade_tui.tui.help.guide import GuideScreen
+from upgrade_tui.tui.help.screen import HelpScreen
+from upgrade_tui.tui.host.screen import HostScreen
+from upgrade_tui.tui.matrix.screen import MatrixScreen
+from upgrade_tui.tui.open_message import Open
+from upgrade_tui.tui.recent import RecentFrames
+from upgrade_tui.tui.rollback.screen import RollbackScreen
+from upgrade_tui.tui.scene import Scene, scene_of
 from upgrade_tui.tui.screen import MainScreen
 from upgrade_tui.tui.sinks import SINKS
+from upgrade_tui.tui.step.screen import StepScreen
 from upgrade_tui.tui.theme import DARK, FALLBACKS, LIGHT, THEMES, AsciiOnly
-from upgrade_tui.tui.view.history import History
-from upgrade_tui.tui.view.scene import Scene, scene_of
 from upgrade_tui.window.events import Record, WindowClosed
 from upgrade_tui.window.notifications import Notifier
 
@@ -66,7 +66,7 @@ class UpgradeApp(App[None]):
         for each in THEMES:
             self.register_theme(each)
         self.theme = LIGHT.name if theme == "light" else DARK.name
-        self.history = History()
+        self.history = RecentFrames()
         self._main = MainScreen(session, self.history, self.scene, guide=guide)
         self._dirty = True
         self._second = -1

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from textual import events
 from textual.message import Message
 
-from upgrade_tui.tui.lines import Bar
-from upgrade_tui.tui.view.alarms import alarms
-from upgrade_tui.tui.view.scene import Scene
-from upgrade_tui.tui.view.spans import Line, Span, clip, cut, fit, length, wrapped_in
+from upgrade_tui.tui.alarms import alarms
+from upgrade_tui.tui.scene import Scene
+from upgrade_tui.tui.widgets.line_pane import Bar
+from upgrade_tui.tui.widgets.spans import Line, Span, clip, cut, fit, length, wrapped_in
 from upgrade_tui.window.state_words import phase_word
 
 

@@ -14,7 +14,7 @@ from upgrade_tui.tui.verbs.verb_screen import VerbScreen
 from upgrade_tui.tui.verbs.verb_table import VERBS
 
 
-class Entry(NamedTuple):
+class PaletteEntry(NamedTuple):
     """A line of the palette."""
 
     text: str
@@ -23,26 +23,26 @@ class Entry(NamedTuple):
 
 
 VIEWS = (
-    Entry("Go to the clock  (1)", "Rollback by, slack, forecast; zoomed: how they come about", "pane(1)"),
-    Entry("Go to the steps  (2)", "By phase, with what runs", "pane(2)"),
-    Entry("Go to the hosts  (3)", "Worst first", "pane(3)"),
-    Entry("Go to the canaries  (4)", "Worst first", "pane(4)"),
-    Entry("Go to the log  (5)", "Every event", "pane(5)"),
-    Entry("Matrix  (m)", "Every step on every host, worst hosts first", "matrix"),
-    Entry("Zoom  (z)", "One pane alone, and back", "zoom"),
-    Entry("Filter  (/)", "What the focused pane shows", "filter"),
-    Entry("Copy  (y)", "What is under the cursor, to the clipboard", "copy"),
-    Entry("Export the report  (e)", "Markdown, HTML, JSON and CSV from the log so far", "app.export"),
-    Entry("Light or dark  (t)", "The other theme", "app.theme"),
-    Entry("Help  (?)", "Keys and words", "help"),
-    Entry("Leave  (q)", "The window goes on without you", "app.quit"),
+    PaletteEntry("Go to the clock  (1)", "Rollback by, slack, forecast; zoomed: how they come about", "pane(1)"),
+    PaletteEntry("Go to the steps  (2)", "By phase, with what runs", "pane(2)"),
+    PaletteEntry("Go to the hosts  (3)", "Worst first", "pane(3)"),
+    PaletteEntry("Go to the canaries  (4)", "Worst first", "pane(4)"),
+    PaletteEntry("Go to the log  (5)", "Every event", "pane(5)"),
+    PaletteEntry("Matrix  (m)", "Every step on every host, worst hosts first", "matrix"),
+    PaletteEntry("Zoom  (z)", "One pane alone, and back", "zoom"),
+    PaletteEntry("Filter  (/)", "What the focused pane shows", "filter"),
+    PaletteEntry("Copy  (y)", "What is under the cursor, to the clipboard", "copy"),
+    PaletteEntry("Export the report  (e)", "Markdown, HTML, JSON and CSV from the log so far", "app.export"),
+    PaletteEntry("Light or dark  (t)", "The other theme", "app.theme"),
+    PaletteEntry("Help  (?)", "Keys and words", "help"),
+    PaletteEntry("Leave  (q)", "The window goes on without you", "app.quit"),
 )
 
 
-class Commands(Provider):
+class CommandProvider(Provider):
     """Everything ends in ``run_action`` on the main screen, so that ``check_action`` guards it."""
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[PaletteEntry]:
         """Verbs for what is under the cursor first, then the views."""
         screen = cast("VerbScreen", self.screen)
         for verb in (v for v in VERBS.values() if screen.ON in v.on):
@@ -50,7 +50,7 @@ class Commands(Provider):
             name = {"step": at.step, "host": at.host}.get(verb.scope, "")
             text = f"{verb.label.capitalize()}{f' {name}' if name else ''}  ({verb.key})"
             why = verb.refusal(at)
-            yield Entry(text, verb.help if why is None else f"not now: {why}", f"verb('{verb.name}')")
+            yield PaletteEntry(text, verb.help if why is None else f"not now: {why}", f"verb('{verb.name}')")
         yield from VIEWS
 
     async def discover(self) -> Hits:

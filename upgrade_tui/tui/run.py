@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from upgrade_tui.conductor.session import Session
+    from upgrade_tui.attach.session import Session
     from upgrade_tui.tui.app import Exporter
 
 

@@ -10,31 +10,31 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 
-from upgrade_tui.conductor.session import Session
+from upgrade_tui.attach.session import Session
+from upgrade_tui.tui import key_hints as key_view
 from upgrade_tui.tui.bars import Banner, KeyBar, TabBar, TitleBar
-from upgrade_tui.tui.filterline import FilterLine
-from upgrade_tui.tui.lines import Bar, LinePane
-from upgrade_tui.tui.opening import Open
-from upgrade_tui.tui.palette import Commands
-from upgrade_tui.tui.panes.canaries import CanariesPane
-from upgrade_tui.tui.panes.card import CardPane
-from upgrade_tui.tui.panes.clock import ClockPane, SumsPane
-from upgrade_tui.tui.panes.hosts import HostsPane
-from upgrade_tui.tui.panes.log import LogPane
-from upgrade_tui.tui.panes.steps import StepsPane
+from upgrade_tui.tui.canary import rows as canary_rows
+from upgrade_tui.tui.canary.pane import CanariesPane
+from upgrade_tui.tui.clock import page as clock_page
+from upgrade_tui.tui.clock.pane import BreakdownPane, ClockPane
+from upgrade_tui.tui.details.pane import DetailsPane
+from upgrade_tui.tui.host import rows as host_rows
+from upgrade_tui.tui.host.pane import HostsPane
+from upgrade_tui.tui.layout import Layout, layout_for
+from upgrade_tui.tui.log.pane import LogPane
+from upgrade_tui.tui.open_message import Open
+from upgrade_tui.tui.palette import CommandProvider
+from upgrade_tui.tui.recent import RecentFrames
+from upgrade_tui.tui.scene import Scene
 from upgrade_tui.tui.sending import refused
+from upgrade_tui.tui.step.pane import StepsPane
 from upgrade_tui.tui.verbs.verb import Look, Target, Verb
 from upgrade_tui.tui.verbs.verb_screen import VerbScreen
 from upgrade_tui.tui.verbs.verb_table import bindings, offered
-from upgrade_tui.tui.view import canaries as canary_view
-from upgrade_tui.tui.view import clock as clock_view
-from upgrade_tui.tui.view import hosts as host_view
-from upgrade_tui.tui.view import keys as key_view
-from upgrade_tui.tui.view.history import History
-from upgrade_tui.tui.view.layout import Layout, layout_for
-from upgrade_tui.tui.view.scene import Scene
+from upgrade_tui.tui.widgets.filter_line import FilterLine
+from upgrade_tui.tui.widgets.line_pane import Bar, LinePane
 from upgrade_tui.window import clock
-from upgrade_tui.window.outcomes import told
+from upgrade_tui.window.outcomes import outcome_sentence
 from upgrade_tui.window.sentences import about
 
 KINDS = {"steps": "step", "hosts": "host", "canaries": "canary"}
@@ -47,7 +47,7 @@ class MainScreen(VerbScreen):
     """
 
     ON = "main"
-    COMMANDS: ClassVar[set[Any]] = {Commands}
+    COMMANDS: ClassVar[set[Any]] = {CommandProvider}
     AUTO_FOCUS = "#steps"
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings("main"),
@@ -67,17 +67,19 @@ class MainScreen(VerbScreen):
         Binding("q", "app.quit", "leave", show=False),
     ]
 
-    def __init__(self, session: Session, history: History, scene: Callable[[], Scene], *, guide: bool = False) -> None:
+    def __init__(
+        self, session: Session, history: RecentFrames, scene: Callable[[], Scene], *, guide: bool = False
+    ) -> None:
         super().__init__(session)
         self.history, self.scene, self.guide = history, scene, guide
         self.layout_now: Layout | None = None
         self.current = 2
         self.zoomed = False
         self.clock = ClockPane()
-        self.sums = SumsPane()
+        self.sums = BreakdownPane()
         self.steps = StepsPane()
         self.hosts = HostsPane(self.history)
-        self.card = CardPane()
+        self.card = DetailsPane()
         self.canaries = CanariesPane(self.history)
         self.log_pane = LogPane()
         self.panes: tuple[LinePane, ...] = (self.clock, self.steps, self.hosts, self.canaries, self.log_pane)
@@ -102,7 +104,7 @@ class MainScreen(VerbScreen):
 
     def paint_time(self, scene: Scene) -> None:
         """Only the time went on: title, clock and steps. What is old or gone is a change of its own."""
-        self.clock.view = clock_view.clock_view(scene, self.hosts.every, self.canaries.every)
+        self.clock.view = clock_page.clock_view(scene, self.hosts.every, self.canaries.every)
         self.title_bar.show(scene)
         self.banner.show(scene)
         for pane in (self.clock, self.sums, self.steps):
@@ -110,9 +112,9 @@ class MainScreen(VerbScreen):
 
     def paint(self, scene: Scene) -> None:
         """Shows a scene: view models first, then every pane repaints the lines that changed."""
-        hosts = [host_view.host_row(scene, name) for name in scene.state.hosts]
-        canaries = [canary_view.canary_row(scene, name) for name in scene.state.canaries]
-        self.clock.view = clock_view.clock_view(scene, hosts, canaries)
+        hosts = [host_rows.host_row(scene, name) for name in scene.state.hosts]
+        canaries = [canary_rows.canary_row(scene, name) for name in scene.state.canaries]
+        self.clock.view = clock_page.clock_view(scene, hosts, canaries)
         self.hosts.every, self.canaries.every = hosts, canaries
         self.title_bar.show(scene)
         self.banner.show(scene)
@@ -297,7 +299,7 @@ class MainScreen(VerbScreen):
             refused(self.app, "there is nothing more to see of this", title="No details")
         else:
             spec = self.session.plan.step(name)
-            gate = kind == "step" and spec is not None and spec.what == "gate"
+            gate = kind == "step" and spec is not None and spec.kind == "gate"
             self.post_message(Open("gate" if gate else kind, name))
 
     def action_matrix(self) -> None:
@@ -310,12 +312,12 @@ class MainScreen(VerbScreen):
         text = pane.selected
         if isinstance(pane, LogPane) and (record := pane.record(pane.selected)) is not None:
             scene = self.scene()
-            text = f"{scene.time(record.ts)} {record.actor}: {told(record, scene.outcomes)}"
+            text = f"{scene.time(record.ts)} {record.actor}: {outcome_sentence(record, scene.outcomes)}"
         elif pane is self.hosts and pane.selected in self.session.plan.hosts:
             text = self.session.plan.hosts[pane.selected].address
         elif pane is self.clock:
             scene = self.scene()
-            text = "\n".join("".join(t for t, _ in line) for line in clock_view.arithmetic(
+            text = "\n".join("".join(t for t, _ in line) for line in clock_page.breakdown_lines(
                 scene, clock.read(scene.state, scene.now)))  # fmt: skip
         if text:
             self.app.copy_to_clipboard(text)

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 from textual.app import App
 
-from upgrade_tui.conductor.session import Session
+from upgrade_tui.attach.session import Session
 from upgrade_tui.tui import dialogs
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window.commands import AnyCommand, Refusal
@@ -25,7 +25,7 @@ async def send(app: App[Any], session: Session, command: AnyCommand) -> bool:
         if session.kept:
             app.notify(session.kept, title="Carried out", severity="warning", timeout=8, markup=False)
         return True
-    if isinstance(command, cmd.Rollback) and answer.needs == "unrecorded" and not command.unrecorded:
+    if isinstance(command, cmd.StartRollback) and answer.needs == "unrecorded" and not command.unrecorded:
         more: AnyCommand | None = await _unrecorded(app, command, answer)
     elif isinstance(command, cmd.Start | cmd.Tick) and answer.needs == "confirm" and not command.confirm:
         more = await _confirmed(app, command, answer)
@@ -37,7 +37,7 @@ async def send(app: App[Any], session: Session, command: AnyCommand) -> bool:
     return more is not None and await send(app, session, more)
 
 
-async def _unrecorded(app: App[Any], command: cmd.Rollback, answer: Refusal) -> cmd.Rollback | None:
+async def _unrecorded(app: App[Any], command: cmd.StartRollback, answer: Refusal) -> cmd.StartRollback | None:
     reason = await dialogs.ask_text(
         app, "NOT RECORDED", f"{answer.reason}. As the lead, why roll back without any record?"
     )

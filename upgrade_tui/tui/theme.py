@@ -14,7 +14,7 @@ from textual.color import Color
 from textual.filter import LineFilter
 from textual.theme import Theme
 
-from upgrade_tui.tui.words import ascii_only
+from upgrade_tui.tui.glyphs import ascii_only
 
 _DARK_TONES = {
     "tone-bad": "#ff7a45",

@@ -14,11 +14,11 @@ from msgspec.structs import replace
 from upgrade_tui.plan.model import Step
 from upgrade_tui.units import clock_text, count_text, duration_text, few_text
 from upgrade_tui.window import clock, hold
+from upgrade_tui.window.event_row import Tone
 from upgrade_tui.window.events import SYSTEM
 from upgrade_tui.window.glance import Glance
 from upgrade_tui.window.going_back import armed_steps, armed_text, progress, stuck_text
 from upgrade_tui.window.health import FINE, CanaryHealth, HostHealth, canary_health, host_health
-from upgrade_tui.window.rows.row import Tone
 from upgrade_tui.window.state import OVER, StepState
 from upgrade_tui.window.state_words import HELD, armed_word, level_word, phase_word, step_word, worst_first
 from upgrade_tui.window.step_state import UNCONFIRMED
@@ -59,11 +59,11 @@ def answers(
     """All four. ``hosts``, ``canaries``: where their health was looked at already."""
     hosts = [host_health(g, name) for name in g.state.hosts] if hosts is None else hosts
     canaries = [canary_health(g, name) for name in g.state.canaries] if canaries is None else canaries
-    reading = read(g)
+    reading = clock_reading(g)
     return Answers(where(g), healthy(g, hosts, canaries), back(g, reading), finish(g, reading), reading)
 
 
-def read(g: Glance) -> clock.Reading:
+def clock_reading(g: Glance) -> clock.Reading:
     """The rollback clock. While something is rolled back it is about that: when it will be over, no longer until when
     it may begin.
     """
@@ -153,7 +153,7 @@ def _step(g: Glance, spec: Step) -> list[Part]:
         Part(f"{spec.id} {verb}", word.tone, word.glyph),
     ]
     if step.held is not None:
-        out.append(Part(f"before {hold.place(step.held, len(step.batches))}: {hold.words(step.held)}", word.tone))
+        out.append(Part(f"before {hold.place(step.held, len(step.batches))}: {hold.held_words(step.held)}", word.tone))
     elif shown in ("running", "failed", "unknown") and (going := batches_text(step)):
         out.append(Part(going))
     more = sum(s.state == "running" and s.id != spec.id for s in state.steps.values())

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from upgrade_tui.plan.model import Step
 from upgrade_tui.window.state import Armed, StepState, WindowState
-from upgrade_tui.window.step_state import names
+from upgrade_tui.window.step_state import names_text
 
 
 def unconfirmed(step: StepState) -> tuple[tuple[str, Armed], ...]:
@@ -53,7 +53,7 @@ def _still_to_check(step: StepState, spec: Step | None) -> bool:
     return any(t.state == "done" and t.check is None and not t.settled_by for t in mine)
 
 
-def words(step: StepState, at: Callable[[float], str]) -> str:
+def protection_words(step: StepState, at: Callable[[float], str]) -> str:
     """What waits for a confirmation, and what nothing protects any more; empty where neither is."""
     return "; ".join(part for part in (armed_words(step, at), unprotected_words(step)) if part)
 
@@ -61,13 +61,13 @@ def words(step: StepState, at: Callable[[float], str]) -> str:
 def armed_words(step: StepState, at: Callable[[float], str]) -> str:
     """``armed on a, b: confirm by 22:10:00, else its hosts undo it``; empty where nothing is."""
     left = [host for host, a in unconfirmed(step) if a.state == "armed"]
-    return f"armed on {names(left)}: confirm by {at(waits_until(step))}, else its hosts undo it" if left else ""
+    return f"armed on {names_text(left)}: confirm by {at(waits_until(step))}, else its hosts undo it" if left else ""
 
 
 def unprotected_words(step: StepState) -> str:
     """``NOTHING will undo it on a, and nobody confirmed it there``; empty where that is not so."""
     gone = unprotected(step)
-    return f"NOTHING will undo it on {names(gone)}, and nobody confirmed it there" if gone else ""
+    return f"NOTHING will undo it on {names_text(gone)}, and nobody confirmed it there" if gone else ""
 
 
 def waits_until(step: StepState) -> float:

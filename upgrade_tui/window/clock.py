@@ -107,7 +107,7 @@ def step_rollback_cost(spec: Step, step: StepState) -> float:
     """What undoing a step as far as it was done takes: by measured batches, else estimated ones."""
     if spec.rollback is None or step.state == "rolled back":
         return 0.0
-    if spec.what == "command":
+    if spec.kind == "command":
         batches = pace(step).touched
     else:
         batches = 0 if step.state in ("pending", "skipped") else 1
@@ -134,7 +134,7 @@ def remaining(state: WindowState, now: float) -> float:
 def step_remaining(state: WindowState, spec: Step, now: float) -> float:
     """Seconds a step that is not over still needs. A batch takes what this step's finished batches took on average."""
     step = state.steps[spec.id]
-    if spec.what != "command":
+    if spec.kind != "command":
         total = step_seconds(state.plan, spec)
         running = step.state == "running" and step.started is not None
         return max(0.0, total - (now - step.started)) if running and step.started is not None else total
@@ -179,7 +179,7 @@ def after(state: WindowState, spec: Step, now: float, hosts: Collection[str] = (
     step = state.steps[spec.id]
     done_now = step_rollback_cost(spec, step)
     to_run = {t.batch for t in step.tasks.values() if still_to_run(t, hosts)}
-    to_undo = len(to_run.union(t.batch for t in step.tasks.values() if t.changed)) if spec.what == "command" else 1
+    to_undo = len(to_run.union(t.batch for t in step.tasks.values() if t.changed)) if spec.kind == "command" else 1
     whole = batch_rollback_seconds(spec, step) * max(1, to_undo)
     cost = rollback_cost(state) - done_now + max(whole, done_now)
     if spec.irreversible or state.no_return:

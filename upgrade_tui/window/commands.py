@@ -112,7 +112,7 @@ class Exclude(Command, frozen=True, kw_only=True, tag="exclude"):
     reason: str
 
 
-class Rollback(Command, frozen=True, kw_only=True, tag="rollback"):
+class StartRollback(Command, frozen=True, kw_only=True, tag="rollback"):
     """Undo what was done: all of it, a phase, a step, or what ran on some hosts. ``confirm`` repeats the window id."""
 
     confirm: str
@@ -161,8 +161,8 @@ class Close(Command, frozen=True, kw_only=True, tag="close"):
 
 
 AnyCommand = (
-    Start | Tick | Untick | Skip | Claim | Note | Settle | Vote | Pause | Abort | Exclude | Rollback | Confirm | Extend
-    | Revert | Resume | Close
+    Start | Tick | Untick | Skip | Claim | Note | Settle | Vote | Pause | Abort | Exclude | StartRollback | Confirm
+    | Extend | Revert | Resume | Close
 )  # fmt: skip
 """The tagged union of all commands."""
 

@@ -31,7 +31,7 @@ def decide(state: WindowState, command: cmd.AnyCommand, actor: Actor, now: float
             f"{actor.login} is an observer here", "the plan's [people] gives roles; observers can look and add notes"
         )
     step_id = getattr(command, "step", None)
-    about_the_window = step_id is None or (step_id == "" and isinstance(command, cmd.Note | cmd.Rollback))
+    about_the_window = step_id is None or (step_id == "" and isinstance(command, cmd.Note | cmd.StartRollback))
     if not about_the_window and step_id not in state.steps:
         return Refusal(f'there is no step "{step_id}"', f"steps: {', '.join(state.steps)}")
     return _HANDLERS[type(command)](state, command, actor, now)
@@ -79,7 +79,7 @@ def _not_ready(state: WindowState, step_id: str) -> Refusal | None:
 def _start(state: WindowState, c: cmd.Start, actor: Actor, now: float) -> Decision:
     step, spec = state.steps[c.step], _spec(state, c.step)
     if step.state == "running" and step.held is not None:
-        return decide_clock.release(state, step, c, actor)
+        return decide_clock.release_held(state, step, c, actor)
     if step.state == "running":
         return Refusal(f'"{c.step}" is already running', f"started by {step.by or 'somebody'}")
     if step.state in OVER:
@@ -109,9 +109,9 @@ def _start(state: WindowState, c: cmd.Start, actor: Actor, now: float) -> Decisi
     )
     if refusal is not None:
         return refusal
-    if spec.what == "gate":
+    if spec.kind == "gate":
         return open_gate(state, c.step, now)
-    batches = step.batches if spec.what == "command" else ()
+    batches = step.batches if spec.kind == "command" else ()
     override = decide_clock.override(state, spec, c, now)
     intent = ev.StepIntent(
         step=c.step, attempt=step.attempt + 1, batches=batches, override=override, rest=c.rest and bool(override),
@@ -158,7 +158,7 @@ def _still_at_it(step: StepState) -> Refusal | None:
 
 def _tick(state: WindowState, c: cmd.Tick, actor: Actor, now: float) -> Decision:
     step, spec = state.steps[c.step], _spec(state, c.step)
-    what = spec.what
+    what = spec.kind
     if step.state == "rolling back" and _by_hand(_spec(state, c.step)):
         return _not_theirs(state, c.step, actor) or _undone_by_hand(step, now)
     if what != "manual":
@@ -194,7 +194,7 @@ def _undone_by_hand(step: StepState, now: float) -> Decision:
 
 def _untick(state: WindowState, c: cmd.Untick, actor: Actor, now: float) -> Decision:
     step = state.steps[c.step]
-    if _spec(state, c.step).what != "manual" and step.state != "skipped":
+    if _spec(state, c.step).kind != "manual" and step.state != "skipped":
         return Refusal(f'"{c.step}" is not a manual step', "only ticks and skips can be taken back")
     if step.state not in OVER:
         return Refusal(f'"{c.step}" is {state.shown(c.step)}', "there is no tick or skip to take back")
@@ -214,14 +214,14 @@ def _skip(state: WindowState, c: cmd.Skip, actor: Actor, now: float) -> Decision
         return _given_up(state, c, actor)
     if step.state in OVER or step.state == "rolling back":
         return Refusal(f'"{c.step}" is already {step.state}', "nothing to skip")
-    if step.state == "running" and _spec(state, c.step).what == "command":
+    if step.state == "running" and _spec(state, c.step).kind == "command":
         return Refusal(f'"{c.step}" is running', "wait until its tasks ended")
     armed = [host for host, a in step.armed.items() if a.state == "armed"]
     if armed:
         return Refusal(f'"{c.step}" is armed on {", ".join(armed)}', "confirm it, or have it undone, first")
     if any(t.state == "unknown" for t in step.tasks.values()):
         return Refusal(f'"{c.step}" is unknown on some hosts: it may have run there', "settle those first")
-    if _spec(state, c.step).what == "gate" and actor.role != "lead":
+    if _spec(state, c.step).kind == "gate" and actor.role != "lead":
         return Refusal("only the lead can skip a gate", "vote on it instead")
     if not c.reason.strip():
         return Refusal("skipping needs a reason", "say why: --reason TEXT", "reason")
@@ -307,8 +307,8 @@ def _vote(state: WindowState, c: cmd.Vote, actor: Actor, now: float) -> Decision
 def _no_vote(state: WindowState, spec: Step, c: cmd.Vote, actor: Actor, now: float) -> Refusal | None:
     """Why a vote does not count."""
     step = state.steps[c.step]
-    if spec.what != "gate":
-        return Refusal(f'"{c.step}" is a {spec.what} step, not a gate', "only gates are voted on")
+    if spec.kind != "gate":
+        return Refusal(f'"{c.step}" is a {spec.kind} step, not a gate', "only gates are voted on")
     if step.state in OVER:
         return Refusal(f'"{c.step}" is already {step.state}', "the vote is over")
     if actor.login not in approvers(state, spec) and (spec.by or actor.role != "lead"):

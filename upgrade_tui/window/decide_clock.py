@@ -55,7 +55,7 @@ def _needs(spec: Step, command: cmd.Start | cmd.Tick, actor: Actor) -> Need:
     """An override, where it is the lead who asks; of a command step started as a whole also for how many batches."""
     if actor.role != "lead":
         return ""
-    whole = isinstance(command, cmd.Start) and spec.what == "command" and not command.hosts
+    whole = isinstance(command, cmd.Start) and spec.kind == "command" and not command.hosts
     return "override of batches" if whole else "override"
 
 
@@ -66,11 +66,13 @@ def _typed(spec: Step, command: cmd.Start | cmd.Tick) -> str:
     if command.hosts:
         hosts = " ".join(f"--host {host}" for host in command.hosts)
         return f"upgrade-tui retry {spec.id} {hosts} --override REASON"
-    more = " (for its first batch; with --rest for all of them)" if spec.what == "command" else ""
+    more = " (for its first batch; with --rest for all of them)" if spec.kind == "command" else ""
     return f"upgrade-tui start {spec.id} --override REASON{more}"
 
 
-def release(state: WindowState, step: StepState, command: cmd.Start, actor: Actor) -> tuple[ev.Event, ...] | Refusal:
+def release_held(
+    state: WindowState, step: StepState, command: cmd.Start, actor: Actor
+) -> tuple[ev.Event, ...] | Refusal:
     """The lead lets go of the batch that a running step is held before; with ``rest`` of all that are left."""
     held = step.held
     assert held is not None, "only what is held is let go"
@@ -78,7 +80,7 @@ def release(state: WindowState, step: StepState, command: cmd.Start, actor: Acto
     typed = f"upgrade-tui start {step.id} --override REASON (with --rest for all batches that are left)"
     if not command.override.strip():
         return Refusal(
-            f'"{step.id}" is held before {where}: {hold.words(held)}',
+            f'"{step.id}" is held before {where}: {hold.held_words(held)}',
             f"the lead can override with a reason: {typed}",
             "override of batches" if actor.role == "lead" else "",
         )

@@ -45,7 +45,7 @@ def _busy(task_state: str) -> bool:
     return task_state in ("running", "rolling back")
 
 
-def _rollback(state: WindowState, c: cmd.Rollback, actor: Actor, now: float) -> Decision:
+def _rollback(state: WindowState, c: cmd.StartRollback, actor: Actor, now: float) -> Decision:
     if actor.role != "lead":
         return Refusal("only the lead can roll back", "say what you see: upgrade-tui note TEXT; anybody can pause")
     if state.rolling_back:
@@ -72,7 +72,7 @@ def _rollback(state: WindowState, c: cmd.Rollback, actor: Actor, now: float) -> 
     if not c.reason.strip():
         return Refusal("a rollback needs a reason", "say why: --reason TEXT", "reason")
     why = f"stopped for the rollback of {undo.scope}"
-    stops = [stopped(state.steps[step], why) for step in undo.stops]
+    stops = [stopped_attempt(state.steps[step], why) for step in undo.stops]
     asked = ev.RollbackRequested(
         scope=undo.scope, undo=tuple(u.step for u in undo.steps), hosts=c.hosts, reason=c.reason.strip(),
         estimate=undo.seconds,
@@ -80,7 +80,7 @@ def _rollback(state: WindowState, c: cmd.Rollback, actor: Actor, now: float) -> 
     return (*stops, asked)
 
 
-def stopped(step: StepState, why: str) -> ev.Event:
+def stopped_attempt(step: StepState, why: str) -> ev.Event:
     """The end of an attempt before it is through."""
     if step.kind == "gate":
         return ev.GateDecided(step=step.id, attempt=step.attempt, go=False, reason=why)
@@ -89,7 +89,7 @@ def stopped(step: StepState, why: str) -> ev.Event:
     return ev.BakeEnded(step=step.id, attempt=step.attempt, passed=False, reason=why)
 
 
-def _wrong_scope(state: WindowState, c: cmd.Rollback) -> Refusal | None:
+def _wrong_scope(state: WindowState, c: cmd.StartRollback) -> Refusal | None:
     if c.phase and not any(s.phase == c.phase for s in state.plan.steps):
         phases = ", ".join(dict.fromkeys(s.phase for s in state.plan.steps if s.phase))
         return Refusal(f'there is no phase "{c.phase}"', f"phases: {phases or 'none'}")
@@ -182,7 +182,7 @@ def _revert(state: WindowState, c: cmd.Revert, actor: Actor, now: float) -> Deci
 HANDLERS: dict[type, Callable[[WindowState, Any, Actor, float], Decision]] = {
     cmd.Abort: _abort,
     cmd.Exclude: _exclude,
-    cmd.Rollback: _rollback,
+    cmd.StartRollback: _rollback,
     cmd.Confirm: _confirm,
     cmd.Extend: _extend,
     cmd.Revert: _revert,

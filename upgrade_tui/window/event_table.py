@@ -8,10 +8,12 @@ and the ``v`` of the log's lines are read from here.
 from __future__ import annotations
 
 from upgrade_tui.window import events as ev
-from upgrade_tui.window.rows import hosts, steps, undo, window
-from upgrade_tui.window.rows.row import Notice, Row
+from upgrade_tui.window.event_row import Notice, Row
+from upgrade_tui.window.rows import host_rows, step_rows, undo_rows, window_rows
 
-ROWS: dict[type, Row] = {row.event: row for row in (*window.ROWS, *hosts.ROWS, *steps.ROWS, *undo.ROWS)}
+ROWS: dict[type, Row] = {
+    row.event: row for row in (*window_rows.ROWS, *host_rows.ROWS, *step_rows.ROWS, *undo_rows.ROWS)
+}
 """By the event's class, in the order of the subjects."""
 
 KINDS: dict[str, Row] = {row.kind: row for row in ROWS.values()}

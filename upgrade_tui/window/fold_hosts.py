@@ -14,7 +14,7 @@ def link(s: WindowState, r: ev.Record, e: ev.HostLink) -> WindowState:
     return change_host(s, e.host, link=e.link, detail=e.detail, since=r.ts)
 
 
-def facts(s: WindowState, r: ev.Record, e: ev.HostFacts) -> WindowState:
+def host_facts(s: WindowState, r: ev.Record, e: ev.HostFacts) -> WindowState:
     return change_host(s, e.host, facts=e)
 
 

@@ -87,7 +87,7 @@ def _open_again(s: WindowState, step_id: str) -> WindowState:
         if after.isdisjoint(s.plan.needs(spec)) or s.steps[spec.id].state == "skipped":
             continue
         after.add(spec.id)
-        if KINDS[spec.what].stands_on and s.steps[spec.id].state == "done":
+        if KINDS[spec.kind].stands_on and s.steps[spec.id].state == "done":
             reason = f"{step_id} was begun anew"
             s = change_step(
                 s, spec.id, stage="not begun", started=None, finished=None, by="", cause=reason, votes={}, gate=None
@@ -118,7 +118,7 @@ def batch(s: WindowState, r: ev.Record, e: ev.BatchStarted) -> WindowState:
     return change_step(s, e.step, batch=e.batch)
 
 
-def started(s: WindowState, r: ev.Record, e: ev.TaskStarted) -> WindowState:
+def task_started(s: WindowState, r: ev.Record, e: ev.TaskStarted) -> WindowState:
     """Behind the end of its step a start means nothing: whoever wrote it sees that, and sends nothing."""
     if _outdated(s, e) or (not e.undo and s.steps[e.step].stage != "under way"):
         return s
@@ -193,7 +193,7 @@ def checked(s: WindowState, r: ev.Record, e: ev.TaskChecked) -> WindowState:
     )  # fmt: skip
 
 
-def unknown(s: WindowState, r: ev.Record, e: ev.TaskUnknown) -> WindowState:
+def task_unknown(s: WindowState, r: ev.Record, e: ev.TaskUnknown) -> WindowState:
     if _outdated(s, e):
         return s
     left = {"abandoned": f"undo{e.attempt}" if e.undo else str(e.attempt)} if e.left else {}
@@ -235,7 +235,7 @@ def settled(s: WindowState, r: ev.Record, e: ev.TaskSettled) -> WindowState:
     return change_task(s, e.step, e.host, **changes)
 
 
-def finished(s: WindowState, r: ev.Record, e: ev.StepFinished) -> WindowState:
+def step_finished(s: WindowState, r: ev.Record, e: ev.StepFinished) -> WindowState:
     step = s.steps.get(e.step)
     if step is None or step.stage != "under way" or stale(s, e.step, e.attempt):
         return s

@@ -22,7 +22,7 @@ def requested(s: WindowState, r: ev.Record, e: ev.RollbackRequested) -> WindowSt
     return replace(s, rollback=asked)
 
 
-def started(s: WindowState, r: ev.Record, e: ev.RollbackStarted) -> WindowState:
+def rollback_started(s: WindowState, r: ev.Record, e: ev.RollbackStarted) -> WindowState:
     step = s.steps.get(e.step)
     if step is not None and any(a.waits for a in step.armed.values()):
         s = _void(s, e.step, f"{e.step} was rolled back before it was confirmed")
@@ -32,7 +32,7 @@ def started(s: WindowState, r: ev.Record, e: ev.RollbackStarted) -> WindowState:
     )  # fmt: skip
 
 
-def finished(s: WindowState, r: ev.Record, e: ev.RollbackFinished) -> WindowState:
+def undo_finished(s: WindowState, r: ev.Record, e: ev.RollbackFinished) -> WindowState:
     """What it came to on hosts its tasks tell; of a manual step, the event."""
     step = s.steps.get(e.step)
     if step is None or step.stage != "undoing":
@@ -54,7 +54,7 @@ def _unproven(task: Task, ts: float) -> Task:
     return replace(task, state="unknown", finished=ts, reason="the rollback ended without its result", touched=True)
 
 
-def ended(s: WindowState, r: ev.Record, e: ev.RollbackEnded) -> WindowState:
+def rollback_ended(s: WindowState, r: ev.Record, e: ev.RollbackEnded) -> WindowState:
     if s.rollback is None:
         return s
     ended = replace(s.rollback, finished=r.ts, outcome=e.outcome, seconds=e.seconds, trouble=e.reason)
@@ -82,7 +82,7 @@ def asked(s: WindowState, r: ev.Record, e: ev.DeadmanAsked) -> WindowState:
     return s
 
 
-def confirmed(s: WindowState, r: ev.Record, e: ev.DeadmanConfirmed) -> WindowState:
+def deadman_confirmed(s: WindowState, r: ev.Record, e: ev.DeadmanConfirmed) -> WindowState:
     return _change_armed(s, e.step, e.host, state="confirmed", asked="")
 
 

@@ -20,7 +20,7 @@ def accepted(s: WindowState, r: ev.Record, e: ev.PlanAccepted) -> WindowState:
     return replace(s, plan_sha256=e.sha256)
 
 
-def conductor(s: WindowState, r: ev.Record, e: ev.ConductorStarted) -> WindowState:
+def conductor_started(s: WindowState, r: ev.Record, e: ev.ConductorStarted) -> WindowState:
     """The clients of the earlier conductor are gone with it."""
     return replace(s, operators={}, takeovers=s.takeovers + 1)
 

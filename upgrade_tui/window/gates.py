@@ -65,6 +65,6 @@ def asked_for_it(state: WindowState, spec: Step, login: str) -> bool:
 
 def beginning(state: WindowState, spec: Step, now: float) -> tuple[Event, ...]:
     """What begins a step that begins by itself: a gate has its evidence from the first moment."""
-    if spec.what == "gate":
+    if spec.kind == "gate":
         return open_gate(state, spec.id, now)
     return (StepIntent(step=spec.id, attempt=state.steps[spec.id].attempt + 1),)

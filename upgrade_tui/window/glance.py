@@ -8,8 +8,8 @@ from datetime import UTC, datetime, tzinfo
 from msgspec import Struct
 
 from upgrade_tui.plan.model import Plan
+from upgrade_tui.window.measurements import Frame, HostDetail, HostFrame
 from upgrade_tui.window.state import WindowState
-from upgrade_tui.window.telemetry import Frame, HostDetail, HostFrame
 
 STALE = 3.0  # seconds after which what was measured is of the past
 
@@ -54,7 +54,7 @@ class Glance(Struct, frozen=True, kw_only=True):
         return utc.astimezone(self.zone)
 
 
-def zone_of(plan: Plan) -> tzinfo | None:
+def plan_zone(plan: Plan) -> tzinfo | None:
     """The offset that the plan's times are written in: what people agreed on. None for a drill: this machine's."""
     at = plan.window.start.at
     return at.tzinfo if at is not None else None

@@ -7,9 +7,9 @@ from msgspec import Struct
 from upgrade_tui.units import count_text, countdown_text, duration_text, few_text
 from upgrade_tui.window.armed import unprotected
 from upgrade_tui.window.clock import batch_rollback_seconds
+from upgrade_tui.window.event_row import Tone
 from upgrade_tui.window.glance import Glance
 from upgrade_tui.window.on_fail import waits_for
-from upgrade_tui.window.rows.row import Tone
 from upgrade_tui.window.state import UNSETTLED, Armed, RollbackState, Task, Undo
 
 _BACK = frozenset({"rolled back", "skipped"})  # states of a task of which nothing is left to undo

@@ -8,9 +8,9 @@ from msgspec import Struct
 
 from upgrade_tui.units import duration_text, percent_text
 from upgrade_tui.window.glance import STALE, Glance
+from upgrade_tui.window.measurements import HostDetail, HostFrame, Sample, Verdict
 from upgrade_tui.window.state import HostState, WindowState
 from upgrade_tui.window.state_words import Word, link_word, verdict_word
-from upgrade_tui.window.telemetry import HostDetail, HostFrame, Sample, Verdict
 
 NO_ANSWER = "no answer"  # of a watched unit that was never told of
 _GOOD_UNITS = frozenset({"active", "reloading", "refreshing", "activating"})

@@ -23,9 +23,9 @@ _OVER = {EARLY: "the window has started", LATE: "the window's end is not reached
 
 def changes_hosts(spec: Step) -> bool:
     """Whether a step changes a host: a command that does not only look, or what people do and may have to undo."""
-    if spec.what == "command":
+    if spec.kind == "command":
         return not only_looks(spec)
-    return spec.what == "manual" and (spec.rollback is not None or spec.irreversible)
+    return spec.kind == "manual" and (spec.rollback is not None or spec.irreversible)
 
 
 def before_start(state: WindowState, spec: Step, now: float, hosts: Collection[str] = ()) -> StepHeld | None:
@@ -88,7 +88,7 @@ def until(state: WindowState, held: StepHeld) -> float | None:
     return state.start if held.reason == EARLY else None
 
 
-def words(held: StepHeld) -> str:
+def held_words(held: StepHeld) -> str:
     """Why it is held: ``no time to undo it (slack after it: -8 m)``."""
     if held.reason != NO_TIME or held.slack is None:
         return held.reason
@@ -100,9 +100,9 @@ def place(held: StepHeld, batches: int) -> str:
     return f"batch {held.batch + 1} of {batches}" if batches else f"batch {held.batch + 1}"
 
 
-def where(held: StepHeld, batches: int) -> str:
+def held_where(held: StepHeld, batches: int) -> str:
     """``held before batch 4 of 4: no time to undo it (slack after it: -8 m)``."""
-    return f"held before {place(held, batches)}: {words(held)}"
+    return f"held before {place(held, batches)}: {held_words(held)}"
 
 
 def what_to_type(held: StepHeld) -> str:

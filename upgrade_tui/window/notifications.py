@@ -13,11 +13,11 @@ from msgspec.structs import replace
 
 from upgrade_tui.units import count_text
 from upgrade_tui.window import events as ev
+from upgrade_tui.window.event_row import Tone
 from upgrade_tui.window.event_table import notice
 from upgrade_tui.window.glance import Glance
 from upgrade_tui.window.going_back import armed_steps, armed_text
-from upgrade_tui.window.outcomes import told
-from upgrade_tui.window.rows.row import Tone
+from upgrade_tui.window.outcomes import outcome_sentence
 
 SOON = 60.0  # seconds before a host undoes a step by itself
 
@@ -74,7 +74,7 @@ class Notifier:
 def notification(record: ev.Record, outcomes: Mapping[int, str]) -> Notification | None:
     """What a new record has to be heard of for, or None."""
     said = notice(record.event)
-    return Notification(said.title, told(record, outcomes), said.tone) if said.weight == "rings" else None
+    return Notification(said.title, outcome_sentence(record, outcomes), said.tone) if said.weight == "rings" else None
 
 
 def together(several: Sequence[Notification]) -> Notification:

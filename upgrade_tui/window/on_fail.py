@@ -186,7 +186,7 @@ def in_the_way(state: WindowState, undo: Collection[str]) -> tuple[str, ...]:
         stands_on = not above.isdisjoint(state.plan.needs(spec))
         if stands_on:
             above.add(spec.id)
-        if spec.what == "manual" or not (at_work(spec, step) or step.state == "running"):
+        if spec.kind == "manual" or not (at_work(spec, step) or step.state == "running"):
             continue
         if spec.id in undo or stands_on or not places.isdisjoint(_places(state, spec)):
             running = [t for t in step.tasks.values() if t.state == "running" or t.following]

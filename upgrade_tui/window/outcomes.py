@@ -26,7 +26,7 @@ def outcome(after: WindowState, record: ev.Record) -> str:
     return step.state if this_one else ""
 
 
-def told(record: ev.Record, outcomes: Mapping[int, str]) -> str:
+def outcome_sentence(record: ev.Record, outcomes: Mapping[int, str]) -> str:
     """The sentence of a record, and what it brought its step to: ``api ended: failed``. ``outcomes``: by ``seq``."""
     event, came = record.event, outcomes.get(record.seq, "")
     if not came or not isinstance(event, ev.StepFinished):

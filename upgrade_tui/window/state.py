@@ -14,9 +14,9 @@ from upgrade_tui.plan.model import Plan, Role, Step, StepKind
 from upgrade_tui.units import few_text
 from upgrade_tui.window import step_state
 from upgrade_tui.window.events import GateOpened, GateVoted, HostFacts, LimitCrossed, NoteAdded, StepHeld
+from upgrade_tui.window.measurements import Link, Verdict
 from upgrade_tui.window.step_state import OPEN, Stage, StepName
 from upgrade_tui.window.task import UNSETTLED, Armed, Task, TaskName
-from upgrade_tui.window.telemetry import Link, Verdict
 
 __all__ = [
     "OVER", "UNSETTLED", "Armed", "CanaryState", "HostState", "Operator", "RollbackState", "StepState", "Task", "Undo",
@@ -77,15 +77,15 @@ class StepState(Struct, frozen=True, kw_only=True, dict=True):
         return due or armed.state in ("fired", "gone")
 
     @cached_property
-    def verdict(self) -> step_state.Verdict:
+    def verdict(self) -> step_state.StepVerdict:
         """State and reason. Kept: a step that changes is another object."""
         if self.stage != "ended":
-            return step_state.Verdict(OPEN[self.stage], self.cause)
+            return step_state.StepVerdict(OPEN[self.stage], self.cause)
         if self.kind != "command":
-            return step_state.Verdict(self.result, self.cause)
-        said = step_state.ended(self.tasks, self.armed, self.allowed, self.cause, self.void)
+            return step_state.StepVerdict(self.result, self.cause)
+        said = step_state.ended_state(self.tasks, self.armed, self.allowed, self.cause, self.void)
         if said.state == "rolled back" and not said.reason:
-            return step_state.Verdict("rolled back", self.undone_for)
+            return step_state.StepVerdict("rolled back", self.undone_for)
         return said
 
     @property
@@ -270,7 +270,7 @@ class WindowState(Struct, frozen=True, kw_only=True):
         step = self.steps[spec.id]
         if not spec.irreversible:
             return False
-        if spec.what != "command":
+        if spec.kind != "command":
             return step.state not in ("pending", "skipped")
         return step.begun
 
@@ -287,8 +287,8 @@ def initial(plan: Plan) -> WindowState:
 
 def fresh_step(plan: Plan, spec: Step) -> StepState:
     """A step nobody has touched. Command steps have a pending task for every host."""
-    if spec.what != "command":
-        return StepState(id=spec.id, kind=spec.what)
+    if spec.kind != "command":
+        return StepState(id=spec.id, kind=spec.kind)
     batches = split(plan.targets(spec), spec.batches)
     tasks = fresh_tasks(batches)
     allowed = math.floor(len(tasks) * spec.max_fail / 100)

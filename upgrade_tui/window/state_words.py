@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, get_args
 
-from upgrade_tui.window.rows.row import Tone
+from upgrade_tui.window.event_row import Tone
 
 _WORST_FIRST: tuple[Tone, ...] = get_args(Tone)
 

@@ -31,14 +31,16 @@ UNCONFIRMED: frozenset[str] = frozenset({"armed", "unprotected"})
 NAMED = 3  # hosts that a reason names
 
 
-class Verdict(Struct, frozen=True):
+class StepVerdict(Struct, frozen=True):
     """The state of a step and why it is so; the reason is empty where the state says it all."""
 
     state: StepName
     reason: str = ""
 
 
-def ended(tasks: Mapping[str, Task], armed: Mapping[str, Armed], allowed: int, cause: str, void: str) -> Verdict:
+def ended_state(
+    tasks: Mapping[str, Task], armed: Mapping[str, Armed], allowed: int, cause: str, void: str
+) -> StepVerdict:
     """The state of a command step whose attempt, or its rollback, has ended.
 
     ``allowed``: how many hosts may be bad. ``cause``: why the attempt ended before it was through, or empty. ``void``:
@@ -46,34 +48,36 @@ def ended(tasks: Mapping[str, Task], armed: Mapping[str, Armed], allowed: int, c
     """
     every = list(tasks.values())
     if every and not (armed or void) and all(t.state == "done" and not (t.undone or t.settled_by) for t in every):
-        return Verdict("done", cause)  # how most end, in one look: the clock asks of hundreds of hosts
+        return StepVerdict("done", cause)  # how most end, in one look: the clock asks of hundreds of hosts
     wrong = bad(every)
     waits = [t.host for t in every if t.state == "pending"]
-    many = arithmetic(every, allowed)
+    many = count_reason(every, allowed)
     if any(t.state in ("unknown", "running", "rolling back") for t in every):
-        return Verdict("unknown", _told(cause, many or _at_work(every)))
+        return StepVerdict("unknown", _told(cause, many or _at_work(every)))
     if any(t.undone for t in every) and not any(t.changed for t in every):
-        return Verdict("rolled back", _why_undone(every))
+        return StepVerdict("rolled back", _why_undone(every))
     if len(wrong) > allowed or any(t.undo and t.state in ("failed", "unreachable") for t in every):
         begun = f"{len(waits)} not begun" if waits else ""
-        return Verdict("failed", _told(cause, _why_undone(every), many, begun))
+        return StepVerdict("failed", _told(cause, _why_undone(every), many, begun))
     if waits:
         rest = f"{len(waits)} of {len(every)} not begun: start the step to go on"
-        return Verdict("failed", _told(cause, many)) if cause else Verdict("pending", _told(many, rest))
+        return StepVerdict("failed", _told(cause, many)) if cause else StepVerdict("pending", _told(many, rest))
     if void:
-        return Verdict("failed", void)
+        return StepVerdict("failed", void)
     if all(t.state == "skipped" for t in every):
         nowhere = all(t.excluded for t in every)  # nothing proved it: what needs it waits until a person skips it
-        return Verdict("failed", "no host of it is left: skip the step") if nowhere else Verdict("skipped", cause)
+        return (
+            StepVerdict("failed", "no host of it is left: skip the step") if nowhere else StepVerdict("skipped", cause)
+        )
     unconfirmed = [host for host, task in tasks.items() if host in armed and armed[host].waits_for(task)]
     if unconfirmed:
         gone = [host for host in unconfirmed if armed[host].state == "gone"]
-        nothing = f"NOTHING will undo it on {names(gone)}" if gone else ""
-        return Verdict(
+        nothing = f"NOTHING will undo it on {names_text(gone)}" if gone else ""
+        return StepVerdict(
             "unprotected" if gone else "armed",
-            _told(cause, many, f"not confirmed yet on {names(unconfirmed)}", nothing),
+            _told(cause, many, f"not confirmed yet on {names_text(unconfirmed)}", nothing),
         )
-    return Verdict("done", _told(cause, many, _by_hand(every), _without(every)))
+    return StepVerdict("done", _told(cause, many, _by_hand(every), _without(every)))
 
 
 def bad(tasks: Sequence[Task]) -> list[str]:
@@ -81,7 +85,7 @@ def bad(tasks: Sequence[Task]) -> list[str]:
     return [t.host for t in tasks if t.undone or t.state in ("failed", "unknown", "unreachable", "rolled back")]
 
 
-def arithmetic(tasks: Sequence[Task], allowed: int) -> str:
+def count_reason(tasks: Sequence[Task], allowed: int) -> str:
     """``2 of 8 failed or unreachable, 1 allowed: stopped``: why a step stopped or went on; empty where all is well."""
     wrong = bad(tasks)
     if not wrong:
@@ -104,7 +108,7 @@ def trouble_text(tasks: Mapping[str, Task]) -> str:
     return ", ".join(where) + (": " if any(why) else "") + "; ".join(w for w in why if w)
 
 
-def names(hosts: Sequence[str]) -> str:
+def names_text(hosts: Sequence[str]) -> str:
     """All of a few hosts, the number of many."""
     return ", ".join(hosts) if len(hosts) <= NAMED else f"{len(hosts)} hosts"
 
@@ -119,7 +123,7 @@ def _told(*parts: str) -> str:
 
 def _at_work(tasks: Sequence[Task]) -> str:
     busy = [t.host for t in tasks if t.state in ("running", "rolling back")]
-    return f"still at work on {names(busy)}" if busy else ""
+    return f"still at work on {names_text(busy)}" if busy else ""
 
 
 def _why_undone(tasks: Sequence[Task]) -> str:
@@ -131,9 +135,9 @@ def _why_undone(tasks: Sequence[Task]) -> str:
 
 def _by_hand(tasks: Sequence[Task]) -> str:
     settled = [t.host for t in tasks if t.settled_by and t.state == "done"]
-    return f"settled by hand on {names(settled)}" if settled else ""
+    return f"settled by hand on {names_text(settled)}" if settled else ""
 
 
 def _without(tasks: Sequence[Task]) -> str:
     left_out = [t.host for t in tasks if t.state == "skipped" and not t.undone]
-    return f"without {names(left_out)}" if left_out else ""
+    return f"without {names_text(left_out)}" if left_out else ""

@@ -62,7 +62,7 @@ def undo_plan(
     running = tuple(spec.id for spec in state.plan.steps if at_work(spec, state.steps[spec.id]))
     stops = tuple(
         spec.id for spec in state.plan.steps
-        if spec.what != "manual" and state.steps[spec.id].state == "running" and spec.id not in running
+        if spec.kind != "manual" and state.steps[spec.id].state == "running" and spec.id not in running
     )  # fmt: skip
     return UndoPlan(
         scope=_scope(phase, step, hosts), steps=tuple(steps), cannot=tuple(cannot), seconds=seconds, running=running,
@@ -106,14 +106,14 @@ def in_order_done(state: WindowState) -> list[Step]:
 
 def was_begun(spec: Step, step: StepState) -> bool:
     """Whether there may be something of the step to undo."""
-    if spec.what == "command":
+    if spec.kind == "command":
         return any(t.changed for t in step.tasks.values())
-    return spec.what == "manual" and step.state in ("running", "done", "failed") and step.started is not None
+    return spec.kind == "manual" and step.state in ("running", "done", "failed") and step.started is not None
 
 
 def batches_to_undo(spec: Step, step: StepState, hosts: Collection[str]) -> tuple[tuple[str, ...], ...] | None:
     """The batches to undo, last first, only where something was done; None where there is nothing to undo."""
-    if spec.what != "command":
+    if spec.kind != "command":
         return None if hosts else ()
     out = []
     for batch in reversed(step.batches):
@@ -125,7 +125,7 @@ def batches_to_undo(spec: Step, step: StepState, hosts: Collection[str]) -> tupl
 
 def needs_undo(spec: Step) -> bool:
     """Whether a step leaves something behind that somebody would want to undo."""
-    return spec.rollback is not None or (spec.what == "command" and not only_looks(spec))
+    return spec.rollback is not None or (spec.kind == "command" and not only_looks(spec))
 
 
 def _scope(phase: str, step: str, hosts: Collection[str]) -> str:

@@ -6,7 +6,7 @@ from upgrade_tui.window import commands as cmd
 from upgrade_tui.window.commands import Actor, AnyCommand
 from upgrade_tui.window.state import WindowState
 
-_ALWAYS = (cmd.Rollback, cmd.Revert, cmd.Abort, cmd.Pause, cmd.Settle, cmd.Note)
+_ALWAYS = (cmd.StartRollback, cmd.Revert, cmd.Abort, cmd.Pause, cmd.Settle, cmd.Note)
 
 
 def asks_for_it(state: WindowState, command: AnyCommand, actor: Actor) -> bool:
@@ -16,7 +16,7 @@ def asks_for_it(state: WindowState, command: AnyCommand, actor: Actor) -> bool:
     """
     if isinstance(command, cmd.Revert):
         return actor.role != "observer" and bool(command.reason.strip())
-    if not isinstance(command, cmd.Rollback):
+    if not isinstance(command, cmd.StartRollback):
         return False
     return actor.role == "lead" and command.confirm == state.plan.window.id and bool(command.reason.strip())
 

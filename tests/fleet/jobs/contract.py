@@ -14,17 +14,17 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from tests.fleet.jobs.ran import HOST, Heard, Place, until
-from upgrade_tui.fleet.ended import Ended
+from upgrade_tui.fleet.commands.command_result import CommandResult
 from upgrade_tui.fleet.jobs.deadman import Arms
-from upgrade_tui.fleet.jobs.door import Door, LocalDoor
 from upgrade_tui.fleet.jobs.job import Job
-from upgrade_tui.fleet.jobs.manage import ask
+from upgrade_tui.fleet.jobs.manage import ask_manager
 from upgrade_tui.fleet.jobs.scripts import manage_call
 from upgrade_tui.fleet.jobs.spec import JobSpec
-from upgrade_tui.rehearsal.host import SimHost
-from upgrade_tui.rehearsal.jobs import Order, SimJob
-from upgrade_tui.rehearsal.link import Line
-from upgrade_tui.rehearsal.link import Path as Way
+from upgrade_tui.fleet.jobs.transport import LocalTransport, Transport
+from upgrade_tui.rehearsal.simulated_host import SimHost
+from upgrade_tui.rehearsal.simulated_jobs import SimJob, SimulatedCommand
+from upgrade_tui.rehearsal.simulated_link import Line
+from upgrade_tui.rehearsal.simulated_link import Path as Way
 from upgrade_tui.rehearsal.world import World
 
 LONG = 100.0  # seconds of a command that somebody else has to end
@@ -42,7 +42,7 @@ class Does(Struct, frozen=True):
 class Bench(Protocol):
     """A host under test."""
 
-    door: Door
+    transport: Transport
     proc: str
     base: str
 
@@ -65,9 +65,9 @@ class Bench(Protocol):
         """Run a case to its end."""
 
 
-async def follow(bench: Bench, spec: JobSpec, heard: Heard | None = None, **how: Any) -> Ended:
+async def follow(bench: Bench, spec: JobSpec, heard: Heard | None = None, **how: Any) -> CommandResult:
     """The job from its start (or, with ``resume``, from where it is) to its end."""
-    job = Job(bench.door, HOST, spec, (heard or Heard()).tale(), proc_root=bench.proc, systemd="/nowhere")
+    job = Job(bench.transport, HOST, spec, (heard or Heard()).tale(), proc_root=bench.proc, systemd="/nowhere")
     return await job.run(**how)
 
 
@@ -86,20 +86,20 @@ async def under_way(bench: Bench, spec: JobSpec, **how: Any):  # type: ignore[no
 
 def arms(bench: Bench) -> Arms:
     """The dead-men of the host."""
-    return Arms(bench.door, HOST, directory=bench.base, proc_root=bench.proc, systemd="/nowhere")
+    return Arms(bench.transport, HOST, directory=bench.base, proc_root=bench.proc, systemd="/nowhere")
 
 
 async def asked(bench: Bench, verb: Any, name: str = "", **more: Any) -> str:
     """The answer to ``end`` or ``clean``."""
     call = manage_call(verb, name, HOST, directory=bench.base, proc_root=bench.proc, **more)
-    return " ".join((await ask(bench.door, call))[0])
+    return " ".join((await ask_manager(bench.transport, call))[0])
 
 
 class Real:
     """This machine, with the real scripts in a shell."""
 
     def __init__(self, directory: Path, place: Place) -> None:
-        self.door: Door = LocalDoor()
+        self.transport: Transport = LocalTransport()
         self._directory, self._place = directory, place
         self.base, self.proc = str(place.base), str(directory / "proc")
         self._boots = 0
@@ -181,10 +181,12 @@ class Simulated:
         self._way = Way(self._world, self._host)
         self.proc, self.base = "/proc", ""
 
-    def _behave(self, host: SimHost, command: str, env: Mapping[str, str], secrets: Mapping[str, str]) -> Order:
+    def _behave(
+        self, host: SimHost, command: str, env: Mapping[str, str], secrets: Mapping[str, str]
+    ) -> SimulatedCommand:
         does = self._does[command]
         seconds = LONG if does.stubborn else does.seconds
-        return Order(seconds=seconds, exit=does.exit, output=does.output.encode(), stubborn=does.stubborn)
+        return SimulatedCommand(seconds=seconds, exit=does.exit, output=does.output.encode(), stubborn=does.stubborn)
 
     def began(self, job: SimJob) -> None:
         """See Witness."""
@@ -209,7 +211,7 @@ class Simulated:
         await asyncio.sleep(30)
         self._host.come_up()
         self._way.host_went()
-        await self.door.opened()
+        await self.transport.opened()
 
     async def kill(self, name: str) -> None:
         self._job(name).kill_runner()
@@ -221,9 +223,9 @@ class Simulated:
 
     def play(self, case: Callable[[Bench], Awaitable[None]]) -> None:
         async def played() -> None:
-            self.door: Door = Line(self._way, lambda line: None)
-            self.door.dial()  # type: ignore[attr-defined]
-            await self.door.opened()
+            self.transport: Transport = Line(self._way, lambda line: None)
+            self.transport.dial()  # type: ignore[attr-defined]
+            await self.transport.opened()
             async with asyncio.timeout(100_000):
                 await case(self)
 

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from upgrade_tui.fleet.ended import Ended
-from upgrade_tui.fleet.jobs.door import Door, LocalDoor
+from upgrade_tui.fleet.commands.command_result import CommandResult
 from upgrade_tui.fleet.jobs.job import Job, Tale
-from upgrade_tui.fleet.jobs.manage import ask
+from upgrade_tui.fleet.jobs.manage import ask_manager
 from upgrade_tui.fleet.jobs.scripts import directory_name, manage_call
 from upgrade_tui.fleet.jobs.spec import JobSpec, place_name
+from upgrade_tui.fleet.jobs.transport import LocalTransport, Transport
 
 HOST = "h"
 PATIENCE = 60.0  # seconds; generous: nothing here measures time
@@ -76,10 +76,12 @@ class Place:
         more["env"] = {MARK: str(self.base), **more.get("env", {})}
         return JobSpec(command=command, **more)
 
-    def job(self, spec: JobSpec, heard: Heard, door: Door | None = None, **more: Any) -> Job:
-        return Job(door or LocalDoor(), HOST, spec, heard.tale(), proc_root=self.proc, systemd=self.systemd, **more)
+    def job(self, spec: JobSpec, heard: Heard, transport: Transport | None = None, **more: Any) -> Job:
+        return Job(
+            transport or LocalTransport(), HOST, spec, heard.tale(), proc_root=self.proc, systemd=self.systemd, **more
+        )
 
-    async def run(self, command: str, *, resume: bool = False, **more: Any) -> tuple[Ended, Heard]:
+    async def run(self, command: str, *, resume: bool = False, **more: Any) -> tuple[CommandResult, Heard]:
         heard = Heard()
         async with asyncio.timeout(PATIENCE):
             return await self.job(self.spec(command, **more), heard).run(resume=resume), heard
@@ -112,7 +114,7 @@ class Place:
 
     async def ask(self, verb: Any, name: str, window: str = "") -> list[str]:
         call = manage_call(verb, name, HOST, directory=str(self.base), proc_root=self.proc, window=window)
-        return (await ask(LocalDoor(), call))[0]
+        return (await ask_manager(LocalTransport(), call))[0]
 
     def directory(self, spec: JobSpec) -> Path:
         (found,) = self.base.glob(f"*/{directory_name(place_name(spec.name, HOST))}")

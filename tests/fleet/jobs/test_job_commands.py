@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.fleet.jobs.ran import HOST, Heard, Place, until
-from upgrade_tui.fleet.jobs.door import LocalDoor
 from upgrade_tui.fleet.jobs.job import Job
-from upgrade_tui.fleet.jobs.manage import ask
+from upgrade_tui.fleet.jobs.manage import ask_manager
 from upgrade_tui.fleet.jobs.scripts import manage_call
+from upgrade_tui.fleet.jobs.transport import LocalTransport
 
 pytestmark = pytest.mark.usefixtures("shell")
 
@@ -167,7 +167,7 @@ async def test_hosts_that_share_a_home_keep_their_jobs_apart(place: Place, tmp_p
     spec = place.spec(f"echo x >> {tmp_path}/count; exit 3")
     for host in ("h", "h2", "h"):
         heard = Heard()
-        job = Job(LocalDoor(), host, spec, heard.tale(), systemd=place.systemd)
+        job = Job(LocalTransport(), host, spec, heard.tale(), systemd=place.systemd)
         assert (await job.run()).exit == 3
     assert (tmp_path / "count").read_text() == "x\nx\n"
     assert await place.ask("clean", "", "w") == ["0"]
@@ -175,7 +175,7 @@ async def test_hosts_that_share_a_home_keep_their_jobs_apart(place: Place, tmp_p
 
 
 async def test_a_place_is_told_once_and_good_for_all_that_follows(place: Place) -> None:
-    _words, said = await ask(LocalDoor(), manage_call("place", "", HOST, directory=str(place.base)))
+    _words, said = await ask_manager(LocalTransport(), manage_call("place", "", HOST, directory=str(place.base)))
     spec = place.spec("exit 4", directory="", place=said.decode())
     assert (await place.job(spec, Heard()).run()).exit == 4
     assert place.directory(spec).parent == Path(said.decode())

@@ -79,7 +79,7 @@ def test_only_a_job_that_still_runs_is_told_as_found(bench: Bench) -> None:
             heard = Heard()
             tale = heard.tale()
             tale.lost("no conductor ran")
-            job = Job(bench.door, HOST, spec, tale, proc_root=bench.proc, systemd="/nowhere")
+            job = Job(bench.transport, HOST, spec, tale, proc_root=bench.proc, systemd="/nowhere")
             ended = await job.run(resume=True, begun=True)
             assert (ended.exit, heard.found) == (0, found)
 

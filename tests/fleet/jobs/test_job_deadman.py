@@ -10,17 +10,17 @@ from pathlib import Path
 import pytest
 
 from tests.fleet.jobs.ran import HOST, PATIENCE, Heard, Place, until
-from upgrade_tui.fleet.jobs.deadman import Arming, Arms, DeadMan
-from upgrade_tui.fleet.jobs.door import LocalDoor
+from upgrade_tui.fleet.jobs.deadman import Arming, Arms, HostDeadman
+from upgrade_tui.fleet.jobs.transport import LocalTransport
 
 pytestmark = pytest.mark.usefixtures("shell")
 
 
 def arms(place: Place) -> Arms:
-    return Arms(LocalDoor(), HOST, directory=str(place.base), proc_root=place.proc, systemd=place.systemd)
+    return Arms(LocalTransport(), HOST, directory=str(place.base), proc_root=place.proc, systemd=place.systemd)
 
 
-async def until_state(place: Place, name: str, *states: str) -> DeadMan:
+async def until_state(place: Place, name: str, *states: str) -> HostDeadman:
     async with asyncio.timeout(PATIENCE):
         while (now := await arms(place).state(name)).state not in states or (now.state == "fired" and now.exit is None):
             await asyncio.sleep(0.1)
@@ -77,13 +77,13 @@ async def test_what_a_timeout_left_of_the_change_is_ended_before_it_is_undone(pl
 async def test_what_a_fired_one_could_not_end_is_told(place: Place) -> None:
     undo = place.spec("exit 3")
     assert await arms(place).arm(undo, 1) == Arming()
-    assert await until_state(place, undo.name, "fired") == DeadMan(state="fired", exit=3)
+    assert await until_state(place, undo.name, "fired") == HostDeadman(state="fired", exit=3)
     with place.left_by(undo) as (pid, _there):
         fired = await arms(place).state(undo.name)
         assert (fired.exit, fired.left) == (3, f"{pid} root sleep")
         assert fired.left in fired.reason
         assert await place.ask("end", undo.name) == ["over"]
-        assert await arms(place).state(undo.name) == DeadMan(state="fired", exit=3)
+        assert await arms(place).state(undo.name) == HostDeadman(state="fired", exit=3)
 
 
 async def test_it_can_be_given_more_time(place: Place, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from tests.fleet.jobs.ran import Heard, Place, until
 from tests.support import require
 from upgrade_tui.fleet.jobs import scripts
-from upgrade_tui.fleet.jobs.scripts import directory_name, job_call, render
+from upgrade_tui.fleet.jobs.scripts import directory_name, job_call, rendered_call
 
 NOT_SENT = "it was never started: the link broke, or the conductor ended, as it was sent"
 
@@ -220,7 +220,7 @@ async def test_orders_that_end_half_way_start_nothing_and_say_what_may_have_cut_
 async def test_what_does_not_arrive_whole_starts_nothing(place: Place, tmp_path: Path) -> None:
     started = tmp_path / "started"
     spec = place.spec(f"touch {started}", secrets={"A": "1", "B": "2"})
-    call = render(job_call(spec, "h", "start", offset=0))
+    call = rendered_call(job_call(spec, "h", "start", offset=0))
     done = subprocess.run(call.argv, input=call.stdin[:-4], capture_output=True, check=True)
     assert b" D what was to be done did not arrive whole" in done.stdout
     assert not started.exists()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.fleet.jobs.ran import Heard
-from upgrade_tui.fleet.jobs.frames import Frames, Garbled, Result
+from upgrade_tui.fleet.jobs.frames import Frames, Garbled, JobResult
 
 MARK = b"upgrade-tui:ab"
 
@@ -27,7 +27,7 @@ def test_frames_are_the_same_in_any_pieces(size: int) -> None:
     assert heard.gaps == [(8, 20)]
     assert (reader.offset, reader.pid, reader.born, reader.made) == (21, 12, 34, True)
     assert reader.directory == "/var/tmp/x y"
-    assert reader.result == Result(3, "timeout", "KILL", 2.25, 21)
+    assert reader.result == JobResult(3, "timeout", "KILL", 2.25, 21)
     assert heard.found == 2, "as it is made, and at each word that it runs"
 
 

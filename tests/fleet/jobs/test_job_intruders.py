@@ -16,10 +16,10 @@ import pytest
 
 from tests.fleet.jobs.ran import HOST, Heard, Place, until
 from tests.support import require
-from upgrade_tui.fleet.jobs.door import LocalDoor
-from upgrade_tui.fleet.jobs.manage import NotAnswered, ask
-from upgrade_tui.fleet.jobs.scripts import directory_name, manage_call, render
+from upgrade_tui.fleet.jobs.manage import NotAnswered, ask_manager
+from upgrade_tui.fleet.jobs.scripts import directory_name, manage_call, rendered_call
 from upgrade_tui.fleet.jobs.spec import place_name
+from upgrade_tui.fleet.jobs.transport import LocalTransport
 
 THEM = f"upgradetui{os.getpid()}"  # a test run beside this one has its own
 pytestmark = pytest.mark.usefixtures("shell", "them")
@@ -203,13 +203,13 @@ async def test_nothing_that_names_or_opens_a_job_is_shown_to_other_users(place: 
 
 
 async def shared_place(place: Place) -> str:
-    _words, said = await ask(LocalDoor(), manage_call("place", "", HOST, directory=str(place.base)))
+    _words, said = await ask_manager(LocalTransport(), manage_call("place", "", HOST, directory=str(place.base)))
     return said.decode()
 
 
 def spec_in_argv(name: str) -> bool:
     """Rendered calls carry it on stdin only."""
-    call = render(manage_call("end", name, HOST))
+    call = rendered_call(manage_call("end", name, HOST))
     return any(name in word for word in call.argv) or name.encode() not in call.stdin
 
 

@@ -19,7 +19,7 @@ from tests.fleet.jobs.ran import PATIENCE, Heard, until
 from tests.fleet.watched import Watched, plan_of, watched
 from tests.sshd import Sshd
 from tests.support import require
-from upgrade_tui.fleet.ended import Ended
+from upgrade_tui.fleet.commands.command_result import CommandResult
 from upgrade_tui.fleet.jobs import Arming, JobSpec
 from upgrade_tui.plan.inventory import Host
 
@@ -27,7 +27,7 @@ HERE = "127.0.0.1"
 pytestmark = pytest.mark.ssh
 
 
-async def job(fleet: Watched, spec: JobSpec, heard: Heard, host: str = "h", **more: object) -> Ended:
+async def job(fleet: Watched, spec: JobSpec, heard: Heard, host: str = "h", **more: object) -> CommandResult:
     async with asyncio.timeout(4 * PATIENCE):
         return await fleet.fleet.job(
             host, spec, on_output=heard.on_output, on_lost=heard.on_lost, on_found=heard.on_found,
@@ -175,7 +175,7 @@ class Cuts:
         self.net, self.fleet, self.directory = net, fleet, directory
         self.rng = random.Random(seed)
         self.cuts = 0
-        self.ended: list[tuple[str, str, Ended, Heard, float]] = []
+        self.ended: list[tuple[str, str, CommandResult, Heard, float]] = []
         self.up: dict[str, float] = {}
 
     async def cut(self, host: NetHost, times: int, job_of_host: asyncio.Event) -> None:

@@ -3,8 +3,8 @@
 ``docs/jobs.md`` describes what lies on the host's disk. The scripts (``*.sh``) are all that runs there.
 """
 
-from upgrade_tui.fleet.jobs.deadman import Arming, DeadMan
+from upgrade_tui.fleet.jobs.deadman import Arming, HostDeadman
 from upgrade_tui.fleet.jobs.manage import NotAnswered
 from upgrade_tui.fleet.jobs.spec import JobSpec
 
-__all__ = ["Arming", "DeadMan", "JobSpec", "NotAnswered"]
+__all__ = ["Arming", "HostDeadman", "JobSpec", "NotAnswered"]

@@ -10,17 +10,17 @@ from typing import Literal
 
 from msgspec import Struct
 
-from upgrade_tui.fleet.jobs.door import Door
 from upgrade_tui.fleet.jobs.job import Job, Tale
-from upgrade_tui.fleet.jobs.manage import NotAnswered, ask
+from upgrade_tui.fleet.jobs.manage import NotAnswered, ask_manager
 from upgrade_tui.fleet.jobs.scripts import SYSTEMD, Verb, manage_call
 from upgrade_tui.fleet.jobs.spec import JobSpec
+from upgrade_tui.fleet.jobs.transport import Transport
 from upgrade_tui.foreign import decoded, one_line
 
 State = Literal["armed", "confirmed", "fired", "gone", "not known"]
 
 
-class DeadMan(Struct, frozen=True, kw_only=True):
+class HostDeadman(Struct, frozen=True, kw_only=True):
     """What is known of a dead-man. "gone": it cannot fire (any more). "not known": the host did not say."""
 
     state: State
@@ -43,10 +43,10 @@ class Arms:
     """The dead-men of one host."""
 
     def __init__(
-        self, door: Door, host: str, *, directory: str = "", place: str = "", proc_root: str = "/proc",
+        self, transport: Transport, host: str, *, directory: str = "", place: str = "", proc_root: str = "/proc",
         systemd: str = SYSTEMD,
     ) -> None:  # fmt: skip
-        self._door, self._host, self._directory, self._place = door, host, directory, place
+        self._transport, self._host, self._directory, self._place = transport, host, directory, place
         self._proc_root, self._systemd = proc_root, systemd
 
     async def arm(self, spec: JobSpec, seconds: float) -> Arming:
@@ -55,7 +55,7 @@ class Arms:
             return Arming(error=f"a dead-man waits between a second and three years, not {seconds:g} s")
         tale = Tale(lambda _data: None, lambda _why: None, lambda: None)
         job = Job(
-            self._door, self._host, spec, tale, proc_root=self._proc_root, armed=round(seconds),
+            self._transport, self._host, spec, tale, proc_root=self._proc_root, armed=round(seconds),
             systemd=self._systemd,
         )  # fmt: skip
         ended = await job.run()
@@ -63,50 +63,50 @@ class Arms:
             return Arming(risk=ended.reason)
         return Arming(error=ended.reason or "it is over already: each dead-man needs a name of its own")
 
-    async def confirm(self, name: str) -> DeadMan:
+    async def confirm(self, name: str) -> HostDeadman:
         """Keep the change. "confirmed", or "fired" where that was too late."""
         return await self._ask("confirm", name)
 
-    async def extend(self, name: str, seconds: float) -> DeadMan:
+    async def extend(self, name: str, seconds: float) -> HostDeadman:
         """It fires in ``seconds`` from now. "armed", or "fired" where that was too late."""
         return await self._ask("extend", name, round(seconds))
 
-    async def state(self, name: str) -> DeadMan:
+    async def state(self, name: str) -> HostDeadman:
         """What became of it."""
         return await self._ask("state", name)
 
-    async def _ask(self, verb: Verb, name: str, seconds: int = 0) -> DeadMan:
+    async def _ask(self, verb: Verb, name: str, seconds: int = 0) -> HostDeadman:
         call = manage_call(
             verb, name, self._host, directory=self._directory, place=self._place, proc_root=self._proc_root,
             seconds=seconds,
         )  # fmt: skip
         try:
-            words, output = await ask(self._door, call)
+            words, output = await ask_manager(self._transport, call)
             return _read(words, output)
         except NotAnswered as error:
-            return DeadMan(state="not known", reason=str(error))
+            return HostDeadman(state="not known", reason=str(error))
         except (ValueError, IndexError):
-            return DeadMan(state="not known", reason="the host answered with something else")
+            return HostDeadman(state="not known", reason="the host answered with something else")
 
 
-def _read(words: list[str], output: bytes) -> DeadMan:
+def _read(words: list[str], output: bytes) -> HostDeadman:
     """Raises ValueError, IndexError."""
     match words[0]:
         case "armed":
-            return DeadMan(state="armed", remaining=float(words[1]))
+            return HostDeadman(state="armed", remaining=float(words[1]))
         case "confirmed":
-            return DeadMan(state="confirmed")
+            return HostDeadman(state="confirmed")
         case "gone":
-            return DeadMan(state="gone", reason=one_line(" ".join(words[2:]), 200), maybe_fired=words[1] == "?")
+            return HostDeadman(state="gone", reason=one_line(" ".join(words[2:]), 200), maybe_fired=words[1] == "?")
         case "unknown":
-            return DeadMan(state="not known", reason=one_line(" ".join(words[1:]), 200))
+            return HostDeadman(state="not known", reason=one_line(" ".join(words[1:]), 200))
         case "fired":
             code = int(words[1]) if words[1].isdigit() else None
             why, left = one_line(" ".join(words[2:]), 200), ""
             if words[2:3] == ["left"]:
                 left = one_line(" ".join(words[3:]), 200)
                 why = f"timed out, but this could not be ended and may still run: {left}"
-            return DeadMan(
+            return HostDeadman(
                 state="fired", exit=code, output=decoded(output), reason="" if why == "exit" else why, left=left
             )
     raise ValueError(words[0])

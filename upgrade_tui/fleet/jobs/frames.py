@@ -33,7 +33,7 @@ class Garbled(Exception):
     """The host said something that is none of these frames."""
 
 
-class Result(Struct, frozen=True):
+class JobResult(Struct, frozen=True):
     """Of a job that ended on the host.
 
     ``why``: "exit", "timeout", "ended" (we asked for it), "deadman" (its dead-man did), "shutdown", "signal" (somebody
@@ -61,7 +61,7 @@ class Frames:
         self.directory = ""
         self.pid = self.born = 0  # of the follower
         self.offset = offset  # next byte of output to come
-        self.result: Result | None = None
+        self.result: JobResult | None = None
         self.never = ""
         self.unknown = ""
         self.denied = ""
@@ -154,9 +154,9 @@ class Frames:
             _garbled(line.encode())
 
 
-def _result(text: str) -> Result:
+def _result(text: str) -> JobResult:
     code, why, how, began, ended, total = text.split()
-    return Result(int(code), why, how, max(0.0, float(ended) - float(began)), int(total))
+    return JobResult(int(code), why, how, max(0.0, float(ended) - float(began)), int(total))
 
 
 def _garbled(line: bytes) -> NoReturn:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from upgrade_tui.fleet.ended import ON_REQUEST, Ended
-from upgrade_tui.fleet.jobs.door import Door, Run
-from upgrade_tui.fleet.jobs.frames import Frames, Result
+from upgrade_tui.fleet.commands.command_result import ON_REQUEST, CommandResult
+from upgrade_tui.fleet.jobs.frames import Frames, JobResult
 from upgrade_tui.fleet.jobs.scripts import SYSTEMD, Mode, job_call
 from upgrade_tui.fleet.jobs.spec import JobSpec
+from upgrade_tui.fleet.jobs.transport import ScriptRun, Transport
 from upgrade_tui.foreign import one_line
 
 PAUSES = (0.1, 0.3, 1.0)  # seconds before a follower that ended on a link that holds is started again
@@ -71,10 +71,10 @@ class Job:
     """``run`` may be cancelled at any time: what runs on the host goes on."""
 
     def __init__(
-        self, door: Door, host: str, spec: JobSpec, tale: Tale, *, proc_root: str = "/proc", offset: int = 0,
+        self, transport: Transport, host: str, spec: JobSpec, tale: Tale, *, proc_root: str = "/proc", offset: int = 0,
         armed: int = 0, systemd: str = SYSTEMD,
     ) -> None:  # fmt: skip
-        self._door, self._host, self._spec, self._tale = door, host, spec, tale
+        self._transport, self._host, self._spec, self._tale = transport, host, spec, tale
         self._proc_root, self._offset, self._armed = proc_root, offset, armed
         self._systemd = systemd
         self._sent = False  # the host may have seen it
@@ -82,7 +82,7 @@ class Job:
         self._mute = 0
         self._last = Frames(b"", tale.output, tale.gap, tale.found)
 
-    async def run(self, *, resume: bool = False, begun: bool = False) -> Ended:
+    async def run(self, *, resume: bool = False, begun: bool = False) -> CommandResult:
         """Until its end is known, or is known not to be known. Waits for the host without limit once it was sent.
 
         ``begun``: the host acknowledged earlier that the job was made.
@@ -90,17 +90,17 @@ class Job:
         self._known = begun
         problem = self._spec.problem()
         if problem and not resume:
-            return Ended(proven=False, sent=False, reason=problem)
+            return CommandResult(proven=False, sent=False, reason=problem)
         cut = ""
         while True:
-            if not self._sent and (why := await self._door.reached()):
+            if not self._sent and (why := await self._transport.reached()):
                 if not resume:
-                    return Ended(proven=False, sent=False, reason=why)
+                    return CommandResult(proven=False, sent=False, reason=why)
                 cut = why
             if not await self._open():
                 waits = resume and not self._sent
                 self._tale.lost(cut or ("the host is not reached yet" if waits else "the link broke"))
-                await self._door.opened()
+                await self._transport.opened()
             first = not self._sent and not self._known and not resume
             run = await self._once("attach" if self._known else "resume" if resume else "start")
             ended = self._ended(run, resume, first)
@@ -111,7 +111,7 @@ class Job:
                 self._tale.lost(cut)
             await asyncio.sleep(PAUSES[min(self._mute, len(PAUSES) - 1)])
 
-    async def _once(self, mode: Mode) -> Run:
+    async def _once(self, mode: Mode) -> ScriptRun:
         call = job_call(
             self._spec, self._host, mode, offset=self._offset, proc_root=self._proc_root, armed=self._armed,
             systemd=self._systemd,
@@ -126,10 +126,10 @@ class Job:
             return frames.over
 
         try:
-            run = await self._door.run(call, feed)
+            run = await self._transport.run(call, feed)
         except asyncio.CancelledError:
             if frames.pid and not frames.over:
-                await asyncio.shield(self._door.dismiss(frames.pid, frames.born))
+                await asyncio.shield(self._transport.dismiss(frames.pid, frames.born))
             raise
         self._sent = self._sent or run.sent
         self._known = self._known or frames.begun
@@ -138,22 +138,24 @@ class Job:
         self._mute = self._mute + 1 if quiet else 0
         return run
 
-    def _ended(self, run: Run, resume: bool, first: bool) -> Ended | None:
+    def _ended(self, run: ScriptRun, resume: bool, first: bool) -> CommandResult | None:
         """None: not yet, follow it again. ``first``: nothing was sent before this."""
         last = self._last
         if last.result is not None:
             return self._proven(last.result)
         if last.never:
-            return Ended(proven=False, sent=False, reason=last.never)
+            return CommandResult(proven=False, sent=False, reason=last.never)
         if last.unknown or last.denied:
-            return Ended(proven=False, sent=not (last.denied and first), reason=last.unknown or last.denied)
+            return CommandResult(proven=False, sent=not (last.denied and first), reason=last.unknown or last.denied)
         if last.armed:
-            return Ended(reason=last.risk)
+            return CommandResult(reason=last.risk)
         if not self._sent:  # every link broke just before
-            return Ended(proven=False, sent=False, reason=run.cut) if self._mute >= _MUTE and not resume else None
+            return (
+                CommandResult(proven=False, sent=False, reason=run.cut) if self._mute >= _MUTE and not resume else None
+            )
         if self._mute >= _MUTE and not run.error:
             said = one_line(last.banner.decode("utf-8", "replace").strip(), 100)
-            return Ended(
+            return CommandResult(
                 proven=False, reason="the host does not answer as a shell does" + (f": {said}" if said else "")
             )
         return None
@@ -162,16 +164,16 @@ class Job:
         """Whether the host can be asked right now."""
         try:
             async with asyncio.timeout(_NOW):
-                await self._door.opened()
+                await self._transport.opened()
         except TimeoutError:
             return False
         return True
 
-    def _proven(self, result: Result) -> Ended:
+    def _proven(self, result: JobResult) -> CommandResult:
         early = self._early(result)
         if result.how == "left":
             there = ", ".join(self._last.left) or "processes that the host did not name"
-            return Ended(
+            return CommandResult(
                 proven=False, left=there, reason=f"{early}, but this could not be ended and may still run: {there}"
             )
         said = [early] if early else []
@@ -179,7 +181,7 @@ class Job:
             said.append(f"its output could not be kept: {self._tale.spoiled}")
         if self._tale.missing:
             said.append(f"{self._tale.missing:,} of its {result.total:,} bytes of output were not kept")
-        return Ended(
+        return CommandResult(
             exit=result.code,
             seconds=result.seconds,
             timed_out=result.why == "timeout",
@@ -188,7 +190,7 @@ class Job:
             reason="; ".join(said),
         )
 
-    def _early(self, result: Result) -> str:
+    def _early(self, result: JobResult) -> str:
         """Why it did not come to its own end, and what that took; empty if it did."""
         limit = f" after {self._spec.timeout:g} s" if self._spec.timeout else ""
         whys = {

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from upgrade_tui.fleet.jobs.door import Door
 from upgrade_tui.fleet.jobs.scripts import ManageCall
+from upgrade_tui.fleet.jobs.transport import Transport
 from upgrade_tui.foreign import one_line
 
 _LONGEST = 64 * 1024  # bytes of an answer
@@ -13,9 +13,9 @@ class NotAnswered(Exception):
     """The host could not be asked, or did not answer; the text says why."""
 
 
-async def ask(door: Door, call: ManageCall) -> tuple[list[str], bytes]:
+async def ask_manager(transport: Transport, call: ManageCall) -> tuple[list[str], bytes]:
     """The words of the answer's line, and the bytes after it. Raises NotAnswered."""
-    if why := await door.reached():
+    if why := await transport.reached():
         raise NotAnswered(why)
     said = bytearray()
 
@@ -24,7 +24,7 @@ async def ask(door: Door, call: ManageCall) -> tuple[list[str], bytes]:
             said.extend(data)
         return False
 
-    run = await door.run(call, feed)
+    run = await transport.run(call, feed)
     _banner, mark, answer = bytes(said).partition(call.mark.encode() + b" ")
     line, newline, rest = answer.partition(b"\n")
     if mark and newline and line.startswith(b"D "):

@@ -76,13 +76,13 @@ class Rendered(Struct, frozen=True):
         return "exec " + shlex.join(self.argv)
 
 
-def render(call: Call) -> Rendered:
+def rendered_call(call: Call) -> Rendered:
     """What a real host is sent; the line before its first frame begins with the call's mark."""
     return _job(call) if isinstance(call, JobCall) else _manage(call)
 
 
 @cache
-def source(*names: str) -> str:
+def script_text(*names: str) -> str:
     """The text of these scripts, one after the other, without what is only for readers."""
     text = "\n".join((files(__package__) / f"{name}.sh").read_text(encoding="utf-8") for name in names)
     lines = (re.sub(r" # .*", "", line.strip()) for line in text.splitlines())
@@ -137,7 +137,7 @@ def _job(call: JobCall) -> Rendered:
     ]  # fmt: skip
     runner: tuple[str, ...] = ()
     if call.mode == "start":
-        runner = (source("runner"),)
+        runner = (script_text("runner"),)
         fields += [
             ("timeout", "" if call.timeout is None else f"{call.timeout:.3f}"), ("keep", str(call.keep)),
             ("unit", token_hex(8)), ("command", call.command),
@@ -145,7 +145,7 @@ def _job(call: JobCall) -> Rendered:
         ]  # fmt: skip
     scripts = ("common", "perils", "follow") if call.armed else ("common", "follow")
     return Rendered(
-        ("sh", "-c", source(*scripts), "upgrade-tui", *runner),
+        ("sh", "-c", script_text(*scripts), "upgrade-tui", *runner),
         _record([*_asked(call), *fields], {**call.env, **call.secrets}),
     )
 
@@ -154,7 +154,7 @@ def _manage(call: ManageCall) -> Rendered:
     fields = [
         ("mode", call.verb), ("host", call.host), ("window", call.window), ("seconds", str(call.seconds)),
     ]  # fmt: skip
-    return Rendered(("sh", "-c", source("common", "manage"), "upgrade-tui"), _record([*_asked(call), *fields], {}))
+    return Rendered(("sh", "-c", script_text("common", "manage"), "upgrade-tui"), _record([*_asked(call), *fields], {}))
 
 
 def _asked(call: Call) -> list[tuple[str, str]]:

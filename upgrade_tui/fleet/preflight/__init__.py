@@ -18,9 +18,9 @@ from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
+from upgrade_tui.plan.command_text import least_words
 from upgrade_tui.plan.kit import Check
 from upgrade_tui.plan.model import Step
-from upgrade_tui.plan.words import least_words
 from upgrade_tui.units import Percent, Size, age_text, share_text, size_text
 
 __all__ = ["FAILED", "NOT_FOUND_OUT", "command_of", "script"]

@@ -12,8 +12,8 @@ from typing import Any
 
 from textual.app import App
 
-from upgrade_tui.tui.dialogs.base import ask
 from upgrade_tui.tui.dialogs.choice import ChoiceDialog
+from upgrade_tui.tui.dialogs.dialog import ask_dialog
 from upgrade_tui.tui.dialogs.text import TextDialog
 from upgrade_tui.tui.dialogs.typed import TypedDialog
 
@@ -25,12 +25,12 @@ async def ask_text(app: App[Any], title: str, prompt: str, *, initial: str = "",
 
     ``required``: an empty line is not accepted. Without it, an empty answer is ``""``, which is not None.
     """
-    return await ask(app, TextDialog(title, prompt, initial=initial, required=required))
+    return await ask_dialog(app, TextDialog(title, prompt, initial=initial, required=required))
 
 
 async def ask_typed(app: App[Any], title: str, body: str, expect: str) -> bool:
     """True once the operator typed exactly ``expect`` and pressed enter: for what cannot be taken back."""
-    confirmed: bool | None = await ask(app, TypedDialog(title, body, expect))
+    confirmed: bool | None = await ask_dialog(app, TypedDialog(title, body, expect))
     return confirmed is True
 
 
@@ -41,4 +41,4 @@ async def ask_choice(app: App[Any], title: str, body: str, choices: Sequence[tup
     """
     if not choices:
         raise ValueError("a choice needs something to choose from")
-    return await ask(app, ChoiceDialog(title, body, choices))
+    return await ask_dialog(app, ChoiceDialog(title, body, choices))

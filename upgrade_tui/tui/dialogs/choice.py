@@ -11,7 +11,7 @@ from textual.widget import Widget
 from textual.widgets import OptionList
 
 from upgrade_tui.foreign import harmless
-from upgrade_tui.tui.dialogs.base import Body, Dialog
+from upgrade_tui.tui.dialogs.dialog import Body, Dialog
 
 
 def labels(choices: Sequence[tuple[str, str]]) -> list[Content]:

@@ -7,7 +7,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from upgrade_tui.foreign import one_line
-from upgrade_tui.tui.dialogs.base import Dialog
+from upgrade_tui.tui.dialogs.dialog import Dialog
 
 
 class TextDialog(Dialog[str]):

@@ -9,7 +9,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from upgrade_tui.foreign import one_line
-from upgrade_tui.tui.dialogs.base import Dialog
+from upgrade_tui.tui.dialogs.dialog import Dialog
 from upgrade_tui.units import count_text
 
 

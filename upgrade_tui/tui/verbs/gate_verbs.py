@@ -7,7 +7,7 @@ from typing import Any
 from textual.app import App
 
 from upgrade_tui.tui.dialogs import ask_choice, ask_text
-from upgrade_tui.tui.opening import Open
+from upgrade_tui.tui.open_message import Open
 from upgrade_tui.tui.verbs.verb import SAID, Look, Target, Verb
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window.commands import AnyCommand

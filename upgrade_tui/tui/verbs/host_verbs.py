@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from textual.app import App
 
-from upgrade_tui.conductor import protocol
+from upgrade_tui.attach import protocol
 from upgrade_tui.tui.dialogs import ask_text, ask_typed
 from upgrade_tui.tui.sending import refused
 from upgrade_tui.tui.verbs.verb import SAID, Look, Target, Verb

@@ -29,7 +29,7 @@ class TickVerb(Verb):
         if look.spec is None or look.step is None:
             return None
         by_hand = look.spec.rollback is None or look.spec.rollback.run is None
-        wanted = look.step.state == "rolling back" and by_hand if look.undoing else look.spec.what == "manual"
+        wanted = look.step.state == "rolling back" and by_hand if look.undoing else look.spec.kind == "manual"
         return 20 if wanted and look.step.state not in OVER else None
 
     def command(self, at: Target, evidence: str = SAID) -> cmd.Tick:
@@ -65,7 +65,7 @@ class StartVerb(Verb):
         """Where there is room: a gate is opened for the vote; what failed is tried again."""
         if not look.alone or look.spec is None or look.step is None:
             return self.label
-        if look.spec.what == "gate":
+        if look.spec.kind == "gate":
             return "open the vote"
         return "try again" if look.step.state in ("failed", "unknown", "rolled back") else self.label
 

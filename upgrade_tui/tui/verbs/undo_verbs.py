@@ -6,9 +6,9 @@ from typing import Any
 
 from textual.app import App
 
-from upgrade_tui.conductor.session import Session
+from upgrade_tui.attach.session import Session
 from upgrade_tui.tui.dialogs import ask_choice, ask_text, ask_typed
-from upgrade_tui.tui.opening import Open
+from upgrade_tui.tui.open_message import Open
 from upgrade_tui.tui.sending import refused, send
 from upgrade_tui.tui.verbs.verb import Look, Target
 from upgrade_tui.tui.verbs.window_verbs import WindowVerb
@@ -62,16 +62,16 @@ def no_preview(session: Session) -> str | None:
     return None if plan.steps or plan.cannot else "nothing was done yet that would have to be undone"
 
 
-def scopes(session: Session, step: str = "", hosts: tuple[str, ...] = ()) -> list[tuple[cmd.Rollback, str]]:
+def scopes(session: Session, step: str = "", hosts: tuple[str, ...] = ()) -> list[tuple[cmd.StartRollback, str]]:
     """What could be undone, as commands without reason and confirmation, each with its label: the widest first."""
     state = session.state
     spec = state.plan.step(step)
-    wanted = [cmd.Rollback(confirm="")]
+    wanted = [cmd.StartRollback(confirm="")]
     phases = dict.fromkeys(s.phase for s in state.plan.steps if s.phase)
-    wanted += [cmd.Rollback(confirm="", phase=phase) for phase in reversed(phases)]
-    wanted += [cmd.Rollback(confirm="", step=step)] if spec is not None else []
-    wanted += [cmd.Rollback(confirm="", hosts=hosts)] if hosts else []
-    wanted += [cmd.Rollback(confirm="", step=step, hosts=hosts)] if hosts and spec is not None else []
+    wanted += [cmd.StartRollback(confirm="", phase=phase) for phase in reversed(phases)]
+    wanted += [cmd.StartRollback(confirm="", step=step)] if spec is not None else []
+    wanted += [cmd.StartRollback(confirm="", hosts=hosts)] if hosts else []
+    wanted += [cmd.StartRollback(confirm="", step=step, hosts=hosts)] if hosts and spec is not None else []
     out = []
     for command in wanted:
         plan = undo_plan(state, phase=command.phase, step=command.step, hosts=command.hosts)
@@ -84,7 +84,7 @@ def scopes(session: Session, step: str = "", hosts: tuple[str, ...] = ()) -> lis
 
 async def ask_scope(
     app: App[Any], session: Session, *, step: str = "", hosts: tuple[str, ...] = ()
-) -> cmd.Rollback | None:
+) -> cmd.StartRollback | None:
     """How much is to be undone, not confirmed yet; None if the operator gave up or there is nothing."""
     found = scopes(session, step, hosts)
     if not found:
@@ -96,7 +96,7 @@ async def ask_scope(
     return None if chosen is None else found[int(chosen)][0]
 
 
-async def ask_rollback(app: App[Any], session: Session, command: cmd.Rollback) -> bool:
+async def ask_rollback(app: App[Any], session: Session, command: cmd.StartRollback) -> bool:
     """The reason, and the window's id typed out; True once it was sent."""
     window = session.plan.window.id
     plan = undo_plan(session.state, phase=command.phase, step=command.step, hosts=command.hosts)
@@ -104,7 +104,7 @@ async def ask_rollback(app: App[Any], session: Session, command: cmd.Rollback) -
     reason = await ask_text(app, "Roll back", f"This undoes {what}.\nWhy?")
     if not reason or not await ask_typed(app, "ROLL BACK", f"This undoes {what}.\nReason: {reason}", window):
         return False
-    sent = cmd.Rollback(
+    sent = cmd.StartRollback(
         confirm=window, reason=reason, phase=command.phase, step=command.step, hosts=command.hosts
     )  # fmt: skip
     return await send(app, session, sent)

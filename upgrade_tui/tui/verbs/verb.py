@@ -11,10 +11,10 @@ from typing import Any, ClassVar, Literal
 from msgspec import Struct
 from textual.app import App
 
-from upgrade_tui.conductor.session import Session
+from upgrade_tui.attach.session import Session
 from upgrade_tui.plan.model import Step
+from upgrade_tui.tui.scene import Scene
 from upgrade_tui.tui.sending import send
-from upgrade_tui.tui.view.scene import Scene
 from upgrade_tui.window import going_back
 from upgrade_tui.window.commands import Actor, AnyCommand, Refusal
 from upgrade_tui.window.decide import decide
@@ -64,7 +64,7 @@ class Look(Struct, frozen=True, kw_only=True):
     @property
     def ahead(self) -> str:
         """The kind of a step that can still go forward; empty where nothing can."""
-        return "" if self.spec is None or self.step is None or self.undoing else self.spec.what
+        return "" if self.spec is None or self.step is None or self.undoing else self.spec.kind
 
 
 class Verb:

@@ -8,8 +8,8 @@ from textual import events
 from textual.screen import Screen
 from textual.scroll_view import ScrollView
 
-from upgrade_tui.conductor.session import Session
-from upgrade_tui.tui.opening import Open
+from upgrade_tui.attach.session import Session
+from upgrade_tui.tui.open_message import Open
 from upgrade_tui.tui.sending import refused
 from upgrade_tui.tui.verbs.verb import Target, Verb
 from upgrade_tui.tui.verbs.verb_table import VERBS, of_action

@@ -13,17 +13,17 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from upgrade_tui.window.events.base import SYSTEM as SYSTEM
-from upgrade_tui.window.events.base import Crossing as Crossing
-from upgrade_tui.window.events.base import Outcome as Outcome
-from upgrade_tui.window.events.hosts import *  # noqa: F403
-from upgrade_tui.window.events.hosts import HostEvent
-from upgrade_tui.window.events.steps import *  # noqa: F403
-from upgrade_tui.window.events.steps import StepEvent
-from upgrade_tui.window.events.undo import *  # noqa: F403
-from upgrade_tui.window.events.undo import UndoEvent
-from upgrade_tui.window.events.window import *  # noqa: F403
-from upgrade_tui.window.events.window import WindowEvent
+from upgrade_tui.window.events.event_base import SYSTEM as SYSTEM
+from upgrade_tui.window.events.event_base import Crossing as Crossing
+from upgrade_tui.window.events.event_base import Outcome as Outcome
+from upgrade_tui.window.events.host_events import *  # noqa: F403
+from upgrade_tui.window.events.host_events import HostEvent
+from upgrade_tui.window.events.step_events import *  # noqa: F403
+from upgrade_tui.window.events.step_events import StepEvent
+from upgrade_tui.window.events.undo_events import *  # noqa: F403
+from upgrade_tui.window.events.undo_events import UndoEvent
+from upgrade_tui.window.events.window_events import *  # noqa: F403
+from upgrade_tui.window.events.window_events import WindowEvent
 
 Event = WindowEvent | HostEvent | StepEvent | UndoEvent
 """The tagged union of all events."""

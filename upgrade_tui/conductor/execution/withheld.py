@@ -1,0 +1,75 @@
+"""Output that was withheld since no conductor knew its secrets: fetched from the host by one that does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+from upgrade_tui.conductor.execution.context import ExecutionContext
+from upgrade_tui.conductor.execution.secret import Redactor, known_secrets
+from upgrade_tui.conductor.execution.tasks import Work, job_spec
+from upgrade_tui.directory.paths import output_file
+from upgrade_tui.window import events as ev
+from upgrade_tui.window.on_fail import REACHED
+from upgrade_tui.window.state import WindowState
+
+LIMIT = 60.0  # seconds for a host to print it again
+
+
+class Withheld:
+    """Looks again, at a takeover and after a step, whether what was withheld can be kept now."""
+
+    def __init__(self, context: ExecutionContext) -> None:
+        self._context = context
+        self._one_at_a_time = asyncio.Lock()
+
+    async def fetch(self) -> None:
+        """All that hosts still have of it, and whose secrets are known. What fails stays withheld."""
+        async with self._one_at_a_time:
+            found = list(self._wanted(self._context.state()))
+            for spec in {work.spec.id: work.spec for work in found}.values():
+                secrets, _why = await known_secrets(spec)
+                if secrets is not None:
+                    for work in found:
+                        if work.spec is spec:
+                            await self._fetch(work, secrets)
+
+    def _wanted(self, state: WindowState) -> Iterator[Work]:
+        for step in state.steps.values():
+            spec = state.plan.step(step.id)
+            for task in step.tasks.values():
+                place = task.place or task.host
+                reached = place not in state.hosts or state.hosts[place].link in REACHED
+                if spec is not None and task.withheld and reached:
+                    yield Work(
+                        spec=spec, host=task.host, place=place, attempt=task.undo or task.attempt, batch=task.batch,
+                        undo=task.undo > 0,
+                    )  # fmt: skip
+
+    async def _fetch(self, work: Work, secrets: dict[str, str]) -> None:
+        name = output_file(work.spec.id, work.host, work.attempt, "undo" if work.undo else "out")
+        try:
+            file = await asyncio.to_thread(self._context.output_file, self._context.output / name)
+        except OSError:
+            return
+        redactor = Redactor(secrets, file.write)
+        spec = job_spec(self._context, work, secrets)
+        try:
+            async with asyncio.timeout(LIMIT):
+                ended = await self._context.hosts.job(
+                    work.place, spec, on_output=redactor.feed, on_lost=lambda reason: None, on_found=lambda: None,
+                    resume=True, begun=True,
+                )  # fmt: skip
+            proven = ended.proven and ended.sent
+        except TimeoutError:
+            proven = False
+        finally:
+            redactor.close()
+            digest = await asyncio.to_thread(file.close)
+        if not proven or file.error:
+            return
+        kept = ev.OutputKept(
+            step=work.spec.id, host=work.host, attempt=work.attempt, undo=work.undo, output=name, bytes=file.size,
+            sha256=digest, last_line=file.last_line,
+        )  # fmt: skip
+        await self._context.transact(lambda state: (kept,) if work in self._wanted(state) else ())

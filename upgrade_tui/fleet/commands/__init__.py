@@ -1,0 +1,1 @@
+"""Plain commands on a host or here: their channels, their end, their result."""

@@ -1,0 +1,1 @@
+"""Canaries: their rows and pane, one canary in full."""

@@ -1,0 +1,1 @@
+"""The details column of a wide screen: what is under the cursor."""

@@ -1,0 +1,1 @@
+"""A gate's card, on which a go or no-go is decided."""

@@ -1,0 +1,59 @@
+"""The help screen."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Static
+
+from upgrade_tui.tui.help import page as help_page
+from upgrade_tui.tui.widgets.detail_lines import DetailLines, content
+from upgrade_tui.tui.widgets.spans import Line
+
+KEYS: Line = (("↑↓", "key"), (" scroll  ", "muted"), ("esc", "key"), (" back", "muted"))
+
+
+class HelpScreen(Screen[None]):
+    """Keys, words, glyphs: one page that scrolls."""
+
+    CSS_PATH = "../detail_screen.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,question_mark,enter", "back", "back"),
+    ]
+
+    def __init__(self, keys: list[help_page.Key]) -> None:
+        super().__init__()
+        self.keys_there = keys
+
+    @classmethod
+    def of(cls, app: App[Any]) -> HelpScreen:
+        """About the screen that is on top now, with the keys that do something there."""
+        keys = []
+        for active in app.screen.active_bindings.values():
+            binding = active.binding
+            if binding.system and binding.action != "app.command_palette":
+                continue
+            text = active.tooltip or binding.tooltip or binding.description
+            keys.append(help_page.Key(app.get_key_display(binding), binding.action, text, active.enabled))
+        return cls(keys)
+
+    def compose(self) -> ComposeResult:
+        yield Static(Content.assemble(("Help", "bold $tone-strong")), id="head")
+        yield DetailLines(id="page")
+        yield Static(content(KEYS), id="keys")
+
+    def on_mount(self) -> None:
+        """The arrows scroll it."""
+        self.query_one("#page").focus()
+
+    def on_detail_lines_fitted(self) -> None:
+        """Lines are made for their width."""
+        page = self.query_one("#page", DetailLines)
+        page.show(help_page.help_page(self.keys_there, max(20, page.scrollable_content_region.width)))
+
+    def action_back(self) -> None:
+        self.dismiss()

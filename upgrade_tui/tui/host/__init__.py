@@ -1,0 +1,1 @@
+"""Hosts: their rows and pane, one host in full."""

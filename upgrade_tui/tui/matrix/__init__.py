@@ -1,0 +1,1 @@
+"""Steps by hosts: every task at one glance."""

@@ -1,1 +1,0 @@
-"""The panes of the main screen: each shows one view of the scene, by lines."""

@@ -1,0 +1,1 @@
+"""A rollback in full: what it would run, how it goes."""

@@ -1,0 +1,1 @@
+"""Steps: their rows and pane, one step in full, its output."""

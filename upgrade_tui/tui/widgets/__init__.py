@@ -1,0 +1,1 @@
+"""What the screens share: lines of spans and the widgets that draw them, charts."""
