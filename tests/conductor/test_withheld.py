@@ -10,6 +10,7 @@ import pytest
 
 from tests.conductor import support
 from tests.conductor.support import CommandResult, Hosts, Rig
+from upgrade_tui.conductor.conductor import places_to_clear
 from upgrade_tui.window import events as ev
 
 PLAN = support.PLAN.replace("check_first = false", 'check_first = false\nsecret_env = ["DB_PASSWORD"]')
@@ -133,3 +134,35 @@ async def test_the_output_of_checks_is_masked_like_that_of_steps(
     assert (tmp_path / "output" / "roll.a.1.check").read_bytes() == b"not yet, [secret]\n"
     await rig.store.close()
     assert b"hunter22" not in everything_written(tmp_path)
+
+
+AGAIN = [
+    ev.TaskStarted(step="roll", host="a", attempt=2),
+    ev.TaskFinished(step="roll", host="a", attempt=2, exit=0, seconds=1.0, output="roll.a.2.out"),
+]
+
+
+async def test_closing_leaves_withheld_output_on_its_host_also_that_of_an_earlier_attempt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_password(monkeypatch, None)
+    rig = await taken_over(tmp_path)
+    await rig.store.write([ev.HostJobs(host="a", place="/jobs"), ev.HostJobs(host="b", place="/jobs")])
+    assert places_to_clear(rig.store.state, ("a", "b", "c")) == {"a": "/jobs", "b": "/jobs"}
+    await rig.steps.run("roll", resume=True)
+    batches = rig.store.state.steps["roll"].batches
+    await rig.store.write([ev.StepIntent(step="roll", attempt=2, batches=batches), *AGAIN])
+    assert not rig.store.state.steps["roll"].tasks["a"].withheld
+    assert places_to_clear(rig.store.state, ("a", "b")) == {"b": "/jobs"}
+    (kept,) = rig.store.state.withheld
+    assert kept.said == (
+        f"roll on a, attempt 1: {len(PRINTED)} bytes are still on a, in /jobs "
+        "(no value for DB_PASSWORD: the conductor's environment lacks it)"
+    )
+    with_password(monkeypatch)
+    await rig.withheld.fetch()
+    assert rig.store.state.withheld == ()
+    assert (tmp_path / "output" / "roll.a.1.out").read_bytes() == PRINTED.replace(b"hunter22", b"[secret]")
+    assert rig.store.state.steps["roll"].tasks["a"].output == "roll.a.2.out", "that of the newer attempt stays its own"
+    assert places_to_clear(rig.store.state, ("a", "b")) == {"a": "/jobs", "b": "/jobs"}
+    await rig.store.close()

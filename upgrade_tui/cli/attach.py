@@ -76,7 +76,10 @@ def _report_at_the_end(directory: Path, *, silent: bool) -> None:
 
 
 def export_report(directory: Path) -> str:
-    """Write the report of the window in ``directory``; one line saying where, or why not. The dashboard's ``e``."""
+    """Write the report of the window in ``directory``; one line saying where, or why not. The dashboard's ``e``.
+
+    A line more for each output that is still on its host alone.
+    """
     from upgrade_tui.directory.paths import REPORT
     from upgrade_tui.journal import JournalError
     from upgrade_tui.plan.diagnostics import PlanError
@@ -89,4 +92,5 @@ def export_report(directory: Path) -> str:
     except (JournalError, PlanError, OSError) as error:
         return f"no report: {error}"
     early = f"; it ends early: {made.integrity.damage}" if made.integrity.damage else ""
-    return f"report written to {files[0].parent}{early}"
+    withheld = "".join(f"\noutput that was withheld and not fetched: {each}" for each in made.integrity.withheld)
+    return f"report written to {files[0].parent}{early}{withheld}"

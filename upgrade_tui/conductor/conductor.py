@@ -7,7 +7,7 @@ import contextlib
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Collection, Coroutine, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -195,11 +195,8 @@ class Conductor:
         """Take the window's job directories off the hosts that can be reached; a host that hangs is left alone."""
         up = [name for name, frame in self.fleet.frames(self._machine.mono()).items() if frame.link == "up"]
         state = self.store.state
-        jobs = [
-            self.fleet.clean_jobs(host, state.jobs, place=place)
-            for host, place in state.places.items()
-            if host in (*up, LOCAL)
-        ]
+        places = places_to_clear(state, (*up, LOCAL))
+        jobs = [self.fleet.clean_jobs(host, state.jobs, place=place) for host, place in places.items()]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLEAN_LIMIT):
                 await asyncio.gather(*jobs, return_exceptions=True)
@@ -367,6 +364,15 @@ class Conductor:
         if not ended.proven:
             return None, ended.reason.encode(), False
         return ended.exit if not ended.timed_out else None, bytes(kept), True
+
+
+def places_to_clear(state: WindowState, reached: Collection[str]) -> dict[str, str]:
+    """Hosts whose job directories of this window can go at its end, and where those are.
+
+    Not where output is still withheld: it is nowhere else, and a conductor that knows the secret may come too late.
+    """
+    needed = {output.place for output in state.withheld}
+    return {host: place for host, place in state.places.items() if host in reached and host not in needed}
 
 
 def _encoded(frame: Frame) -> bytes:

@@ -238,6 +238,7 @@ def _integrity(history: WindowHistory, source: Source) -> Integrity:
     return Integrity(
         records=len(records), first=records[0].seq if records else None, last=records[-1].seq if records else None,
         head=source.head, gaps=history.gaps, damage=source.damage, elsewhere=source.elsewhere,
+        withheld=tuple(output.said for output in history.state.withheld),
         plan_differs=source.plan_differs, plan_accepted=source.plan_accepted,
         recovered=sum(1 for r in records if isinstance(r.event, ev.LogRecovered)), fences=history.state.fences,
     )  # fmt: skip

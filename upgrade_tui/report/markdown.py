@@ -251,6 +251,7 @@ def _integrity(report: Report) -> str:
         lines.append(f"- **the log could not be read further: {escaped(i.damage)}**")
     if i.elsewhere:
         lines.append(f"- **{escaped(i.elsewhere)}**; this report has them, marked")
+    lines += [f"- **output that was withheld and not fetched: {escaped(each)}**" for each in i.withheld]
     if i.recovered or i.fences:
         lines.append(f"- torn tails set aside: {i.recovered}; failures of writing: {i.fences}")
     made = f" by upgrade-tui {escaped(report.summary.version)}" if report.summary.version else ""

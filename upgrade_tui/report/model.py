@@ -293,6 +293,7 @@ class Integrity(Struct, frozen=True, kw_only=True):
     head: str  # hash of the last line; empty if the caller did not give it
     gaps: int  # lines between first and last that are not in this report: of a kind this version does not know
     damage: str  # why the log could not be read further, or empty
+    withheld: tuple[str, ...]  # output of jobs that nobody fetched, and where on hosts it still is
     elsewhere: str  # that, and where, records are kept that are not in the log yet, or empty
     plan_differs: str  # how the plan beside the log is not the one that was recorded, or empty
     plan_accepted: str  # who went on with a plan that had been changed, and why, or empty

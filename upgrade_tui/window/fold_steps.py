@@ -13,7 +13,7 @@ from upgrade_tui.plan.step_kinds import KINDS
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.changes import change_step, change_task, excluded_reason, stale, with_
 from upgrade_tui.window.fold_hold import let_go
-from upgrade_tui.window.state import StepState, Task, WindowState, fresh_tasks
+from upgrade_tui.window.state import StepState, Task, WindowState, WithheldOutput, fresh_tasks
 
 TaskEvent = (
     ev.TaskStarted
@@ -139,6 +139,8 @@ def begun(s: WindowState, r: ev.Record, e: ev.TaskBegun) -> WindowState:
 
 
 def finished_task(s: WindowState, r: ev.Record, e: ev.TaskFinished) -> WindowState:
+    if e.withheld:  # also of an attempt that a newer one has replaced: its output is on its host all the same
+        s = _withheld(s, e)
     if _outdated(s, e):
         return s
     good = e.exit == 0 and not e.timed_out and not e.ended and not e.early
@@ -160,8 +162,27 @@ def finished_task(s: WindowState, r: ev.Record, e: ev.TaskFinished) -> WindowSta
     )  # fmt: skip
 
 
+def _withheld(s: WindowState, e: ev.TaskFinished) -> WindowState:
+    spec, step = s.plan.step(e.step), s.steps.get(e.step)
+    task = step.tasks.get(e.host) if step is not None else None
+    if spec is None or task is None:
+        return s
+    place = spec.run_on or e.host
+    left = WithheldOutput(
+        step=e.step, host=e.host, attempt=e.attempt, undo=e.undo, batch=task.batch, bytes=e.bytes, why=e.withheld,
+        place=place, directory=s.places.get(place, ""),
+    )  # fmt: skip
+    return replace(s, withheld=(*_but(s, e), left))
+
+
+def _but(s: WindowState, e: ev.TaskFinished | ev.OutputKept) -> tuple[WithheldOutput, ...]:
+    about = (e.step, e.host, e.attempt, e.undo)
+    return tuple(w for w in s.withheld if (w.step, w.host, w.attempt, w.undo) != about)
+
+
 def output_kept(s: WindowState, r: ev.Record, e: ev.OutputKept) -> WindowState:
     """The same task, and now what it printed."""
+    s = replace(s, withheld=_but(s, e))
     task = s.steps[e.step].tasks.get(e.host) if e.step in s.steps else None
     if task is None or not task.withheld or (task.undo if e.undo else task.attempt) != e.attempt:
         return s

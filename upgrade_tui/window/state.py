@@ -16,11 +16,11 @@ from upgrade_tui.window import step_state
 from upgrade_tui.window.events import GateOpened, GateVoted, HostFacts, LimitCrossed, NoteAdded, StepHeld
 from upgrade_tui.window.measurements import Link, Verdict
 from upgrade_tui.window.step_state import OPEN, Stage, StepName
-from upgrade_tui.window.task import UNSETTLED, Armed, Task, TaskName
+from upgrade_tui.window.task import UNSETTLED, Armed, Task, TaskName, WithheldOutput
 
 __all__ = [
     "OVER", "UNSETTLED", "Armed", "CanaryState", "HostState", "Operator", "RollbackState", "StepState", "Task", "Undo",
-    "WindowState", "fresh_step", "fresh_tasks", "initial", "role_of",
+    "WindowState", "WithheldOutput", "fresh_step", "fresh_tasks", "initial", "role_of",
 ]  # fmt: skip
 
 OVER: frozenset[str] = frozenset({"done", "skipped"})  # states that let the next step go on
@@ -204,6 +204,7 @@ class WindowState(Struct, frozen=True, kw_only=True):
     notes: tuple[NoteAdded, ...] = ()
     excluded: Mapping[str, str] = {}  # host -> why it takes no part any more
     places: Mapping[str, str] = {}  # host -> where this window's jobs live there
+    withheld: tuple[WithheldOutput, ...] = ()  # of all attempts, and nowhere but on their hosts
     rollback: RollbackState | None = None
     fences: int = 0
     takeovers: int = 0  # conductors that took over after the first

@@ -68,6 +68,27 @@ class Task(Struct, frozen=True, kw_only=True):
         return self.undo == 0 and self.state in ("pending", "failed", "unknown", "unreachable")
 
 
+class WithheldOutput(Struct, frozen=True, kw_only=True):
+    """What a job printed and no conductor could keep, since a secret in it could not be masked: it is on its host."""
+
+    step: str
+    host: str
+    attempt: int  # of its rollbacks where ``undo``
+    undo: bool
+    batch: int
+    bytes: int
+    why: str
+    place: str  # where it ran: the host, or another
+    directory: str  # where jobs are there; empty: not known
+
+    @property
+    def said(self) -> str:
+        """Whose it is, and where to find it."""
+        which = f"{'rollback' if self.undo else 'attempt'} {self.attempt}"
+        where = f"{self.place}, in {self.directory}" if self.directory else self.place
+        return f"{self.step} on {self.host}, {which}: {self.bytes:,} bytes are still on {where} ({self.why})"
+
+
 class Armed(Struct, frozen=True, kw_only=True):
     """A host that undoes a step by itself at ``until`` (epoch seconds) unless it is confirmed."""
 

@@ -35,16 +35,13 @@ class Withheld:
                             await self._fetch(work, secrets)
 
     def _wanted(self, state: WindowState) -> Iterator[Work]:
-        for step in state.steps.values():
-            spec = state.plan.step(step.id)
-            for task in step.tasks.values():
-                place = task.place or task.host
-                reached = place not in state.hosts or state.hosts[place].link in REACHED
-                if spec is not None and task.withheld and reached:
-                    yield Work(
-                        spec=spec, host=task.host, place=place, attempt=task.undo or task.attempt, batch=task.batch,
-                        undo=task.undo > 0,
-                    )  # fmt: skip
+        for left in state.withheld:
+            spec = state.plan.step(left.step)
+            reached = left.place not in state.hosts or state.hosts[left.place].link in REACHED
+            if spec is not None and reached:
+                yield Work(
+                    spec=spec, host=left.host, place=left.place, attempt=left.attempt, batch=left.batch, undo=left.undo
+                )  # fmt: skip
 
     async def _fetch(self, work: Work, secrets: dict[str, str]) -> None:
         name = output_file(work.spec.id, work.host, work.attempt, "undo" if work.undo else "out")
