@@ -198,3 +198,19 @@ def test_a_terminal_whose_device_is_not_visible_is_no_mistake(monkeypatch: pytes
 
     monkeypatch.setattr(os, "ttyname", not_there)
     assert client._terminal() == ""
+
+
+def test_a_conductor_that_ends_with_clients_attached_says_nothing_of_them(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What asyncio has to say goes to the conductor's own log: tracebacks there mean that something is wrong."""
+
+    async def conductor() -> None:
+        async with Served(tmp_path) as served:
+            for _ in range(3):
+                _reader, writer = await speaking(tmp_path)
+                writer.write(p.encode(p.Hello(attach=True)) + b"\n")
+            await served.until_attached(3)
+
+    asyncio.run(conductor())
+    assert [r.getMessage() for r in caplog.records] == []

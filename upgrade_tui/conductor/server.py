@@ -75,6 +75,7 @@ class WindowServer:
     def __init__(self, directory: Path, backend: ServerBackend, on_error: Callable[[str], None]) -> None:
         self._path, self._backend, self._on_error = directory / SOCKET, backend, on_error
         self._guests: dict[int, Guest] = {}
+        self._serving: set[asyncio.Task[None]] = set()  # a loop itself does not keep its tasks
         self._count = 0
         self.listening = asyncio.Event()
 
@@ -124,12 +125,18 @@ class WindowServer:
                 guest.wake.set()
 
     def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Awaitable[None]:
-        """Not a coroutine: who is there is read in the moment of the connection, before anything else runs."""
+        """Not a coroutine: who is there is read in the moment of the connection, before anything else runs.
+
+        The task is ours: for one that asyncio made itself it prints a traceback when a loop that ends cancels it.
+        """
         try:
             who = peer(writer.get_extra_info("socket"))
         except (NobodyThere, OSError):
             who = None
-        return self._client(reader, writer, who)
+        serving = asyncio.ensure_future(self._client(reader, writer, who))
+        self._serving.add(serving)
+        serving.add_done_callback(self._serving.discard)
+        return serving
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, who: Peer | None) -> None:
         try:
