@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-JOBS   ?= 2
+JOBS   ?= 4 # two a core on CI's machine: most tests wait for hosts
 
 .PHONY: demo test test-systemd mutants check bench soak picture docs lock clean
 

@@ -227,6 +227,7 @@ async def test_a_takeover_goes_on_with_a_rollback_that_has_begun(tmp_path: Path)
     first.hosts.hold["d"] = asyncio.Event()
     await write_observations(first.store, [FAILING])
     await runs(first, "d", "downgrade")
+    await first.until(lambda: states(first)["c"] == "rolled back")  # of the same batch
     for task in first.background:
         task.cancel()
     await asyncio.gather(*first.background, return_exceptions=True)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.sshd import free_port
 from tests.support import require
 from upgrade_tui.fleet.preflight import script
 from upgrade_tui.plan.kit import Check
@@ -175,7 +176,7 @@ def listening(*, closes: bool) -> Iterator[int]:
 def test_a_port_is_asked_with_whatever_is_there(host: Host, tool: str) -> None:
     _only_asks_with(host, tool)
     with listening(closes=True) as port:
-        free = _free_port()
+        free = free_port()
         code, lines = host.run(Check(port=f"127.0.0.1:{port}"), Check(port=f"127.0.0.1:{free}"))
     assert code == 1
     assert lines == [f"ok    port 127.0.0.1:{port}: answers", f"FAIL  port 127.0.0.1:{free}: Connection refused"]
@@ -195,11 +196,6 @@ def test_a_port_that_says_nothing_answers_all_the_same(tmp_path: Path) -> None:
     _only_asks_with(host, "nc")
     with listening(closes=False) as port:
         assert host.says(Check(port=f"127.0.0.1:{port}")) == f"ok    port 127.0.0.1:{port}: answers"
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def test_a_port_that_nothing_can_ask_is_not_found_out(host: Host) -> None:
@@ -584,7 +580,7 @@ def test_a_host_with_nothing_but_busybox_is_checked(tmp_path: Path) -> None:
     code, lines = host.run(
         Check(free="/", min="1MiB"), Check(memory="1MiB"), Check(program="awk"), Check(clock=Duration(60)),
         Check(backup=str(tmp_path / "db.dump"), min="4KiB", max_age=Duration(3600), sha256="sums"),
-        Check(free="/proc", min="1B"), Check(unit="a.service"), Check(port=f"127.0.0.1:{_free_port()}"),
+        Check(free="/proc", min="1B"), Check(unit="a.service"), Check(port=f"127.0.0.1:{free_port()}"),
     )  # fmt: skip
     assert code == 1
     assert [line.split()[0] for line in lines] == ["ok"] * 5 + ["?", "?", "FAIL"]
