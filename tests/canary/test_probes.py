@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.sshd import free_port
 from upgrade_tui.canary import tls_probe
 from upgrade_tui.canary.name_lookup import system_resolver
 from upgrade_tui.canary.probe_base import Probe
@@ -95,9 +96,7 @@ async def hung(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> N
 
 @pytest.fixture
 async def closed_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    return free_port()
 
 
 # -- http ---------------------------------------------------------------------------------------------------------

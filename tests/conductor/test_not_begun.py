@@ -17,9 +17,10 @@ from upgrade_tui.window.commands import Actor, AnyCommand, Refusal
 
 MEI = Actor("mei", "lead")
 ONE = support.PLAN.replace('batches = [1, "100%"]', 'batches = ["100%"]').replace('on = "web"', 'on = ["a", "b"]')
-SECRET = (
-    'check_first = false\nsecret_env = ["PW_OF_THIS_TEST"]\nsecret_command = "sleep 0.3; echo PW_OF_THIS_TEST=hunter2"'
-)
+SECRET = """check_first = false
+secret_env = ["PW_OF_THIS_TEST"]
+secret_command = "echo PW_OF_THIS_TEST=hunter2"
+"""
 GUARDED = ONE.replace("check_first = false", 'check_first = false\nconfirm_within = "10m"')
 
 
@@ -48,10 +49,15 @@ async def test_a_host_that_is_excluded_while_its_check_runs_is_left_alone(tmp_pa
 
 @pytest.mark.parametrize("stop", [cmd.Pause(reason="x"), cmd.Abort(confirm="w1", reason="x")])
 async def test_nothing_begins_after_a_stop_while_secrets_are_fetched(tmp_path: Path, stop: AnyCommand) -> None:
-    rig = await support.rig(tmp_path, ONE.replace("check_first = false", SECRET))
+    go = tmp_path / "go"
+    rig = await support.rig(
+        tmp_path,
+        ONE.replace("check_first = false", SECRET.replace("echo", f"until [ -e {go} ]; do sleep 0.02; done; echo")),
+    )
     step = asyncio.create_task(rig.start("roll"))
     await rig.until(lambda: rig.store.state.steps["roll"].batch == 0)
     await told(rig, stop)
+    go.touch()
     await asyncio.sleep(0.6)
     assert upgraded(rig) == []
     await told(rig, cmd.Resume(reason="again"))
