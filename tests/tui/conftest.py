@@ -17,6 +17,7 @@ from textual.screen import Screen
 
 import upgrade_tui.tui.app
 import upgrade_tui.tui.detail_screen
+import upgrade_tui.tui.step.screen
 from tests.tui.pictures import Picture, picture
 
 TICK = 0.02  # seconds between two looks of a screen at what changed: nobody has to read it
@@ -31,6 +32,7 @@ def quick_screens() -> Iterator[None]:
             patch.setattr(module, "wait_for_idle", at_rest)
         patch.setattr(upgrade_tui.tui.app, "PAINTS", TICK)
         patch.setattr(upgrade_tui.tui.detail_screen, "TICK", TICK)
+        patch.setattr(upgrade_tui.tui.step.screen, "TICK", TICK)
         yield
 
 

@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from tests.golden import MOMENTS, golden
-from tests.tui.conftest import Pictured
+from tests.tui.conftest import TICK, Pictured
 from tests.tui.detail_sessions import OUTPUT, Answering, answering, session_of
 from tests.tui.small_app import SIZES, SmallApp, open_step, shown, until
 from upgrade_tui.attach import protocol as p
@@ -192,7 +192,7 @@ async def test_nothing_is_asked_while_another_screen_is_on_top() -> None:
         await until(pilot, lambda: "On the step" in shown(app))
         count = len(session.asked)
         for _ in range(20):
-            await pilot.pause(0.05)
+            await pilot.pause(TICK)
         assert len(session.asked) <= count + 1  # one may have been under way
         await pilot.press("escape")
         await until(pilot, lambda: len(session.asked) > count + 1)
