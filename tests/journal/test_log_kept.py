@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
@@ -16,6 +17,7 @@ from tests.support import require
 from upgrade_tui.journal import FencedError, Journal, read_log, recovery, segments, verify_log
 from upgrade_tui.journal.files import BALLAST_FILE, SegmentFile
 from upgrade_tui.journal.kept import read_both
+from upgrade_tui.journal.store import MEMORY
 from upgrade_tui.window.events import ConductorStarted, LogFenced, LogJoined, NoteAdded, Record
 
 LINES = lines_of(some_events(6))
@@ -222,4 +224,99 @@ async def test_a_full_disk_is_tried_again_as_soon_as_the_ballast_is_given_back(
     monkeypatch.setattr(recovery, "new_segment", full_until_then)
     assert journal.has_ballast
     assert (await journal.reopen()).seq == 1
+    await journal.close()
+
+
+# -- the place elsewhere goes away: logind removes the runtime directory with the user's last session ------------------
+
+
+async def kept_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Journal, Path]:
+    """A log that cannot be written, with a note kept in the second directory, below a runtime directory."""
+    runtime = tmp_path / "run-user-0"
+    runtime.mkdir(mode=0o700)
+    kept = runtime / "upgrade-tui" / "w" / "kept"
+    journal = await Journal.open(tmp_path / "w", kept=kept)
+    await journal.append("mei", note("durable"))
+    refuse_to_sync(monkeypatch, tmp_path / "w")
+    with pytest.raises(FencedError):
+        await journal.append("mei", note("lost"))
+    await journal.keep()
+    await journal.append("mei", note("kept"))
+    return journal, runtime
+
+
+def refuse_to_sync(monkeypatch: pytest.MonkeyPatch, log: Path) -> None:
+    """Only files of ``log`` cannot be written."""
+
+    def sync(fd: int) -> None:
+        if Path(os.readlink(f"/proc/self/fd/{fd}")).parent == log:
+            cannot(fd)
+
+    monkeypatch.setattr("upgrade_tui.journal.files.sync", sync)
+
+
+def texts(records: Iterator[Record]) -> list[str]:
+    return [str(getattr(r.event, "text", r.event.__struct_config__.tag)) for r in records]
+
+
+async def test_what_was_kept_in_a_directory_that_was_removed_is_kept_again_before_anything_else_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal, runtime = await kept_there(tmp_path, monkeypatch)
+    for text in ("on", "and on"):
+        shutil.rmtree(runtime / "upgrade-tui")
+        with pytest.raises(FencedError, match="was renamed or removed"):
+            await journal.append("mei", note("not acknowledged"))
+        await journal.keep()
+        await journal.append("mei", note(text))
+    lines = read_both(tmp_path / "w", runtime / "upgrade-tui" / "w" / "kept")
+    found = [text for text in texts(r for r, there in lines if there) if text != "log.fenced"]
+    assert found == ["kept", "on", "and on"]
+    await journal.close()
+
+
+async def test_where_the_runtime_directory_is_gone_nothing_is_acknowledged_until_it_is_said_to_be_in_memory_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal, runtime = await kept_there(tmp_path, monkeypatch)
+    shutil.rmtree(runtime)
+    with pytest.raises(FencedError, match="was renamed or removed"):
+        await journal.append("mei", note("not acknowledged"))
+    with pytest.raises(FencedError, match="No such file or directory"):
+        await journal.keep()
+    await journal.keep(recorded=False)
+    assert journal.kept == MEMORY
+    await journal.append("mei", note("on"))
+    monkeypatch.setattr("upgrade_tui.journal.files.sync", lambda fd: None)
+    await journal.join()
+    assert texts(read_log(tmp_path / "w")) == ["durable", "log.fenced", "kept", "log.fenced", "on"], (
+        "all of it came back"
+    )
+    await journal.close()
+
+
+@pytest.mark.parametrize("gone", ["upgrade-tui", ""], ids=["can-be-made-again", "runtime-directory-too"])
+async def test_kept_lines_that_are_removed_are_put_back_or_told_to_be_in_memory_alone_also_where_nothing_happens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: str
+) -> None:
+    """Every few seconds the log is tried again: who looks meanwhile is not told of a place where nothing is."""
+    journal, runtime = await kept_there(tmp_path, monkeypatch)
+    there = journal.kept
+    shutil.rmtree(runtime / gone)
+    with pytest.raises(FencedError):
+        await journal.join()
+    if gone:
+        lines = read_both(tmp_path / "w", Path(there).parent)
+        assert texts(r for r, elsewhere in lines if elsewhere) == ["log.fenced", "kept"]
+    else:
+        assert journal.kept == MEMORY
+        with pytest.raises(FencedError):
+            await journal.append("mei", note("not acknowledged"))
+        runtime.mkdir(mode=0o700)
+    await journal.keep() if journal.fenced else None
+    await journal.append("mei", note("on"))
+    assert journal.kept != MEMORY
+    monkeypatch.setattr("upgrade_tui.journal.files.sync", lambda fd: None)
+    await journal.join()
+    assert [t for t in texts(read_log(tmp_path / "w")) if t != "log.fenced"] == ["durable", "kept", "on"]
     await journal.close()

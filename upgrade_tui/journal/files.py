@@ -133,6 +133,12 @@ class SegmentFile:
             what = "truncated" if found.st_size < expected else "written to by somebody else"
             raise MovedError(errno.ESTALE, f"{name} was {what}: {found.st_size} bytes, not {expected}")
 
+    def look(self) -> None:
+        """What is durable is in its place, whatever came behind it. Raises OSError."""
+        found = os.lstat(self._name)
+        if (found.st_ino, found.st_dev) != (self._inode, self._device) or found.st_size < self.size:
+            raise MovedError(errno.ESTALE, f"{self.path.name} was replaced or truncated")
+
     def restore(self) -> None:
         """Where the file's name is gone (renamed, removed), write the durable part under it again. Raises OSError."""
         if os.path.lexists(self.path) or os.fstat(self._fd).st_size < self.size:
@@ -170,6 +176,9 @@ class Nowhere:
 
     def commit(self, data: bytes) -> None:
         """Nothing can fail."""
+
+    def look(self) -> None:
+        """There is nothing to be found gone."""
 
     def restore(self) -> None:
         """There is nothing to restore."""

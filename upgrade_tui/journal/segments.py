@@ -7,12 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from upgrade_tui.journal.files import FULL, MovedError, Nowhere, private_directory
+from upgrade_tui.journal.files import FULL, MovedError, Nowhere, new_segment, private_directory
 from upgrade_tui.journal.format import Encoded
 from upgrade_tui.journal.kept import append_segment
 from upgrade_tui.journal.log_clock import LogClock
 from upgrade_tui.journal.opening import Opening, release_log
-from upgrade_tui.journal.recovery import Opened, next_segment, own_line, persist
+from upgrade_tui.journal.recovery import Opened, next_path, next_segment, own_line, persist
 from upgrade_tui.journal.room import shortage
 from upgrade_tui.window.events import LogFenced, LogJoined
 
@@ -92,7 +92,8 @@ class Segments:
             if self._elsewhere is None:
                 raise OSError(errno.ENOENT, "there is no place to keep events but the log")
             private_directory(self._elsewhere)
-            opened, line = next_segment(self._elsewhere, before, self._clock, reason, elsewhere=True)
+            ahead = () if self._is_there() else self.kept
+            opened, line = next_segment(self._elsewhere, before, self._clock, reason, ahead=ahead, elsewhere=True)
         if self.kept:
             before.segment.close()
         self.kept.append(line)
@@ -107,10 +108,34 @@ class Segments:
             self._persist()
             segment = append_segment(self._directory, self.kept)
         except Exception as error:  # noqa: BLE001 - as in commit
+            self._put_back()
             return self._reason(error, log=True)
         joined = self._back(Opened(segment, self._opened.seq, self._opened.h))
         assert joined is not None, "something was kept"
         return joined
+
+    @property
+    def place(self) -> str:
+        """Where lines that are kept elsewhere can be found if this process ends now."""
+        path = self._opened.segment.path
+        return str(path) if path.name != MEMORY and self._is_there() else MEMORY
+
+    def _is_there(self) -> bool:
+        try:
+            self._opened.segment.look()
+        except OSError:
+            return False
+        return True
+
+    def _put_back(self) -> None:
+        """Whoever removed what is kept elsewhere (logind does, with the user's last session) did not mean it."""
+        if self._elsewhere is None or self._is_there():
+            return
+        with suppress(OSError):  # then it is in memory alone, ``place`` says so, and the next line cannot be written
+            private_directory(self._elsewhere)
+            segment = new_segment(next_path(self._elsewhere), b"".join([line.data for line in self.kept]))
+            self._opened.segment.close()
+            self._opened.segment = segment
 
     def _persist(self) -> None:
         """What the log holds so far is in its place, and durable, before anything is put behind it."""

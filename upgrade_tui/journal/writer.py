@@ -260,7 +260,8 @@ class Journal:
         if not waiter.done():
             waiter.set_result(None)
 
-    def _not_joined(self, waiter: asyncio.Future[None], reason: str) -> None:
+    def _not_joined(self, waiter: asyncio.Future[None], reason: str, place: str) -> None:
+        self.kept = place
         if not waiter.done():
             waiter.set_exception(FencedError(reason))
 
@@ -313,7 +314,10 @@ class Journal:
 
     def _join(self, waiter: asyncio.Future[None]) -> None:
         joined = self._segments.join()
-        self._post(self._not_joined if isinstance(joined, str) else self._joined, waiter, joined)
+        if isinstance(joined, str):
+            self._post(self._not_joined, waiter, joined, self._segments.place if self._segments.kept else "")
+        else:
+            self._post(self._joined, waiter, joined)
 
 
 def file_store(
