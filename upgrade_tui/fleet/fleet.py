@@ -14,9 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ParamSpec
 
+from upgrade_tui.fleet.commands.channel import CommandChannels
 from upgrade_tui.fleet.commands.command_result import CommandResult, OnOutput
 from upgrade_tui.fleet.commands.processes import LocalRunner
-from upgrade_tui.fleet.commands.remote import CommandChannels as Commands
 from upgrade_tui.fleet.commands.remote import RemoteRunner
 from upgrade_tui.fleet.commands.top import TopProcess, busiest, look_command, names_command, with_names
 from upgrade_tui.fleet.connection.connect import Dialer
@@ -127,7 +127,7 @@ class Fleet(FleetJobs):
         """Run ``command`` through ``sh -c`` on ``host`` (or ``local``); ``on_output`` gets its output as it comes.
 
         Never raises for what the host does. A ``timeout`` (seconds) or a cancellation ends the command with all it
-        started. Commands beyond what a connection carries wait their turn. Raises KeyError for an unknown host.
+        started. CommandChannels beyond what a connection carries wait their turn. Raises KeyError for an unknown host.
         """
         supervisor = self._supervisors[host] if host != LOCAL or LOCAL in self._supervisors else None
         if not isinstance(supervisor, Supervisor):
@@ -144,7 +144,7 @@ class Fleet(FleetJobs):
             lambda: supervisor.commands, lambda: self._commands(supervisor), supervisor.state.changed
         ), root
 
-    async def _commands(self, supervisor: Supervisor) -> Commands | str:
+    async def _commands(self, supervisor: Supervisor) -> CommandChannels | str:
         """The connection, after one more attempt if it is not there; else why it is not."""
         state, attempts = supervisor.state, supervisor.attempts
         if supervisor.commands is None and state.link != "connecting":

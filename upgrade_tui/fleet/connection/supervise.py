@@ -10,8 +10,7 @@ from typing import Protocol
 
 import asyncssh
 
-from upgrade_tui.fleet.commands.remote import CHANNELS
-from upgrade_tui.fleet.commands.remote import CommandChannels as Commands
+from upgrade_tui.fleet.commands.channel import CHANNELS, CommandChannels
 from upgrade_tui.fleet.connection.connect import Connected, Dialer
 from upgrade_tui.fleet.connection.failures import Unreachable, link_lost
 from upgrade_tui.fleet.sampling import samplers
@@ -144,7 +143,7 @@ class Supervisor:
         self._builder: SampleBuilder | None = None
         self._ticked = False
         self.connected: Connected | None = None
-        self.commands: Commands | None = None
+        self.commands: CommandChannels | None = None
         self.attempts = 0
 
     # -- the life of a link -------------------------------------------------------------------------------------------
@@ -191,7 +190,7 @@ class Supervisor:
         since = self.state.clock.mono()
         try:
             self.connected = connected
-            self.commands = Commands(connection, asyncio.Semaphore(CHANNELS))
+            self.commands = CommandChannels(connection, asyncio.Semaphore(CHANNELS))
             self.state.pulse()
             await self._work(connection)
             raise link_lost(connected.client.error, connected.limit)
@@ -243,7 +242,7 @@ class Supervisor:
         command = samplers.probe_command(proc_root=host.proc_root, mounts=host.disks)
         before = clock.wall()  # the answer was made somewhere between the two: the error is half of what it took
         session = await open_lines(connection, command, said.extend)
-        await asyncio.wait({session.ended}, timeout=ANSWER)
+        await asyncio.wait({session.closed}, timeout=ANSWER)
         after = clock.wall()
         session.close()
         text = b"\n".join(said)[:_PROBE_LONGEST].decode("utf-8", "replace")
@@ -283,7 +282,7 @@ class Supervisor:
             devices=known.devices, mounts=host.disks, awk=known.awk,
         )  # fmt: skip
         self._stream = stream = await open_lines(connection, command, on_lines)
-        await asyncio.wait({came, stream.ended}, timeout=ANSWER, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({came, stream.closed}, timeout=ANSWER, return_when=asyncio.FIRST_COMPLETED)
         if builder.arrived is None:
             stream.close()
             return False
@@ -291,7 +290,7 @@ class Supervisor:
         state.on_facts(known, builder.detail)
         state.set_link("up")
         await self._companion(connection, known, sampler, builder)
-        await stream.ended
+        await stream.closed
         self._forget_streams()
         return True
 

@@ -12,14 +12,11 @@ from typing import Protocol
 import asyncssh
 from msgspec import Struct
 
+from upgrade_tui.fleet.commands.channel import Channel, CommandChannels, LinkBroke, NoChannel, done, in_a_place
 from upgrade_tui.fleet.commands.processes import environment
-from upgrade_tui.fleet.commands.remote import WINDOW, place_free, wake_waiters
-from upgrade_tui.fleet.commands.remote import CommandChannels as Commands
 from upgrade_tui.fleet.jobs.scripts import Call, Rendered, rendered_call
-from upgrade_tui.foreign import one_line
 
 _CHUNK = 64 * 1024
-_PATIENCE = 5.0  # seconds for a host to open a channel while it has none of ours to close
 _CLOSING = 2.0  # seconds that a script which was followed to its end may take to leave
 _DISMISS = (  # whatever the login shell is
     "exec sh -c 'read -r s </proc/{pid}/stat && set -- ${{s##*) }} && "
@@ -61,7 +58,7 @@ class RemoteTransport:
     """Over SSH. ``now`` gives the connection if there is one, ``attempt`` tries once, ``news`` waits for a change."""
 
     def __init__(
-        self, now: Callable[[], Commands | None], attempt: Callable[[], Awaitable[Commands | str]],
+        self, now: Callable[[], CommandChannels | None], attempt: Callable[[], Awaitable[CommandChannels | str]],
         news: Callable[[], Awaitable[object]],
     ) -> None:  # fmt: skip
         self._now, self._attempt, self._news = now, attempt, news
@@ -76,27 +73,17 @@ class RemoteTransport:
 
     async def run(self, call: Call, feed: Feed) -> ScriptRun:
         """See Transport. Waits for a place where the connection carries as many channels as it can."""
-        loop = asyncio.get_running_loop()
         sent = rendered_call(call)
-        patience = loop.time() + _PATIENCE
-        while True:
+
+        async def reach() -> CommandChannels | str:
             link = self._now()
-            if link is None or link.connection.is_closed():
-                return ScriptRun(sent=False, cut="the link broke before it was sent")
-            async with link.channels:
-                if link.connection.is_closed():
-                    continue
-                link.running += 1
-                try:
-                    run = await _over(link, sent, feed)
-                finally:
-                    link.running -= 1
-                    wake_waiters(link)
-            if run is not None:
-                return run
-            if link.running == 0 and loop.time() > patience:  # none of ours is in the way
-                return ScriptRun(sent=False, cut="the host opens no channel, with none of ours in the way")
-            await place_free(link)
+            return "the link broke before it was sent" if link is None or link.connection.is_closed() else link
+
+        came = await in_a_place(reach, lambda link: _over(link, sent, feed))
+        if isinstance(came, ScriptRun):
+            return came
+        none = "the host opens no channel, with none of ours in the way"
+        return ScriptRun(sent=False, cut=came if isinstance(came, str) else none)
 
     async def dismiss(self, pid: int, born: int) -> None:
         """See Transport. Closing the channel does not do it, and sshd takes a signal for no session of root's."""
@@ -108,55 +95,28 @@ class RemoteTransport:
                 await link.connection.run(_DISMISS.format(pid=pid, born=born), encoding=None)
 
 
-class _Channel(asyncssh.SSHClientSession[bytes]):
+class _Script(Channel):
     def __init__(self, feed: Feed) -> None:
+        super().__init__()
         self._feed = feed
-        self.opened = False
-        self.lost = ""
-        self.error: BaseException | None = None
-        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
-        """From here on the script may be sent."""
-        self.opened, self.channel = True, chan
-
-    def data_received(self, data: bytes, datatype: asyncssh.DataType) -> None:
+    def take(self, data: bytes, datatype: asyncssh.DataType) -> None:
         """Frames; what goes to stderr is the login shell's."""
-        if datatype is not None or self.over.done():
-            return
-        try:
-            if self._feed(data):
-                self.over.set_result(None)
-        except Exception as error:  # noqa: BLE001 - the edge: an exception here would end the connection
-            self.error = error
-            self.over.set_result(None)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.lost = one_line(str(exc), 200) if exc else "its channel was closed"
-        for future in (self.over, self.closed):
-            if not future.done():
-                future.set_result(None)
+        if datatype is None and not self.over.done() and self._feed(data):
+            done(self.over)
 
 
-async def _over(link: Commands, sent: Rendered, feed: Feed) -> ScriptRun | None:
-    """None: the host opened no channel, nothing was sent; try again when others are through."""
-    session = _Channel(feed)
+async def _over(link: CommandChannels, sent: Rendered, feed: Feed) -> ScriptRun | NoChannel:
+    """NoChannel: nothing was sent; try again when others are through."""
+    session = _Script(feed)
     try:
-        await link.connection.create_session(
-            lambda: session, sent.line, encoding=None, window=WINDOW, request_pty=False
-        )
-    except asyncssh.ChannelOpenError as error:
-        if not session.opened and not link.connection.is_closed():
-            return None
-        return ScriptRun(sent=session.opened, cut=f"the link broke as it was sent: {one_line(str(error), 200)}")
-    except (OSError, asyncssh.Error) as error:
-        return ScriptRun(sent=session.opened, cut=f"the link broke as it was sent: {one_line(str(error), 200)}")
-    except AttributeError:  # asyncssh 2.24, where the channel closes between its answer and the session's start
-        return ScriptRun(sent=True, cut="the link broke as it was sent")
+        if (refused := await session.open(link.connection, sent.line)) is not None:
+            return refused
+    except LinkBroke as error:
+        return ScriptRun(sent=session.opened, cut=f"the link broke as it was sent{error}")
     try:
         with contextlib.suppress(OSError, asyncssh.Error):
-            session.channel.write(sent.stdin)
+            session.write(sent.stdin)
         await asyncio.wait({session.over})
         if session.lost and session.error is None:
             return ScriptRun(sent=True, cut=session.lost)
@@ -164,7 +124,7 @@ async def _over(link: Commands, sent: Rendered, feed: Feed) -> ScriptRun | None:
             await asyncio.wait({session.closed}, timeout=_CLOSING)
         return ScriptRun(sent=True, error=session.error)
     finally:
-        session.channel.close()
+        session.close()
 
 
 class LocalTransport:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 
 import asyncssh
 
+from upgrade_tui.fleet.commands.channel import Channel
 from upgrade_tui.fleet.sampling.sample_builder import Splitter
 from upgrade_tui.foreign import decoded, one_line
 
@@ -17,43 +17,37 @@ _STDERR_KEPT = 400
 _log = logging.getLogger(__name__)
 
 
-class Lines(asyncssh.SSHClientSession[bytes]):
-    """Hands over complete lines as they come. ``ended`` is done when the channel is gone, whatever the reason."""
+class Lines(Channel):
+    """Hands over complete lines as they come. ``closed`` is done when the channel is gone, whatever the reason."""
 
     def __init__(self, on_lines: Callable[[list[bytes]], None]) -> None:
-        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        super().__init__()
         self.stderr = b""
         self._on_lines = on_lines
         self._splitter = Splitter()
-        self._channel: asyncssh.SSHClientChannel[bytes] | None = None
 
-    def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
-        self._channel = chan
+    def take(self, data: bytes, datatype: asyncssh.DataType) -> None:
+        """Lines, and what it complains of."""
+        if datatype is not None:
+            self.stderr = (self.stderr + data)[:_STDERR_KEPT]
+        elif lines := self._splitter.split(data):
+            self._on_lines(lines)
 
-    def data_received(self, data: bytes, datatype: asyncssh.DataType) -> None:
-        """An exception here would end the whole connection: none leaves."""
-        try:
-            if datatype is not None:
-                self.stderr = (self.stderr + data)[:_STDERR_KEPT]
-            elif lines := self._splitter.split(data):
-                self._on_lines(lines)
-        except Exception:  # noqa: BLE001 - the edge
-            _log.exception("a line of a sampler could not be used")
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._channel = None
-        if not self.ended.done():
-            self.ended.set_result(None)
+    def failed(self, error: Exception) -> None:
+        """The lines that follow may be good again."""
+        _log.error("a line of a sampler could not be used", exc_info=error)
 
     def tick(self) -> None:
         """Ask a ticked program for its next line."""
-        if self._channel is not None and self._channel.get_write_buffer_size() == 0:  # else it is behind already
-            self._channel.write(b"\n")
+        if (
+            self.channel is not None and not self.closed.done() and self.channel.get_write_buffer_size() == 0
+        ):  # else it is behind already
+            self.channel.write(b"\n")
 
     def close(self) -> None:
         """End the program by ending its channel."""
-        if self._channel is not None:
-            self._channel.abort()  # close() would wait until what we wrote is taken: a program that hangs takes nothing
+        if self.channel is not None and not self.closed.done():
+            self.channel.abort()  # close() would wait until what we wrote is taken: a program that hangs takes nothing
 
     @property
     def complaint(self) -> str:
