@@ -338,8 +338,10 @@ def test_what_a_dead_man_guards_is_over_before_it_is_undone(bench: Bench, stubbo
     async def case(bench: Bench) -> None:
         change = bench.spec("a", Does(seconds=LONG, stubborn=stubborn))
         undo = bench.spec("undo", Does(), guards=change.name)
-        assert (await arms(bench).arm(undo, 3)).error == ""
-        ended = await follow(bench, change)
+        assert (await arms(bench).arm(undo, 60)).error == ""
+        async with under_way(bench, change) as (first, _):
+            assert (await arms(bench).extend(undo.name, 0)).state in ("armed", "fired")
+            ended = await first
         assert (ended.ended, ended.proven, ended.sent) == (True, True, True)
         assert ended.early.startswith("its dead-man rollback ended it before it undid the step; "), "who ended it"
         assert (await fired(bench, undo.name))[0] == 0
@@ -365,8 +367,9 @@ def test_a_dead_man_undoes_what_is_over_as_it_is(bench: Bench) -> None:
     async def case(bench: Bench) -> None:
         change = bench.spec("a", Does(exit=4))
         undo = bench.spec("undo", Does(), guards=change.name)
-        await arms(bench).arm(undo, 2)
+        await arms(bench).arm(undo, 60)
         assert (await follow(bench, change)).exit == 4
+        assert (await arms(bench).extend(undo.name, 0)).state in ("armed", "fired")
         assert (await fired(bench, undo.name))[0] == 0
         assert (await follow(bench, change, resume=True)).exit == 4
 
