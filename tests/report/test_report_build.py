@@ -22,7 +22,9 @@ from upgrade_tui.report.write import json_text
 from upgrade_tui.units import Duration
 from upgrade_tui.window import clock
 from upgrade_tui.window import events as ev
+from upgrade_tui.window.answers import answers
 from upgrade_tui.window.fold import fold, fold_all
+from upgrade_tui.window.glance import Glance, zone_of
 from upgrade_tui.window.state import initial
 
 
@@ -346,6 +348,16 @@ def test_an_interim_report_says_so_and_calls_no_work_finished() -> None:
     assert report.summary.work_finished is None
     assert report.summary.actual_seconds is not None
     assert markdown.render_markdown(report).count("Interim report: the window is running") == 1
+
+
+def test_an_interim_report_gives_the_dashboards_four_answers_and_a_final_one_says_how_it_ended() -> None:
+    g, report = golden("rollout"), report_of("rollout")
+    said = answers(Glance(state=g.state, now=g.records[-1].ts, zone=zone_of(g.plan), lost="the log has none")).texts()
+    assert [answer.text for answer in report.summary.answers] == [*said.values()]
+    for text in (markdown.render(report), html.render(report)):
+        assert "step 11 of 14" in text
+        assert "not known: no measurements, the log has none" in text
+    assert report_of("closed").summary.answers == ()
 
 
 def test_the_interim_report_of_an_aborted_window_says_that_it_was_aborted_and_why() -> None:

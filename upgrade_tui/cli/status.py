@@ -127,13 +127,10 @@ def _host(state: Any, name: str, telemetry: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-_QUESTIONS = {"where": "where", "healthy": "healthy", "back": "go back", "finish": "finish"}
-
-
 def as_lines(state: Any, frame: Any, now: float, running: bool, *, whole: bool = True) -> list[str]:
     """The four answers, a line each or a few."""
     from upgrade_tui.foreign import one_line
-    from upgrade_tui.window.answers import answers, looks
+    from upgrade_tui.window.answers import QUESTIONS, answers, looks
 
     def at(moment: float) -> str:
         return f"{datetime.fromtimestamp(moment).astimezone():%H:%M:%S}"
@@ -145,7 +142,7 @@ def as_lines(state: Any, frame: Any, now: float, running: bool, *, whole: bool =
         phase = f"{state.phase} at #{state.seq}; what came after it cannot be read"
     lines = [f"{state.plan.window.title} [{phase}]: {over} of {count_text(len(state.steps), 'step')} over"]
     for name, text in said.texts().items():
-        lines.append(f"{_QUESTIONS[name]:<10}{text}")
+        lines.append(f"{QUESTIONS[name]:<10}{text}")
         lines += [f"          {each}" for each in looks(seen)] if name == "healthy" else []
     if state.closed is None:
         lines += armed_lines(state, frame, now, at)

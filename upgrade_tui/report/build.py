@@ -16,6 +16,7 @@ from upgrade_tui.report.history import WindowHistory
 from upgrade_tui.report.measured import Curve, ReportTelemetry, thinned
 from upgrade_tui.report.model import (  # fmt: skip
     FORMAT,
+    Answer,
     Charts,
     ChartSeries,
     HostSummary,
@@ -32,7 +33,9 @@ from upgrade_tui.report.model import (  # fmt: skip
 )
 from upgrade_tui.report.times import elapsed, moment, zone_name, zone_of
 from upgrade_tui.window import events as ev
+from upgrade_tui.window.answers import QUESTIONS, answers
 from upgrade_tui.window.events import Record
+from upgrade_tui.window.glance import Glance
 from upgrade_tui.window.outcomes import NOT_IN_THE_LOG
 from upgrade_tui.window.outcomes import outcome_sentence as told_of
 from upgrade_tui.window.state import role_of
@@ -159,8 +162,17 @@ def _summary(plan: Plan, history: WindowHistory, zone: tzinfo) -> Summary:
         planned_seconds=max((s.end for s in slots), default=0.0) - min((s.start for s in slots), default=0.0),
         actual_seconds=elapsed(began, until) if began and until else None,
         before_end=state.end - ended.ts if ended and known and over else None,
+        answers=_answers(history, zone),
         version=opening.version if opening else "", conductor=opening.host if opening else "",
     )  # fmt: skip
+
+
+def _answers(history: WindowHistory, zone: tzinfo) -> tuple[Answer, ...]:
+    """How a window that is not closed stood at the end of its log. A log has no measurements: health is not known."""
+    if history.state.phase in ("new", "closed") or history.last is None:
+        return ()
+    glance = Glance(state=history.state, now=history.last.ts, zone=zone, lost="the log has none")
+    return tuple(Answer(QUESTIONS[name], text) for name, text in answers(glance).texts().items())
 
 
 def _numbers(

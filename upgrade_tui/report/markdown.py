@@ -57,6 +57,7 @@ def _head(report: Report) -> str:
     window = f"{date_time(s.window_start)} to {date_time(s.window_end)}" if s.window_start else "–"
     rows = [
         ("Outcome", f"**{_state(s.outcome)}**"),
+        *((answer.question.capitalize(), escaped(answer.text)) for answer in s.answers),
         ("Window", f"{window} ({escaped(report.zone)}), margin {duration_text(s.margin)}"),
         ("Work", f"{date_time(s.work_started)} to {date_time(s.work_finished)}" if s.work_started else "not begun"),
         (

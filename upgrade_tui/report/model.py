@@ -27,6 +27,13 @@ class Moment(Struct, frozen=True):
     local: str
 
 
+class Answer(Struct, frozen=True):
+    """One of the four answers that the dashboard gave last."""
+
+    question: str
+    text: str
+
+
 class Summary(Struct, frozen=True, kw_only=True):
     """The head of the report."""
 
@@ -50,6 +57,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     planned_seconds: float  # of the schedule, first step's start to last step's end
     actual_seconds: float | None  # first step's start to the last end of a step, or so far
     before_end: float | None  # window end - work finished; negative: past the end
+    answers: tuple[Answer, ...]  # of an interim report: how it stood
     version: str  # of upgrade-tui that opened the window
     conductor: str  # the machine that held the window
 

@@ -23,6 +23,7 @@ from upgrade_tui.window.state import OVER, StepState
 from upgrade_tui.window.state_words import HELD, armed_word, level_word, phase_word, step_word, worst_first
 from upgrade_tui.window.step_state import UNCONFIRMED
 
+QUESTIONS = {"where": "where", "healthy": "healthy", "back": "go back", "finish": "finish"}
 SEPARATOR = " · "
 _WORST_FIRST: tuple[str, ...] = get_args(Tone)
 
@@ -48,7 +49,7 @@ class Answers(Struct, frozen=True):
     reading: clock.Reading
 
     def texts(self) -> dict[str, str]:
-        """The answers as plain text, without glyphs."""
+        """The answers as plain text, without glyphs, by the names in ``QUESTIONS``."""
         parts = {"where": self.where, "healthy": self.healthy[0], "back": self.back, "finish": self.finish}
         return {name: SEPARATOR.join(part.text for part in of) for name, of in parts.items()}
 

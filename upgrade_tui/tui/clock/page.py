@@ -13,7 +13,7 @@ from upgrade_tui.tui.scene import Scene
 from upgrade_tui.tui.widgets.spans import Line, Span, cut, fit, fitting, joined, length, wrapped
 from upgrade_tui.units import clock_text, duration_text
 from upgrade_tui.window import clock
-from upgrade_tui.window.answers import Answers, Parts, answers
+from upgrade_tui.window.answers import QUESTIONS, Answers, Parts, answers
 from upgrade_tui.window.going_back import progress
 from upgrade_tui.window.health import CanaryHealth, HostHealth
 from upgrade_tui.window.state import OVER
@@ -128,7 +128,6 @@ def _labels(scene: Scene, reading: clock.Reading, cells: int, now: int, forecast
 # -- lines --------------------------------------------------------------------------------------------------------
 
 LABEL = 9
-LABELS = ("WHERE", "HEALTHY", "GO BACK", "FINISH")
 
 
 def answer_spans(parts: Parts) -> list[Span]:
@@ -141,8 +140,8 @@ def answer_lines(view: ClockView, width: int, spare: int = 0) -> list[Line]:
     room = width - LABEL
     out: list[Line] = []
     said = view.said
-    for label, parts in zip(LABELS, (said.where, None, said.back, said.finish), strict=True):
-        head: Span = (fit(label, LABEL), "title")
+    for label, parts in zip(QUESTIONS.values(), (said.where, None, said.back, said.finish), strict=True):
+        head: Span = (fit(label.upper(), LABEL), "title")
         if parts is None:
             limit = room * (2 if spare else 1) - (10 if spare else 0)
             forms = [joined(answer_spans(form)) for form in said.healthy]
