@@ -76,6 +76,8 @@ async def _reach(directory: Path) -> tuple[asyncio.StreamReader, asyncio.StreamW
 class Client:
     """A connection to a conductor. ``welcome`` says who we are; ``stream()`` gives what happens, once, in order."""
 
+    still = False  # its time goes on
+
     def __init__(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, welcome: p.Welcome, pid: int = 0
     ) -> None:  # fmt: skip

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from upgrade_tui.attach import protocol as p
-from upgrade_tui.attach.client import Client, Lost, NotRunning
+from upgrade_tui.attach.client import Lost, NotRunning
+from upgrade_tui.attach.source import REPLAYED, Connection, Source
 from upgrade_tui.plan.model import Plan, Role
 from upgrade_tui.plan.reader import parse_plan
 from upgrade_tui.window.commands import AnyCommand, Refusal
@@ -32,8 +33,10 @@ class Session:
     connection. ``now()`` is the conductor's wall clock as far as we know it, in epoch seconds.
     """
 
-    def __init__(self, plan: Plan, login: str, role: Role, directory: Path | None = None) -> None:
-        self.plan, self.login, self.role, self.directory = plan, login, role, directory
+    def __init__(self, plan: Plan, login: str, role: Role, source: Source | None = None) -> None:
+        """``source``: what to connect to again; left out, nothing."""
+        self.plan, self.login, self.role, self._source = plan, login, role, source
+        self.directory: Path | None = source.directory if source is not None else None
         self.state: WindowState = initial(plan)
         self.records: list[Record] = []
         self.outcomes: dict[int, str] = {}  # seq of an attempt's end -> what it brought its step to
@@ -45,16 +48,16 @@ class Session:
         self.trouble: str | None = None  # why there is no connection
         self.listener: Callable[[], None] = lambda: None
         self.on_record: Callable[[Record], None] = lambda record: None  # each new record once live
-        self._client: Client | None = None
+        self._client: Connection | None = None
         self._offset = 0.0
         self._clock: Callable[[], float] = time.time
 
     @classmethod
-    async def attach(cls, directory: Path) -> Session:
-        """Connect as an operator. Raises NotRunning or Lost."""
-        client = await Client.connect(directory, frames=True, attach=True)
+    async def of(cls, source: Source) -> Session:
+        """Connect to a window. Raises NotRunning or Lost."""
+        client = await source.connect(0)
         welcome = client.welcome
-        session = cls(parse_plan(welcome.plan_text, "plan.toml"), welcome.login, welcome.role, directory)
+        session = cls(parse_plan(welcome.plan_text, "plan.toml"), welcome.login, welcome.role, source)
         session._took(client)
         return session
 
@@ -81,9 +84,11 @@ class Session:
         """Seconds since the last frame; None before the first. On from 3 the numbers are stale whatever they say."""
         return None if self.frame_at is None else time.monotonic() - self.frame_at
 
-    def _took(self, client: Client) -> None:
+    def _took(self, client: Connection) -> None:
         self._client, self.trouble = client, None
         self.login, self.role = client.welcome.login, client.welcome.role
+        if client.still:
+            self._clock = lambda: client.welcome.now
         self._offset = client.welcome.now - self._clock()
 
     async def run(self) -> None:
@@ -110,11 +115,10 @@ class Session:
                         await client.close()
             await asyncio.sleep(pause)
             pause = min(2.0, pause * 1.5)
-            if self.directory is None:
+            if self._source is None:
                 return
             try:
-                client = await Client.connect(self.directory, since=self.state.seq, frames=True, attach=True)
-                self._took(client)
+                self._took(await self._source.connect(self.state.seq))
                 self.listener()
             except (NotRunning, Lost) as error:
                 self._gone(str(error))
@@ -150,9 +154,7 @@ class Session:
         if self._client is None:
             if self.state.phase == "closed":
                 return Refusal(f"the window is closed ({self.state.outcome})", "its report: upgrade-tui report")
-            return Refusal(
-                self.trouble or "there is no conductor: this is a replay", "start it again: upgrade-tui run PLAN"
-            )
+            return Refusal(self.trouble or REPLAYED, "start it again: upgrade-tui run PLAN")
         try:
             answer = await self._client.do(command)
         except Lost as lost:
@@ -165,7 +167,7 @@ class Session:
     async def ask(self, request: Any, answer: type[A]) -> A | str:
         """An answer of the type asked for, or one line why there is none."""
         if self._client is None:
-            return self.trouble or "there is no conductor: this is a replay"
+            return self.trouble or REPLAYED
         try:
             return await self._client.ask(request, answer)
         except Lost as lost:

@@ -48,12 +48,13 @@ def show(
         return
     from upgrade_tui.attach.client import Lost, NotAnswering, NotRunning
     from upgrade_tui.attach.session import Session
+    from upgrade_tui.attach.source import LiveSource
     from upgrade_tui.tui.run import run_dashboard
 
     try:
         code = run_dashboard(
-            lambda: Session.attach(directory), ascii=ascii_only, guide=guide, exporter=export_report, silent=demo,
-            linger=linger,
+            lambda: Session.of(LiveSource(directory)), ascii=ascii_only, guide=guide, exporter=export_report,
+            silent=demo, linger=linger,
         )  # fmt: skip
         _report_at_the_end(directory, silent=demo)
         sys.exit(code)

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from upgrade_tui.attach.client import Lost, NotRunning
 from upgrade_tui.attach.session import Session
+from upgrade_tui.attach.source import LiveSource
 from upgrade_tui.demo.site import SHAKY_HOST, SLOW_HOST
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window.commands import AnyCommand, Refusal
@@ -104,7 +105,7 @@ def _step(state: WindowState, step_id: str, healthy: bool) -> Move | None:
 
 async def play(directory: Path, pace: float, say: Callable[[str], None]) -> str:
     """Hold the window to its end; its outcome, empty if the tour did not get there. ``say``: one line for a person."""
-    session = await Session.attach(directory)
+    session = await Session.of(LiveSource(directory))
     changed = asyncio.Event()
     session.listener = changed.set
     following = asyncio.create_task(session.run(), name="tour: follow")
