@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import UTC
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,9 +14,13 @@ from msgspec.structs import replace
 
 from tests.golden import MOMENTS, golden
 from tests.report.report_support import OPENED_AT, SMALL, opened, report_of, small_plan, told
+from tests.window.strategies import EVENTS
+from tests.window.test_sentences import made
 from upgrade_tui.plan.reader import parse_plan
 from upgrade_tui.report import html, markdown, tables
 from upgrade_tui.report.build import Source, build_report
+from upgrade_tui.report.decisions import decisions
+from upgrade_tui.report.history import WindowHistory
 from upgrade_tui.report.model import Report
 from upgrade_tui.report.times import moment
 from upgrade_tui.report.write import json_text
@@ -23,8 +28,9 @@ from upgrade_tui.units import Duration
 from upgrade_tui.window import clock
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.answers import answers
+from upgrade_tui.window.event_table import notice
 from upgrade_tui.window.fold import fold, fold_all
-from upgrade_tui.window.glance import Glance, zone_of
+from upgrade_tui.window.glance import Glance, plan_zone
 from upgrade_tui.window.state import initial
 
 
@@ -352,9 +358,9 @@ def test_an_interim_report_says_so_and_calls_no_work_finished() -> None:
 
 def test_an_interim_report_gives_the_dashboards_four_answers_and_a_final_one_says_how_it_ended() -> None:
     g, report = golden("rollout"), report_of("rollout")
-    said = answers(Glance(state=g.state, now=g.records[-1].ts, zone=zone_of(g.plan), lost="the log has none")).texts()
+    said = answers(Glance(state=g.state, now=g.records[-1].ts, zone=plan_zone(g.plan), lost="the log has none")).texts()
     assert [answer.text for answer in report.summary.answers] == [*said.values()]
-    for text in (markdown.render(report), html.render(report)):
+    for text in (markdown.render_markdown(report), html.render_html(report)):
         assert "step 11 of 14" in text
         assert "not known: no measurements, the log has none" in text
     assert report_of("closed").summary.answers == ()
@@ -451,3 +457,12 @@ def test_a_step_whose_end_was_heard_of_after_the_reboot_was_running_as_the_host_
         (4, ev.HostRebooted(host="web1", before="1", after="2")),
     ))  # fmt: skip
     assert not [lesson.text for lesson in report.lessons.badly if "reboot" in lesson.text]
+
+
+@pytest.mark.parametrize("kind", EVENTS, ids=lambda kind: kind.__name__)
+def test_what_a_person_decided_stands_among_the_decisions_whatever_kind_of_event_it_is(kind: type) -> None:
+    event = made(kind)
+    decided = notice(event).decision and not isinstance(event, ev.NoteAdded)
+    records = told((0, opened()), (1, event))
+    listed = decisions(small_plan(), WindowHistory(small_plan(), records), UTC)
+    assert not decided or [d.evidence for d in listed] == [(records[-1].seq,)]

@@ -11,6 +11,7 @@ from upgrade_tui.report.times import moment
 from upgrade_tui.units import duration_text
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.event_table import notice
+from upgrade_tui.window.sentences import sentence
 
 
 def decisions(plan: Plan, history: WindowHistory, zone: tzinfo) -> tuple[Decision, ...]:
@@ -84,6 +85,10 @@ def _decision(plan: Plan, record: ev.Record) -> tuple[str, str] | None:
             return _armed(record.event), record.event.reason
         case ev.WindowClosed(outcome=outcome, reason=reason):
             return f"closed the window as {outcome}", reason
+        case ev.NoteAdded():
+            return None  # told among the notes
+        case other if notice(other).decision and record.actor != ev.SYSTEM:
+            return sentence(other), ""
     return None
 
 
