@@ -50,7 +50,8 @@ class Row(Struct, frozen=True, kw_only=True):
 
     ``notice`` may depend on the event's values. ``v``: the version in which the kind's present meaning began; it stands
     in every line of the log, and ``changed`` says what it changed. ``moves_the_clock``: it can change what a rollback
-    costs, until when one must begin, or whether there is a way back.
+    costs, until when one must begin, or whether there is a way back. ``of_rollback``: it tells how
+    a rollback goes as a whole.
     """
 
     event: type
@@ -58,6 +59,7 @@ class Row(Struct, frozen=True, kw_only=True):
     notice: Notice | Callable[[Any], Notice]
     fold: Callable[[WindowState, Any, Any], WindowState] | None = None  # None: history, not state
     moves_the_clock: bool = False
+    of_rollback: bool = False
     v: int = 1
     changed: str = ""
 

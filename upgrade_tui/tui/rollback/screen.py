@@ -23,10 +23,9 @@ from upgrade_tui.tui.widgets.detail_lines import DetailLines
 from upgrade_tui.tui.widgets.spans import Line
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import going_back
-from upgrade_tui.window.events import Record, RollbackEnded, RollbackFinished, RollbackRequested, RollbackStarted
+from upgrade_tui.window.event_table import ROWS
+from upgrade_tui.window.events import Record
 from upgrade_tui.window.undo import UndoPlan, undo_plan
-
-_WHOLE = (RollbackRequested, RollbackStarted, RollbackFinished, RollbackEnded)
 
 
 class RollbackScreen(DetailScreen):
@@ -96,7 +95,7 @@ class RollbackScreen(DetailScreen):
         self.show_lines("events", lambda width, _: events(scene, shown, width))
 
     def _about_it(self, record: Record) -> bool:
-        return isinstance(record.event, _WHOLE) or getattr(record.event, "undo", False) is True
+        return ROWS[type(record.event)].of_rollback or getattr(record.event, "undo", False) is True
 
     def keys(self) -> list[tuple[str, str]]:
         if self.command is not None:

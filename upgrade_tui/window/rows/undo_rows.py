@@ -90,15 +90,18 @@ def _how_safe(e: ev.DeadmanArmed) -> Notice:
 
 ROWS = (
     Row(
-        event=ev.RollbackRequested, say=_asked_back, fold=fold.requested,
+        event=ev.RollbackRequested, say=_asked_back, of_rollback=True, fold=fold.requested,
         notice=rings("Rolling back", "tight", decision=True),
     ),
     Row(
         event=ev.RollbackStarted, say=_rolling_back, fold=fold.rollback_started, notice=rings("Rolling back", "tight"),
+        of_rollback=True, moves_the_clock=True,
+    ),
+    Row(
+        event=ev.RollbackFinished, say=_rolled_back, fold=fold.undo_finished, notice=_how_undone, of_rollback=True,
         moves_the_clock=True,
     ),
-    Row(event=ev.RollbackFinished, say=_rolled_back, fold=fold.undo_finished, notice=_how_undone, moves_the_clock=True),
-    Row(event=ev.RollbackEnded, say=_back, fold=fold.rollback_ended, notice=_how_it_is_over),
+    Row(event=ev.RollbackEnded, say=_back, of_rollback=True, fold=fold.rollback_ended, notice=_how_it_is_over),
     Row(event=ev.DeadmanArmed, say=_armed, fold=fold.armed, notice=_how_safe),
     Row(event=ev.DeadmanAsked, say=_dead_man_asked, fold=fold.asked, notice=told("run", decision=True)),
     Row(event=ev.DeadmanConfirmed, say=_confirmed, fold=fold.deadman_confirmed, notice=told("good")),
