@@ -375,3 +375,8 @@ def test_what_is_known_of_a_host_that_is_down_says_how_old_it_is() -> None:
 def test_a_gate_that_was_decided_says_by_whom() -> None:
     row = step(scene("rollout"), "go-begin")
     assert row.more.endswith(": go by mei, tom")
+
+
+def test_a_column_is_as_wide_as_the_cells_of_its_widest_name_not_as_its_letters() -> None:
+    rows = [replace(canary_view.canary_row(scene("rollout"), "orders health"), name="数据库健康检查")]
+    assert canary_view.name_width(rows, 120) == cell_len("数据库健康检查") == 14

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from rich.cells import cell_len
 from textual import events
 from textual.message import Message
 
 from upgrade_tui.tui.alarms import alarms
 from upgrade_tui.tui.scene import Scene
 from upgrade_tui.tui.widgets.line_pane import Bar
-from upgrade_tui.tui.widgets.spans import Line, Span, clip, cut, fit, length, wrapped_in
+from upgrade_tui.tui.widgets.spans import Line, Span, clip, cut, length, wrapped_in
 from upgrade_tui.window.state_words import phase_word
 
 
@@ -89,7 +90,7 @@ class TabBar(Bar):
     def on_click(self, event: events.Click) -> None:
         at = 0
         for text, _ in self.lines[0] if self.lines else ():
-            at += len(text)
+            at += cell_len(text)
             if event.x < at:
                 digits = [c for c in text if c.isdigit()]
                 if digits:
@@ -113,11 +114,11 @@ def key_line(keys: Iterable[tuple[str, str, bool]], width: int) -> Line:
     used = 1
     for key, label, enabled in keys:
         text = f" {key} {label} " if enabled else f"({key} {label})"
-        if used + len(text) + 1 > width:
+        if used + cell_len(text) + 1 > width:
             break
-        used += len(text) + 1
+        used += cell_len(text) + 1
         if enabled:
             out += [(f" {key}", "key"), (f" {label}  ", "plain")]
         else:
-            out += [(fit(f"({key} {label})", len(text) + 1), "muted")]
+            out += [(f"{text} ", "muted")]
     return tuple(out)

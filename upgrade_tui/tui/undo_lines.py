@@ -30,12 +30,12 @@ def sums(scene: Scene, p: Progress) -> list[Line]:
         planned = f"planned {duration_text(planned_seconds(scene, each))}"
         out.append((name, (fit(took, 12), "plain"), (planned, "muted")))
     promised = "nothing promised" if p.promised is None else f"{duration_text(p.promised)} promised"
-    for what, text in (
-        ("spent so far", duration_text(p.spent)),
-        ("+ still to do", duration_text(p.left)),
-        ("= in all", f"{duration_text(p.total)}, {promised}"),
-        ("= back at", scene.time(scene.now + p.left)),
-    ):
-        tone: Tone = p.tone if what.startswith("=") else "plain"
+    sums: tuple[tuple[str, str, Tone], ...] = (
+        ("spent so far", duration_text(p.spent), "plain"),
+        ("+ still to do", duration_text(p.left), "plain"),
+        ("= in all", f"{duration_text(p.total)}, {promised}", p.tone),
+        ("= back at", scene.time(scene.now + p.left), p.tone),
+    )
+    for what, text, tone in sums:
         out.append(((f"  {fit(what, 44)}", tone), (text, tone)))
     return out

@@ -12,7 +12,7 @@ from upgrade_tui.plan.probe_kinds import NO_PROBE, probe_kind
 from upgrade_tui.tui.glyphs import Tone
 from upgrade_tui.tui.recent import RecentSeries
 from upgrade_tui.tui.scene import Scene
-from upgrade_tui.tui.widgets.spans import Line, Span, cut, fit, fitting, spark
+from upgrade_tui.tui.widgets.spans import Line, Span, cut, fit, fitting, spark, widest
 from upgrade_tui.units import duration_text, latency_text
 from upgrade_tui.window.health import CanaryHealth, canary_health
 from upgrade_tui.window.state_words import worst_first
@@ -64,7 +64,7 @@ def worst_order(rows: Iterable[CanaryRow]) -> list[CanaryRow]:
 
 def name_width(rows: Iterable[CanaryRow], width: int) -> int:
     """Cells for the names."""
-    return min(max([8, *(len(row.name) for row in rows)]), max(10, width // 3), 24)
+    return min(widest((row.name for row in rows), 8), max(10, width // 3), 24)
 
 
 def canary_second_line(row: CanaryRow, width: int) -> Line:

@@ -160,9 +160,9 @@ def breakdown_lines(scene: Scene, reading: clock.Reading) -> list[Line]:
     if state.rolling_back and p is not None:
         return undo_lines.sums(scene, p)
     out: list[Line] = [(("ROLLBACK BY  =  window end − margin − what undoing takes", "title"),)]
-    rows: list[tuple[str, str, Tone]] = [
-        ("window end", scene.time(reading.end), "plain"),
-        ("− margin kept free", duration_text(reading.margin), "plain"),
+    rows: list[tuple[str, str, Tone, Tone]] = [
+        ("window end", scene.time(reading.end), "plain", "plain"),
+        ("− margin kept free", duration_text(reading.margin), "plain", "plain"),
     ]
     for spec in reversed(scene.plan.steps):
         cost = clock.step_rollback_cost(spec, state.steps[spec.id])
@@ -170,19 +170,18 @@ def breakdown_lines(scene: Scene, reading: clock.Reading) -> list[Line]:
             measured = state.steps[spec.id].rollback_seconds is not None
             batches = state.steps[spec.id].touched()
             how = "measured" if measured else f"estimate, {batches} batches" if batches > 1 else "estimate"
-            rows.append((f"− undo {spec.id} ({how})", duration_text(cost), "plain"))
+            rows.append((f"− undo {spec.id} ({how})", duration_text(cost), "plain", "plain"))
     if reading.by is not None:
         tone = level_word(reading.slack_level).tone
-        rows.append(("= rollback by", scene.time(reading.by), tone))
-        rows.append(("− now", scene.time(scene.now), "plain"))
+        rows.append(("= rollback by", scene.time(reading.by), tone, tone))
+        rows.append(("− now", scene.time(scene.now), "plain", "plain"))
         assert reading.slack is not None
-        rows.append((f"= slack: {level_word(reading.slack_level).word}", clock_text(reading.slack), tone))
+        rows.append((f"= slack: {level_word(reading.slack_level).word}", clock_text(reading.slack), tone, tone))
     elif reading.no_return:
-        rows.append((f"forward only: {reading.no_return} cannot be undone", "–", "watch"))
+        rows.append((f"forward only: {reading.no_return} cannot be undone", "–", "plain", "watch"))
     else:
-        rows.append((reading.words, "–", "muted"))
-    out += [((f"  {fit(name, 44)}", tone if name.startswith("=") else "plain"), (value, tone))
-            for name, value, tone in rows]  # fmt: skip
+        rows.append((reading.words, "–", "plain", "muted"))
+    out += [((f"  {fit(name, 44)}", named), (value, tone)) for name, value, named, tone in rows]
     out += [(), (("FORECAST  =  now + the longest chain of what is left", "title"),)]
     for spec in scene.plan.steps:
         step = state.steps[spec.id]

@@ -12,16 +12,17 @@ from textual.widgets import OptionList
 
 from upgrade_tui.foreign import harmless
 from upgrade_tui.tui.dialogs.dialog import Body, Dialog
+from upgrade_tui.tui.widgets.spans import fit, widest
 
 
 def labels(choices: Sequence[tuple[str, str]]) -> list[Content]:
     """The choices as they read: number, what it is, and beside it what that means (after a newline in the label)."""
     halves = [harmless(label).partition("\n") for _, label in choices]
-    widest = max(len(first) for first, _, _ in halves)
+    room = widest(first for first, _, _ in halves) + 2
     out = []
     for number, (first, _, rest) in enumerate(halves, 1):
         parts: list[str | tuple[str, str]] = [(f"{number}  " if number < 10 else "   ", "bold $tone-key")]
-        parts += [first.ljust(widest + 2), (rest, "$tone-muted")] if rest else [first]
+        parts += [fit(first, room), (rest, "$tone-muted")] if rest else [first]
         out.append(Content.assemble(*parts))
     return out
 

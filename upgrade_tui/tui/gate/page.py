@@ -10,7 +10,7 @@ from upgrade_tui.tui.glyphs import Tone
 from upgrade_tui.tui.scene import Scene
 from upgrade_tui.tui.sections import exact, section
 from upgrade_tui.tui.step.page import slack_tone
-from upgrade_tui.tui.widgets.spans import BLANK, Line, Span, cut, fit, joined, length, wrapped
+from upgrade_tui.tui.widgets.spans import BLANK, Line, Span, cut, fit, joined, length, widest, wrapped
 from upgrade_tui.units import duration_text
 from upgrade_tui.window import clock
 from upgrade_tui.window.events import GateOpened
@@ -254,7 +254,7 @@ def _risks(card: Card, width: int) -> list[Line]:
 
 
 def _votes(scene: Scene, card: Card, width: int) -> list[Line]:
-    names = min(16, max([6, *(len(who) for who in card.may), *(len(v[0]) for v in card.votes)]))
+    names = min(16, widest((*card.may, *(login for login, _, _ in card.votes)), 6))
     lines: list[Line] = []
     for who, go, reason in card.votes:
         said: Span = ("✓ go", "good") if go else ("✗ no-go", "bad")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from upgrade_tui.tui.verbs.verb_table import VERBS, of_action
-from upgrade_tui.tui.widgets.spans import BLANK, Line, fit, length, wrapped
+from upgrade_tui.tui.widgets.spans import BLANK, Line, fit, length, widest, wrapped
 from upgrade_tui.window.state_words import ARMED, EXCLUDED, LEVELS, LINKS, PHASES, STEPS, TASKS, VERDICTS, Word
 
 
@@ -116,22 +116,22 @@ def grouped(keys: Iterable[Key]) -> list[tuple[str, list[Key]]]:
 def key_lines(keys: Iterable[Key], width: int) -> list[Line]:
     """The keys, group by group; what is not possible now is muted and says so."""
     groups = grouped(keys)
-    widest = min(14, max((len(k.shown) for _, found in groups for k in found), default=3))
+    room = min(14, widest((k.shown for _, found in groups for k in found), 3))
     out: list[Line] = []
     for title, found in groups:
         out.append(((title, "title"),))
         for key in found:
             text = key.text if key.enabled else f"{key.text} (not now)"
-            first, *rest = wrapped(((text, "plain" if key.enabled else "muted"),), max(12, width - widest - 2))
-            out.append(((fit(key.shown, widest) + "  ", "key" if key.enabled else "muted"), *first))
-            out += [((" " * (widest + 2), "muted"), *more) for more in rest]
+            first, *rest = wrapped(((text, "plain" if key.enabled else "muted"),), max(12, width - room - 2))
+            out.append(((fit(key.shown, room) + "  ", "key" if key.enabled else "muted"), *first))
+            out += [((" " * (room + 2), "muted"), *more) for more in rest]
         out.append(BLANK)
     return out[:-1]
 
 
 def word_lines(width: int) -> list[Line]:
     """What the words mean, a line or two each."""
-    names = max(len(word) for word, _ in WORDS)
+    names = widest(word for word, _ in WORDS)
     out: list[Line] = [(("Words", "title"),)]
     for word, means in WORDS:
         first, *rest = wrapped(((means, "plain"),), max(12, width - names - 2))

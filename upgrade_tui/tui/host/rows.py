@@ -11,7 +11,7 @@ from msgspec.structs import asdict
 from upgrade_tui.tui.glyphs import Tone
 from upgrade_tui.tui.recent import RecentSeries
 from upgrade_tui.tui.scene import Scene
-from upgrade_tui.tui.widgets.spans import Line, Span, clip, cut, fit, fitting, spark
+from upgrade_tui.tui.widgets.spans import Line, Span, clip, cut, fit, fitting, spark, widest
 from upgrade_tui.units import duration_text, percent_text, short_rate
 from upgrade_tui.window.glance import STALE
 from upgrade_tui.window.health import (
@@ -104,7 +104,7 @@ class HostColumns(Struct, frozen=True):
 
 def host_columns(width: int, names: Iterable[str]) -> HostColumns:
     """What fits: names and numbers first, then sparklines, then load and network."""
-    name = min(max([6, *(len(n) for n in names)]), 12 if width < 90 else 20)
+    name = min(widest(names, 6), 12 if width < 90 else 20)
     state = 11 if width >= 64 else 9
     left = width - 2 - name - 1 - state - 3 * 5
     spark_width = max(0, min(20, (left - 2) // 2)) if left >= 10 else 0

@@ -15,7 +15,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from upgrade_tui.tui.widgets.line_pane import tones_of
-from upgrade_tui.tui.widgets.spans import Span, fit
+from upgrade_tui.tui.widgets.spans import Span, fit, widest
 
 NARROWEST, WIDEST = 4, 14  # cells of a column
 NAMES = 22  # cells of the names, at most
@@ -71,7 +71,7 @@ class Grid(ScrollView, can_focus=True):
 
     def _measure(self) -> None:
         width = self.scrollable_content_region.width
-        self._names = min(NAMES, max([6, *(len(name) for name, _ in self.rows)])) + 3
+        self._names = min(NAMES, widest((name for name, _ in self.rows), 6)) + 3
         room = max(1, width - self._names)
         self._each = max(NARROWEST, min(WIDEST, room // max(1, len(self.columns))))
         size = Size(self._names + self._each * len(self.columns), len(self.rows) + 1)

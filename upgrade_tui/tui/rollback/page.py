@@ -75,7 +75,7 @@ def undo_preview_lines(scene: Scene, plan: UndoPlan, width: int) -> list[Line]:
     out.append((("WHAT RUNS, IN THIS ORDER", "title"),))
     for number, each in enumerate(plan.steps, 1):
         head: Line = ((f"{number}. undo {each.step}", "strong"), *_about(scene, each))
-        out += [*wrapped(head, width), *_what(scene, each, width), BLANK]
+        out += [*wrapped(head, width), *_batches(each, width), *_what(scene, each, width), BLANK]
     return out[:-1]
 
 
@@ -98,22 +98,26 @@ def _about(scene: Scene, each: Undo) -> Line:
     )
 
 
-def _what(scene: Scene, each: Undo, width: int) -> list[Line]:
-    """Batches, and exactly what runs on them or what a person does."""
+def _batches(each: Undo, width: int) -> list[Line]:
     out: list[Line] = []
     for number, batch in enumerate(each.batches, 1):
         name = f"   batch {number} of {len(each.batches)}  "
         first, *rest = wrapped(((", ".join(batch), "strong"),), max(10, width - len(name)))
         out.append(((name, "muted"), *first))
         out += [((" " * len(name), "muted"), *line) for line in rest]
+    return out
+
+
+def _what(scene: Scene, each: Undo, width: int) -> list[Line]:
+    """Exactly what runs, or what a person does."""
     spec = scene.plan.step(each.step)
     if spec is None or spec.rollback is None:
-        return out
+        return []
     blocks: list[Line] = []
     exact(blocks, "Runs", spec.rollback.run, width - 3)
     exact(blocks, "By hand: a person does it, and ticks it with space", spec.rollback.manual, width - 3)
     exact(blocks, "Then checked by", spec.rollback.check, width - 3)
-    return [*out, *((("   ", "muted"), *line) for line in blocks if line != BLANK)]
+    return [(("   ", "muted"), *line) for line in blocks if line != BLANK]
 
 
 # -- under way, and over ------------------------------------------------------------------------------------------
@@ -199,12 +203,8 @@ def progress_lines(scene: Scene, p: going_back.Progress, width: int) -> list[Lin
         if state != "pending":
             out += _hosts(scene, each, live, width)
         if state in ("rolling back", "failed", "unknown"):
-            out += [line for line in _what(scene, each, width) if not _batch_line(line)]
+            out += _what(scene, each, width)
     return out
-
-
-def _batch_line(line: Line) -> bool:
-    return line[0][0].startswith("   batch") or (line[0][0].isspace() and len(line[0][0]) > 3)
 
 
 def _hosts(scene: Scene, each: Undo, live: Mapping[tuple[str, str], str], width: int) -> list[Line]:

@@ -12,7 +12,7 @@ from upgrade_tui.tui.glyphs import Tone
 from upgrade_tui.tui.scene import Scene
 from upgrade_tui.tui.sections import exact, section, value_rows
 from upgrade_tui.tui.step.rows import held_text
-from upgrade_tui.tui.widgets.spans import BLANK, Line, Span, cut, fit, joined, wrapped
+from upgrade_tui.tui.widgets.spans import BLANK, Line, Span, cut, fit, joined, widest, wrapped
 from upgrade_tui.units import bytes_text, count_text, duration_text, share_text, short_duration
 from upgrade_tui.window import clock, hold
 from upgrade_tui.window.answers import batches_text
@@ -203,10 +203,10 @@ def _health(out: list[Line], scene: Scene, spec: Step, width: int) -> None:
         section(out, "Rollback clock now", wrapped(((f"{word.glyph} {reading.words}", word.tone),), width))
     names = [c.name for c in scene.plan.canaries if not spec.canaries or c.name in spec.canaries]
     watched = worst_order(canary_row(scene, name) for name in names)
-    widest = max((len(row.name) for row in watched), default=0)
+    names_room = widest(row.name for row in watched)
     lines: list[Line] = []
     for row in watched:
-        name = fit(row.name, min(widest, width // 3))
+        name = fit(row.name, min(names_room, width // 3))
         said: Line = ((f"{row.word.glyph} {name}  {fit(row.word.word, 9)}", row.word.tone), (row.detail, "muted"))
         lines.append(cut(said, width))
     section(out, "Canaries now", lines)
@@ -252,12 +252,12 @@ def _rules(out: list[Line], scene: Scene, spec: Step, width: int) -> None:
 def tasks(scene: Scene, step: StepState, width: int) -> list[Line]:
     """A line a host, in batch order."""
     live = {t.host: t for t in scene.frame.tasks if t.step == step.id} if scene.frame is not None else {}
-    names = min(max([4, *(len(t.host) for t in step.tasks.values())]), max(10, width // 4))
+    names = min(widest(step.tasks, 4), max(10, width // 4))
     return [_task(scene, step, t, live.get(t.host), names, width) for t in step.tasks.values()]
 
 
 def tasks_header(step: StepState, width: int) -> Line:
-    names = min(max([4, *(len(t.host) for t in step.tasks.values())]), max(10, width // 4))
+    names = min(widest(step.tasks, 4), max(10, width // 4))
     batch = "batch " if len(step.batches) > 1 else ""
     text = f"  {fit('host', names)} {batch}{fit('state', 12)} {fit('exit', 8, right=True)} {fit('took', 7, right=True)}"
     return ((fit(text + "  last line", width), "muted"),)

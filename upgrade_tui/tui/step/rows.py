@@ -10,7 +10,7 @@ from upgrade_tui.plan.estimate import step_seconds
 from upgrade_tui.plan.model import Step
 from upgrade_tui.tui.glyphs import Tone
 from upgrade_tui.tui.scene import Scene
-from upgrade_tui.tui.widgets.spans import Line, Span, bar, clip, cut, fit, wrapped
+from upgrade_tui.tui.widgets.spans import Line, Span, bar, clip, cut, fit, widest, wrapped
 from upgrade_tui.units import count_text, duration_text, few_text, short_duration
 from upgrade_tui.window import hold
 from upgrade_tui.window.answers import batches_text, over_count, whose
@@ -179,10 +179,10 @@ class StepColumns(Struct, frozen=True):
 
 def step_columns(rows: list[StepRow], width: int) -> StepColumns:
     """Id and state always; then time, then the title in what is left, then the person."""
-    ident = min(max([4, *(len(r.id) for r in rows)]), 14 if width < 90 else 20)
-    who = min(max([3, *(len(r.who) for r in rows)]), 8)
+    ident = min(widest((r.id for r in rows), 4), 14 if width < 90 else 20)
+    who = min(widest((r.who for r in rows), 3), 8)
     time = 11
-    state = max([7, *(len(r.word.word) for r in rows)]) + 1
+    state = widest((r.word.word for r in rows), 7) + 1
     title = width - 2 - ident - 1 - state - time - 1 - who - 1
     if title < 12:
         return StepColumns(ident, max(0, title + who + 1), time, 0, state)

@@ -47,6 +47,11 @@ def length(line: Iterable[Span]) -> int:
     return sum(cell_len(text) for text, _ in line)
 
 
+def widest(texts: Iterable[str], least: int = 0) -> int:
+    """Cells of the widest of them, or ``least``."""
+    return max([least, *map(cell_len, texts)])
+
+
 def cut(line: Line, width: int) -> Line:
     """The line in at most ``width`` cells, an ellipsis where something was cut off."""
     if length(line) <= width:
