@@ -378,5 +378,5 @@ def test_a_gate_that_was_decided_says_by_whom() -> None:
 
 
 def test_a_column_is_as_wide_as_the_cells_of_its_widest_name_not_as_its_letters() -> None:
-    rows = [replace(canary_view.canary_row(scene("rollout"), "orders health"), name="数据库健康检查")]
-    assert canary_view.name_width(rows, 120) == cell_len("数据库健康检查") == 14
+    rows = [replace(canary_rows.canary_row(scene("rollout"), "orders health"), name="数据库健康检查")]
+    assert canary_rows.name_width(rows, 120) == cell_len("数据库健康检查") == 14

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from upgrade_tui.attach import protocol as p
 from upgrade_tui.attach.client import Lost, NotRunning
-from upgrade_tui.attach.source import REPLAYED, Connection, Source
+from upgrade_tui.attach.source import REPLAYED, Connection, RecordSource
 from upgrade_tui.plan.model import Plan, Role
 from upgrade_tui.plan.reader import parse_plan
 from upgrade_tui.window.commands import AnyCommand, Refusal
@@ -33,7 +33,7 @@ class Session:
     connection. ``now()`` is the conductor's wall clock as far as we know it, in epoch seconds.
     """
 
-    def __init__(self, plan: Plan, login: str, role: Role, source: Source | None = None) -> None:
+    def __init__(self, plan: Plan, login: str, role: Role, source: RecordSource | None = None) -> None:
         """``source``: what to connect to again; left out, nothing."""
         self.plan, self.login, self.role, self._source = plan, login, role, source
         self.directory: Path | None = source.directory if source is not None else None
@@ -53,7 +53,7 @@ class Session:
         self._clock: Callable[[], float] = time.time
 
     @classmethod
-    async def of(cls, source: Source) -> Session:
+    async def of(cls, source: RecordSource) -> Session:
         """Connect to a window. Raises NotRunning or Lost."""
         client = await source.connect(0)
         welcome = client.welcome

@@ -49,7 +49,7 @@ class Connection(Protocol):
     async def close(self) -> None: ...
 
 
-class Source(Protocol):
+class RecordSource(Protocol):
     """A window to be looked at."""
 
     directory: Path
