@@ -93,7 +93,9 @@ def tried(copy: Copy, area: Area, mutant: Mutant, limit: float) -> str:
             return f"killed: the tests hang for {limit:.0f} s"
     if done.returncode == 0:
         return "SURVIVES"
-    failed = [line.split(" - ")[0] for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    failed = [
+        line.split(" - ")[0] for line in done.stdout.splitlines() if line.startswith(("FAILED tests", "ERROR tests"))
+    ]
     by = failed[0].split(" ", 1)[1] if failed else done.stdout.strip().splitlines()[-1] if done.stdout.strip() else "?"
     return f"killed by {by}"
 

@@ -37,7 +37,11 @@ AREAS = (
     Area("jobs", ("fleet/jobs",), ("fleet/jobs",)),
     Area("judge", ("canary",), ("canary",)),
     Area("tui", ("tui",), ("tui",)),
-    Area("wiring", ("conductor/server.py", "attach/client.py"), ("conductor", "attach")),
+    Area(
+        "wiring",
+        ("conductor/server.py", "conductor/requests.py", "conductor/observations.py", "attach"),
+        ("wiring", "attach", "conductor"),
+    ),
     Area("report", ("report",), ("report",)),
     Area("cli", ("cli",), ("cli",)),
 )
