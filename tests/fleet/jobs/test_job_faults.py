@@ -298,6 +298,63 @@ async def test_systemd_runs_it_where_it_is_there(
     assert "$x" not in said
 
 
+HUNG_SYSTEMD_RUN = """#!/bin/sh
+# Its manager gets what is asked, and makes a unit of it when it goes on, long after nobody waits any more.
+cat > {at}/asked
+while [ $# -gt 0 ]; do
+    case $1 in
+    -p) shift 2 ;;
+    -*) shift ;;
+    *) break ;;
+    esac
+done
+text=$(printf '%s' "$5" | sed 's/[$][$]/$/g')
+setsid sh -c ': >{at}/hangs; n=0
+    while [ ! -e {at}/goes-on ] && [ $n -lt 3000 ]; do sleep 0.02; n=$((n + 1)); done
+    "$@" <{at}/asked; : >{at}/late-unit-over' late "$1" "$2" "PATH=$PATH" "$3" "$4" "$text" "$6" "$7" </dev/null &
+while [ ! -e {at}/hangs ]; do sleep 0.02; done
+[ {fails} = 0 ] || exit {fails}
+exec sleep 1000
+"""
+TIME_IS_UP = """#!/bin/sh
+# The time is up as soon as it hangs.
+shift
+exec 3<&0
+"$@" <&3 &
+[ {code} = 0 ] && {{ wait $!; exit $?; }}
+while [ ! -e {at}/hangs ]; do sleep 0.02; done
+kill $!
+exit {code}
+"""
+
+
+@pytest.mark.parametrize(
+    ("fails", "code"), [(0, 124), (0, 143), (0, 137), (1, 0)], ids=["coreutils", "busybox", "by-force", "says-so"]
+)
+async def test_a_manager_that_hangs_starts_nothing_and_one_that_refuses_is_done_without(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: int, code: int
+) -> None:
+    """``timeout`` ends with another code each time. A unit that comes late begins nothing beside what was decided."""
+    tools, ran = tmp_path / "tools", tmp_path / "ran"
+    tools.mkdir()
+    for name, text in (("systemd-run", HUNG_SYSTEMD_RUN), ("timeout", TIME_IS_UP)):
+        (tools / name).write_text(text.format(at=tmp_path, fails=fails, code=code))
+        (tools / name).chmod(0o755)
+    (tmp_path / "systemd/system").mkdir(parents=True)
+    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+    place.systemd = str(tmp_path / "systemd")
+    ended = await place.job(place.spec(f"echo x >> {ran}; exit 3"), Heard()).run()
+    if fails:
+        assert (ended.exit, ended.proven, ran.read_text()) == (3, True, "x\n")
+    else:
+        assert (ended.exit, ended.sent, ended.proven) == (None, False, False)
+        assert ended.reason == "systemd on the host did not start it within 10 s"
+    (tmp_path / "goes-on").touch()
+    await until((tmp_path / "late-unit-over").exists)
+    assert ran.exists() == bool(fails)
+    assert not fails or ran.read_text() == "x\n"
+
+
 async def test_a_unit_that_systemd_stops_is_ended_politely(place: Place) -> None:
     spec = place.spec("trap 'echo asked; exit 8' TERM; echo here; sleep 1000 & wait")
     async with place.running(spec) as (task, heard):

@@ -78,14 +78,17 @@ in_unit() { # start the runner as a unit of its own, so that the end of this ses
     printf 'F %s\n' $?
 }
 
-no_unit() { # systemd-run has ended with $1, and nobody has begun: then it is started without
+no_unit() { # systemd-run has ended with $1, and nobody has begun
     [ ! -s begun ] && [ ! -s sleeper ] || return 0
-    if [ "$1" = 124 ]; then # a systemd that hangs would hang what the command asks of it as well
+    case $1 in
+    124 | 137 | 143) # its time was up (busybox says 143): nobody knows whether there will be a unit. And a systemd that
+        # hangs would hang what the command asks of it as well
         [ "$armed" = 0 ] || mv token ended # a unit that comes late finds it decided
         decide 'never systemd on the host did not start it within 10 s' || return 0
         leave 'N systemd on the host did not start it within 10 s'
-    fi
-    alone
+        ;;
+    esac
+    alone # systemd-run says itself that there is none; one that comes all the same finds it begun
     exit 0
 }
 
