@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 JOBS   ?= 4 # two a core on CI's machine: most tests wait for hosts
 
-.PHONY: demo test test-systemd mutants check bench soak picture docs lock clean
+.PHONY: demo test test-systemd faults mutants check bench soak picture docs lock clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv --without-pip $(VENV)
@@ -22,8 +22,11 @@ test: $(READY)        ## every test this machine can run
 test-systemd: $(READY) ## what needs hosts with systemd: boots them, needs root, debootstrap and systemd-container
 	$(BIN)/python -m pytest tests/systemd
 
-mutants: $(READY)     ## faults put into a copy of the program, each of which a named test must find: about a minute
-	$(BIN)/python -m tests.mutants
+faults: $(READY)      ## faults put into a copy of the program, each of which a named test must find: about a minute
+	$(BIN)/python -m tests.faults
+
+mutants: $(READY)     ## faults drawn by a seed: how many do a folder's own tests find? hours. ARGS="--seed 1 --count 100"
+	$(BIN)/python -m tests.mutation $(ARGS)
 
 check: $(READY)       ## style, types, architecture
 	$(BIN)/ruff check .
