@@ -377,7 +377,7 @@ async def test_on_a_small_terminal_a_number_shows_that_pane_alone() -> None:
         assert not screen.steps.display
         await pilot.press("1")
         await pilot.pause()
-        assert screen.sums.display
+        assert screen.breakdown.display
         assert not screen.hosts.display
 
 
@@ -400,11 +400,11 @@ async def test_a_resize_changes_the_layout_and_keeps_the_pane() -> None:
     async with app.run_test(size=(200, 60)) as pilot:
         screen = main_screen(app)
         await pilot.press("3")
-        assert screen.card.display
+        assert screen.details.display
         await pilot.resize_terminal(80, 24)
         await pilot.pause()
         assert screen.hosts.display
-        assert not screen.card.display
+        assert not screen.details.display
         assert not screen.steps.display
         await pilot.resize_terminal(120, 40)
         await pilot.pause()

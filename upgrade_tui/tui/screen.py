@@ -76,17 +76,17 @@ class MainScreen(VerbScreen):
         self.current = 2
         self.zoomed = False
         self.clock = ClockPane()
-        self.sums = BreakdownPane()
+        self.breakdown = BreakdownPane()
         self.steps = StepsPane()
         self.hosts = HostsPane(self.history)
-        self.card = DetailsPane()
+        self.details = DetailsPane()
         self.canaries = CanariesPane(self.history)
         self.log_pane = LogPane()
         self.panes: tuple[LinePane, ...] = (self.clock, self.steps, self.hosts, self.canaries, self.log_pane)
         self.title_bar, self.banner, self.tabs = TitleBar(id="title"), Banner(id="banner"), TabBar(id="tabs")
         self.guide_bar, self.key_bar = Bar(id="guide"), KeyBar(id="keys")
         self.box = Container(
-            self.clock, self.tabs, self.sums, self.steps, self.hosts, self.card, self.canaries, self.log_pane,
+            self.clock, self.tabs, self.breakdown, self.steps, self.hosts, self.details, self.canaries, self.log_pane,
             id="panes",
         )  # fmt: skip
 
@@ -107,7 +107,7 @@ class MainScreen(VerbScreen):
         self.clock.view = clock_page.clock_view(scene, self.hosts.every, self.canaries.every)
         self.title_bar.show(scene)
         self.banner.show(scene)
-        for pane in (self.clock, self.sums, self.steps):
+        for pane in (self.clock, self.breakdown, self.steps):
             pane.show(scene)
 
     def paint(self, scene: Scene) -> None:
@@ -119,7 +119,7 @@ class MainScreen(VerbScreen):
         self.title_bar.show(scene)
         self.banner.show(scene)
         self._fit(len(canaries), len(hosts))
-        for pane in (*self.panes, self.sums, self.card):
+        for pane in (*self.panes, self.breakdown, self.details):
             pane.show(scene)
         self._look_at_cursor()
         self._show_bars(scene)
@@ -176,13 +176,13 @@ class MainScreen(VerbScreen):
         box.set_class(not layout.solo, "-grid")
         box.set_class(layout.columns == 3, "-wide")
         self.tabs.display = layout.tabs
-        self.card.display = layout.columns == 3 and not layout.solo
+        self.details.display = layout.columns == 3 and not layout.solo
         for pane in self.panes[1:]:
             pane.display = not layout.solo or self.current == pane.NUMBER
             pane.set_class(layout.bare, "-bare")
-        for pane in (self.clock, self.sums):
+        for pane in (self.clock, self.breakdown):
             pane.set_class(layout.bare, "-bare")
-        self.sums.display = layout.solo and self.current == 1
+        self.breakdown.display = layout.solo and self.current == 1
         self.clock.styles.height = layout.clock if layout.solo else "1fr"
         if not layout.solo:
             box.styles.grid_rows = layout.rows
@@ -213,23 +213,23 @@ class MainScreen(VerbScreen):
         self._show_keys(self.scene())
 
     def _look_at_cursor(self) -> None:
-        if not self.card.display:
+        if not self.details.display:
             return
         pane = self.panes[self.current - 1]
         if pane.NAME in KINDS:
-            self.card.look_at(KINDS[pane.NAME], pane.selected)
+            self.details.look_at(KINDS[pane.NAME], pane.selected)
         elif isinstance(pane, LogPane) and (record := pane.record(pane.selected)) is not None and not pane.following:
             kind, name = about(record.event)
             if kind:
-                self.card.look_at(kind, name)
-        elif not self.card.about[1]:
-            self.card.look_at("step", self.step)
+                self.details.look_at(kind, name)
+        elif not self.details.about[1]:
+            self.details.look_at("step", self.step)
 
     # -- moving about ---------------------------------------------------------------------------------------------
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """The focused pane is the current one, however it got the focus."""
-        if isinstance(event.widget, LinePane) and event.widget is not self.card:
+        if isinstance(event.widget, LinePane) and event.widget is not self.details:
             self.current = event.widget.NUMBER
             if self.is_mounted and self.layout_now is not None:
                 self._apply(self.layout_now)
@@ -240,7 +240,7 @@ class MainScreen(VerbScreen):
         """To a pane; where only one fits it is shown instead."""
         self.current = number
         solo = self.layout_now is not None and self.layout_now.solo
-        pane = self.sums if number == 1 and solo else self.panes[number - 1]
+        pane = self.breakdown if number == 1 and solo else self.panes[number - 1]
         pane.display = True
         pane.focus()
         if self.layout_now is not None:

@@ -1,7 +1,7 @@
 """The two themes and the ASCII filter.
 
 Hues after the palette of Okabe and Ito, which people with colour blindness can tell apart. Red and green never carry
-a meaning alone: every state also has a glyph and a word (``words``).
+a meaning alone: every state also has a glyph and a word (``window/state_words.py``).
 """
 
 from __future__ import annotations
