@@ -359,7 +359,7 @@ async def test_a_fault_of_our_own_ends_the_step_not_the_conductor(
     await rig.start("roll")
     step = rig.store.state.steps["roll"]
     assert (step.state, step.tasks["a"].state) == ("unknown", "unknown")
-    assert "stumbled: KeyError" in step.reason
+    assert "an error in the conductor: KeyError" in step.reason
     monkeypatch.undo()
     await rig.store.command(StartRollback(confirm="w1", reason="errors"), LEAD)
     await rig.rollbacks.run()

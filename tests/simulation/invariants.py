@@ -218,7 +218,8 @@ class Watcher:
                 self._gate_passed(before, spec, record)
             elif spec.kind == "bake":
                 self._bake_passed(before, spec)
-        if "the conductor stumbled" in step.reason and "the conductor stumbled" not in before.steps[step_id].reason:
+        ours = "an error in the conductor"
+        if ours in step.reason and ours not in before.steps[step_id].reason:
             self.broken("the conductor stands", f"{step_id}: {step.reason}")
 
     def _agrees(self, spec: Step, step: StepState, record: ev.Record) -> None:

@@ -23,12 +23,12 @@ Decide = Callable[[WindowState], Sequence[ev.Event] | Refusal]
 Decided = list[ev.Record] | Refusal
 
 
-def stumbled(error: Exception) -> str:
+def own_fault(error: Exception) -> str:
     """A fault of our own, in a line for the log; all of it goes to the conductor's own log."""
     traceback.print_exception(error)
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
-    return one_line(f"the conductor stumbled: {type(error).__name__}: {error}", 300)
+    return one_line(f"an error in the conductor: {type(error).__name__}: {error}", 300)
 
 
 def runs(state: WindowState, step_id: str, attempt: int) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 
-from upgrade_tui.conductor.execution.context import ExecutionContext, stumbled
+from upgrade_tui.conductor.execution.context import ExecutionContext, own_fault
 from upgrade_tui.conductor.execution.deadman_control import DeadmanControl
 from upgrade_tui.conductor.execution.tasks import Tasks, Work
 from upgrade_tui.plan.model import LOCAL, Plan, Step
@@ -40,7 +40,7 @@ class Rollbacks:
             stopped = await self._may_begin() if asked.by_itself else None
             outcome, reason = stopped or await self._all(asked.undo)
         except Exception as error:  # noqa: BLE001 - the edge: it can be asked for again
-            outcome, reason = "failed", stumbled(error)
+            outcome, reason = "failed", own_fault(error)
         await self._end(outcome, reason)
 
     async def _may_begin(self) -> Trouble | None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from upgrade_tui.conductor.execution.begin import begin
-from upgrade_tui.conductor.execution.context import ExecutionContext, runs, stumbled
+from upgrade_tui.conductor.execution.context import ExecutionContext, own_fault, runs
 from upgrade_tui.conductor.execution.deadman_control import DeadmanControl
 from upgrade_tui.conductor.execution.tasks import Tasks, Work
 from upgrade_tui.conductor.execution.waits import RUNNERS, Stop, all_confirmed, going_on, healthy_for
@@ -47,7 +47,7 @@ class Steps:
             try:
                 ended = await self._to_its_end(spec, attempt, resume)
             except Exception as error:  # noqa: BLE001 - the edge: without a conductor nothing could be rolled back
-                ended = stopped_attempt(self._context.step(step_id), stumbled(error))
+                ended = stopped_attempt(self._context.step(step_id), own_fault(error))
             if not isinstance(await self._context.transact(decide), Refusal):
                 return
 

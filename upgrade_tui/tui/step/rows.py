@@ -87,7 +87,7 @@ def _remark(scene: Scene, spec: Step, step: StepState, state: str) -> str:
             return _votes(spec, step)
         if spec.kind == "bake":
             left = max(0.0, float(spec.bake or spec.estimate) - (scene.now - (step.started or scene.now)))
-            return f"{duration_text(left)} more of quiet"
+            return f"{duration_text(left)} left to bake"
         if spec.kind == "manual":
             return f"under way; space ticks it{f': {spec.instructions}' if spec.instructions else ''}"
         unconfirmed = protection_words(step, scene.time) if asks_for_a_person(scene.state, spec.id) else ""
