@@ -12,9 +12,9 @@ from tests.tui.undo_sessions import happens
 from upgrade_tui.cli.status import as_data, as_lines
 from upgrade_tui.report.build import build_report
 from upgrade_tui.report.markdown import render_markdown
-from upgrade_tui.tui.detail_screen import scene_of
-from upgrade_tui.tui.details import page as details_page
+from upgrade_tui.tui.details.pane import detail_lines
 from upgrade_tui.tui.matrix import page as matrix_page
+from upgrade_tui.tui.scene import scene_of
 from upgrade_tui.tui.step import rows as step_rows
 from upgrade_tui.tui.widgets.spans import Line
 from upgrade_tui.window import commands as cmd
@@ -68,8 +68,8 @@ def test_the_screen_says_unprotected_on_the_step_its_card_and_in_the_matrix(gone
     spec = scene.plan.step("traffic")
     assert spec is not None
     assert step_rows.step_row(scene, spec).word.text == "⊗ unprotected"
-    assert "⊗ lb1" in text(details_page.step_details(scene, spec, 100))
-    assert "⊗ traffic" in text(details_page.host_details(scene, "lb1", 100))
+    assert "⊗ lb1" in text(detail_lines(scene, "step", spec.id, 100))
+    assert "⊗ traffic" in text(detail_lines(scene, "host", "lb1", 100))
     m = matrix_page.matrix(scene)
     assert matrix_page.cell(scene, m, spec, "lb1", 12, marked=False, plain=False)[0].strip().startswith("⊗")
     said = text(matrix_page.cell_lines(scene, m, spec, "lb1", 200))

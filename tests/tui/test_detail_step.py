@@ -124,7 +124,7 @@ async def test_the_end_stays_in_view_until_somebody_moves_up() -> None:
         await until(pilot, lambda: "line 519 of many" in shown(app))
         log.focus()
         await pilot.press("pageup")
-        assert not log.follow
+        assert not log.following
         top = log.scroll_offset.y
         box["data"] = long_output(900)
         await until(pilot, lambda: len(log.buffer.lines) == 900)
@@ -133,7 +133,7 @@ async def test_the_end_stays_in_view_until_somebody_moves_up() -> None:
         await pilot.press("f")
         await until(pilot, lambda: "line 899 of many" in shown(app))
         await pilot.press("up", "end")
-        assert log.follow
+        assert log.following
 
 
 async def test_search_goes_from_match_to_match_and_escape_ends_it_first() -> None:

@@ -10,7 +10,7 @@ from upgrade_tui.tui import key_hints, layout
 from upgrade_tui.tui.canary import rows as canary_rows
 from upgrade_tui.tui.canary.pane import CanariesPane
 from upgrade_tui.tui.clock import big_text
-from upgrade_tui.tui.details import page as details_page
+from upgrade_tui.tui.details.pane import detail_lines
 from upgrade_tui.tui.host import rows as host_rows
 from upgrade_tui.tui.host.pane import HostsPane
 from upgrade_tui.tui.log import rows as log_rows
@@ -155,7 +155,7 @@ def test_a_unit_counts_as_healthy_only_where_systemd_says_so(units: dict[str, st
     at = replace(at, details={**at.details, "db1": replace(at.details["db1"], units=units)})
     row = host(at, "db1")
     assert (row.rank, row.brief) == (rank, brief)
-    said = "\n".join(text(line) for line in details_page.host_details(at, "db1", 60))
+    said = "\n".join(text(line) for line in detail_lines(at, "host", "db1", 60))
     assert "postgresql@16-main" in said
     assert (units or {"": "no answer"}).popitem()[1] in said
 
@@ -321,16 +321,16 @@ def test_details_fit_the_column_and_name_the_thing(width: int, hostile: bool) ->
     at = replace(scene("trouble"), state=g.state, frame=g.frame, details=g.details)
     things = [("step", s) for s in at.state.steps] + [("host", h) for h in at.state.hosts]
     for kind, name in [*things, *(("canary", c) for c in at.state.canaries)]:
-        lines = details_page.detail_lines(at, kind, name, width)
-        assert name[:10] in text(lines[0])
-        assert all(length(line) <= width for line in lines[1:])
+        lines = detail_lines(at, kind, name, width)
+        assert name[:10] in "".join(text(line) for line in lines)
+        assert all(length(line) <= width for line in lines)
 
 
 def test_details_of_a_step_say_how_it_is_undone_and_what_runs_where() -> None:
-    said = "\n".join(text(line) for line in details_page.detail_lines(scene("rollout"), "step", "api", 60))
+    said = "\n".join(text(line) for line in detail_lines(scene("rollout"), "step", "api", 60))
     assert "apt-get install -y orders-api=4.2.0" in said
-    assert "BATCH 2  1/3 hosts done" in said
-    assert "undo" in said
+    assert "batch 2/3" in said
+    assert "Rollback, about" in said
 
 
 # -- layout -------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from textual.message import Message
 
 from upgrade_tui.tui.alarms import alarms
 from upgrade_tui.tui.scene import Scene
-from upgrade_tui.tui.widgets.line_pane import Bar
+from upgrade_tui.tui.widgets.line_view import Bar
 from upgrade_tui.tui.widgets.spans import Line, Span, clip, cut, length, wrapped_in
 from upgrade_tui.window.state_words import phase_word
 

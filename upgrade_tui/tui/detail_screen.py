@@ -12,16 +12,15 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Static
 
 from upgrade_tui.attach.session import Session
 from upgrade_tui.tui.alarms import window_alarms
-from upgrade_tui.tui.bars import Banner
+from upgrade_tui.tui.bars import Banner, TabBar
 from upgrade_tui.tui.scene import Scene, scene_of
 from upgrade_tui.tui.verbs.verb import Look, Target, Verb
 from upgrade_tui.tui.verbs.verb_screen import VerbScreen
 from upgrade_tui.tui.verbs.verb_table import LATER, offered
-from upgrade_tui.tui.widgets.detail_lines import DetailLines, content, stacked
+from upgrade_tui.tui.widgets.line_view import Bar, LineList
 from upgrade_tui.tui.widgets.spans import Line, Span, cut, length
 from upgrade_tui.window.events import Record
 
@@ -103,11 +102,11 @@ class DetailScreen(VerbScreen):
     def compose(self) -> ComposeResult:
         """Head, tabs, panes, keys."""
         yield Banner(id="alarms")
-        yield Static(id="head", markup=False)
-        yield Static(id="tabs", markup=False)
+        yield Bar(id="head")
+        yield TabBar(id="tabs")
         with Container(id="body"):
             yield from self.columns()
-        yield Static(id="keys", markup=False)
+        yield Bar(id="keys")
 
     def on_mount(self) -> None:
         """Ready; from now on one tick paints what changed."""
@@ -154,23 +153,17 @@ class DetailScreen(VerbScreen):
         lines = self.head(scene, width)
         if scene.lost is not None:
             lines = [cut(((f"✗ no connection to the conductor: {scene.lost}", "bad"),), width), *lines[: self.HEAD - 1]]
-        self.query_one("#head", Static).update(stacked(lines), layout=False)
-        tabs: list[Span] = []
-        for index, pane in enumerate(self.panes):
-            here = index == self._shown
-            tabs.append((f" {index + 1} {pane.title} ", "strong" if here else "muted"))
-        marked = Content(" ").join(
-            content((span,)).stylize("reverse") if i == self._shown else content((span,)) for i, span in enumerate(tabs)
-        )
-        self.query_one("#tabs", Static).update(marked, layout=False)
-        self.query_one("#keys", Static).update(content(hints(self.keys(), width)), layout=False)
+        self.query_one("#head", Bar).set_lines(lines)
+        tabs = [(index, pane.title, False) for index, pane in enumerate(self.panes, 1)]
+        self.query_one(TabBar).show(tabs, self._shown + 1)
+        self.query_one("#keys", Bar).set_lines([hints(self.keys(), width)])
 
     def show_lines(self, name: str, lines: Callable[[int, int], Sequence[Line]]) -> None:
         """Give a pane's widget its lines, made for its width and height; nothing where it is not on the screen."""
-        widget = self.query_one(f"#{name}", DetailLines)
+        widget = self.query_one(f"#{name}", LineList)
         region = widget.scrollable_content_region
         if region.width > 0 and region.height > 0:
-            widget.show(lines(region.width, region.height))
+            widget.show(lines(widget.inner, region.height))
 
     def time(self, ts: float) -> str:
         """A moment on the clock the plan goes by."""
@@ -185,7 +178,7 @@ class DetailScreen(VerbScreen):
         self.repaint()
         self.call_after_refresh(self.tick)
 
-    def on_detail_lines_fitted(self) -> None:
+    def on_line_list_fitted(self) -> None:
         """A pane has another size, for whatever reason."""
         self.repaint()
         self.call_later(self.tick)
@@ -219,6 +212,9 @@ class DetailScreen(VerbScreen):
         for index, pane in enumerate(self.panes):
             if pane in event.widget.ancestors and index != self._shown and not self.one_at_a_time:
                 self.show_pane(index, focus=False)
+
+    def on_tab_bar_picked(self, message: TabBar.Picked) -> None:
+        self.show_pane(message.pane - 1)
 
     def action_pane(self, index: int) -> None:
         self.show_pane(index)

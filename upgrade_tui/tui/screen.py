@@ -32,7 +32,8 @@ from upgrade_tui.tui.verbs.verb import Look, Target, Verb
 from upgrade_tui.tui.verbs.verb_screen import VerbScreen
 from upgrade_tui.tui.verbs.verb_table import bindings, offered
 from upgrade_tui.tui.widgets.filter_line import FilterLine
-from upgrade_tui.tui.widgets.line_pane import Bar, LinePane
+from upgrade_tui.tui.widgets.line_pane import LinePane
+from upgrade_tui.tui.widgets.line_view import Bar, LineView
 from upgrade_tui.window import clock
 from upgrade_tui.window.outcomes import outcome_sentence
 from upgrade_tui.window.sentences import about
@@ -207,7 +208,7 @@ class MainScreen(VerbScreen):
             step, host = step * (pane in (self.steps, self.clock)), host * (pane is self.hosts)
         return Target(session=self.session, step=step, host=host, seen=pane is self.steps)
 
-    def on_line_pane_moved(self, message: LinePane.Moved) -> None:
+    def on_line_view_moved(self, message: LineView.Moved) -> None:
         """Other item, other keys, other details."""
         self._look_at_cursor()
         self._show_keys(self.scene())
@@ -272,7 +273,7 @@ class MainScreen(VerbScreen):
     async def action_filter(self) -> None:
         """A line to filter the focused pane with."""
         pane = self.panes[self.current - 1]
-        if pane.CURSOR and not self.query(FilterLine):
+        if pane.cursor and not self.query(FilterLine):
             await self.mount(FilterLine(pane), before="#keys")
 
     # -- doing ----------------------------------------------------------------------------------------------------
@@ -282,8 +283,9 @@ class MainScreen(VerbScreen):
         pane = self.panes[self.current - 1]
         self.open(pane, pane.selected)
 
-    def on_line_pane_opened(self, message: LinePane.Opened) -> None:
-        self.open(message.pane, message.key)
+    def on_line_view_opened(self, message: LineView.Opened) -> None:
+        if isinstance(message.view, LinePane):
+            self.open(message.view, message.key)
 
     def open(self, pane: LinePane, key: str) -> None:
         """The details of an item; an event opens what it is about."""

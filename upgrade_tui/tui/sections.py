@@ -41,7 +41,7 @@ def section(out: list[Line], title: str, lines: Iterable[Line]) -> None:
     """A titled block and a blank line behind it; nothing at all where there are no lines."""
     body = list(lines)
     if body:
-        out += [((title, "title"),), *body, BLANK]
+        out += [*([((title, "title"),)] if title else ()), *body, BLANK]
 
 
 def value_rows(pairs: Iterable[tuple[str, str]], width: int, names: int = 10) -> list[Line]:

@@ -18,7 +18,7 @@ from upgrade_tui.tui.detail_screen import DetailScreen, Pane, RecordFilter
 from upgrade_tui.tui.scene import Scene
 from upgrade_tui.tui.sections import events
 from upgrade_tui.tui.widgets import charts
-from upgrade_tui.tui.widgets.detail_lines import DetailLines
+from upgrade_tui.tui.widgets.line_view import LineList
 from upgrade_tui.tui.widgets.look_back import Past
 from upgrade_tui.tui.widgets.spans import Line, cut
 
@@ -45,13 +45,13 @@ class CanaryScreen(DetailScreen):
     def columns(self) -> Iterable[Widget]:
         """Chart over results at the left, probe over events at the right."""
         yield Container(
-            Pane("history", DetailLines(id="chart"), id="chart-pane"),
-            Pane("results", DetailLines(id="results"), id="results-pane"),
+            Pane("history", LineList(id="chart"), id="chart-pane"),
+            Pane("results", LineList(id="results"), id="results-pane"),
             classes="column -main",
         )
         yield Container(
-            Pane("probe", DetailLines(id="probe"), id="probe-pane"),
-            Pane("events", DetailLines(id="events"), id="events-pane"),
+            Pane("probe", LineList(id="probe"), id="probe-pane"),
+            Pane("events", LineList(id="events"), id="events-pane"),
             classes="column",
         )
 

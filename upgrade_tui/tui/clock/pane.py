@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
-
 from upgrade_tui.tui.clock import page
 from upgrade_tui.tui.clock.big_text import CELLS, big
 from upgrade_tui.tui.scene import Scene
 from upgrade_tui.tui.theme import is_ascii
-from upgrade_tui.tui.widgets.line_pane import LinePane
+from upgrade_tui.tui.widgets.line_pane import WholePane
 from upgrade_tui.tui.widgets.spans import BLANK, Line, Span, cut, fit, length
 from upgrade_tui.window import clock
 
 WIDE = 110  # cells from which the big countdown has room beside the answers
 
 
-class ClockPane(LinePane):
+class ClockPane(WholePane):
     """The header of every layout. ``view`` is set before ``show``."""
 
-    NAME: ClassVar[str] = "clock"
-    NUMBER: ClassVar[int] = 1
-    CURSOR: ClassVar[bool] = False
+    NAME = "clock"
+    NUMBER = 1
 
     def __init__(self) -> None:
         super().__init__()
         self.view: page.ClockView | None = None
-        self._drawn: list[Line] = []
 
     def title(self) -> str:
         """The worst thing the clock has to say."""
@@ -34,39 +29,24 @@ class ClockPane(LinePane):
             return "rollback clock"
         return f"rollback clock · {self.view.reading.words}"
 
-    def rows_of(self, scene: Scene, width: int) -> Sequence[tuple[str, int]]:
-        """All lines at once: there are few."""
+    def whole(self, scene: Scene, width: int) -> list[Line]:
         if self.view is None:
-            return ()
-        room = self.scrollable_content_region.height
-        self._drawn = compose(self.view, scene, width, room, count=width >= WIDE, plain=is_ascii(self.app))
-        return [("", i) for i in range(len(self._drawn))]
-
-    def draw(self, key: str, part: int, width: int) -> Line:
-        return self._drawn[part]
+            return []
+        room, plain = self.scrollable_content_region.height, is_ascii(self.app)
+        return compose(self.view, scene, width, room, count=width >= WIDE, plain=plain)
 
 
-class BreakdownPane(LinePane):
+class BreakdownPane(WholePane):
     """Pane 1 where it is looked at alone: every summand behind the clock's numbers."""
 
-    NAME: ClassVar[str] = "sums"
-    NUMBER: ClassVar[int] = 1
-    CURSOR: ClassVar[bool] = False
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._drawn: list[Line] = []
+    NAME = "sums"
+    NUMBER = 1
 
     def title(self) -> str:
         return "rollback clock · how it comes to its numbers"
 
-    def rows_of(self, scene: Scene, width: int) -> Sequence[tuple[str, int]]:
-        """All lines at once: one a step."""
-        self._drawn = page.breakdown_lines(scene, clock.read(scene.state, scene.now))
-        return [("", i) for i in range(len(self._drawn))]
-
-    def draw(self, key: str, part: int, width: int) -> Line:
-        return cut(self._drawn[part], width)
+    def whole(self, scene: Scene, width: int) -> list[Line]:
+        return [cut(line, width) for line in page.breakdown_lines(scene, clock.read(scene.state, scene.now))]
 
 
 def compose(shown: page.ClockView, scene: Scene, width: int, room: int, *, count: bool, plain: bool) -> list[Line]:

@@ -18,7 +18,7 @@ from upgrade_tui.tui.sending import refused
 from upgrade_tui.tui.step import page as step_page
 from upgrade_tui.tui.verbs.verb import Target, Verb
 from upgrade_tui.tui.verbs.verb_table import bindings
-from upgrade_tui.tui.widgets.detail_lines import DetailLines
+from upgrade_tui.tui.widgets.line_view import LineList
 from upgrade_tui.tui.widgets.spans import Line
 from upgrade_tui.window.events import GateOpened
 from upgrade_tui.window.gate_card import gate_card
@@ -57,8 +57,8 @@ class GateScreen(DetailScreen):
 
     def columns(self) -> Iterable[Widget]:
         """The card over its events."""
-        evidence = Pane("evidence", DetailLines(id="evidence"), id="evidence-pane")
-        happened = Pane("events", DetailLines(id="events"), id="events-pane")
+        evidence = Pane("evidence", LineList(id="evidence"), id="evidence-pane")
+        happened = Pane("events", LineList(id="events"), id="events-pane")
         yield Container(evidence, happened, classes="column")
 
     def begin(self) -> None:

@@ -9,10 +9,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Static
 
 from upgrade_tui.tui.open_message import Open
-from upgrade_tui.tui.widgets.detail_lines import stacked
+from upgrade_tui.tui.widgets.line_view import Bar
 from upgrade_tui.tui.widgets.spans import BLANK, Line
 from upgrade_tui.window.state_words import STEPS
 
@@ -51,7 +50,7 @@ class GuideScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="guide-box") as box:
             box.border_title = Content("Welcome")
-            yield Static(stacked(lines()))
+            yield Bar(*lines())
 
     def action_begin(self) -> None:
         self.dismiss()

@@ -29,36 +29,11 @@ SCOPES = {
     "host": "On the host",
     "window": "On the window",
 }
-MOVING = frozenset(
-    [
-        "focus_next",
-        "focus_previous",
-        "pane",
-        "next_pane",
-        "move",
-        "by",
-        "page",
-        "pages",
-        "edge",
-        "up",
-        "down",
-        "first",
-        "last",
-        "sideways",
-        "details",
-        "back",
-        "scroll_up",
-        "scroll_down",
-        "scroll_left",
-        "scroll_right",
-        "scroll_home",
-        "scroll_end",
-        "page_up",
-        "page_down",
-        "page_left",
-        "page_right",
-    ]
-)
+MOVING = frozenset({
+    "focus_next", "focus_previous", "pane", "next_pane", "move", "page", "edge", "side", "sideways", "details", "back",
+    "scroll_up", "scroll_down", "scroll_left", "scroll_right", "scroll_home", "scroll_end", "page_up", "page_down",
+    "page_left", "page_right",
+})  # fmt: skip
 TEXTS = {"focus_next": "to the next pane or list", "focus_previous": "to the one before"}
 HIDDEN = {"copy_text", "help_quit", "screen.copy_text", "copy_selected_text"}
 

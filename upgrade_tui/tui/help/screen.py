@@ -6,12 +6,10 @@ from typing import Any, ClassVar
 
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
-from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Static
 
 from upgrade_tui.tui.help import page as help_page
-from upgrade_tui.tui.widgets.detail_lines import DetailLines, content
+from upgrade_tui.tui.widgets.line_view import Bar, LineList
 from upgrade_tui.tui.widgets.spans import Line
 
 KEYS: Line = (("↑↓", "key"), (" scroll  ", "muted"), ("esc", "key"), (" back", "muted"))
@@ -42,18 +40,18 @@ class HelpScreen(Screen[None]):
         return cls(keys)
 
     def compose(self) -> ComposeResult:
-        yield Static(Content.assemble(("Help", "bold $tone-strong")), id="head")
-        yield DetailLines(id="page")
-        yield Static(content(KEYS), id="keys")
+        yield Bar((("Help", "strong"),), id="head")
+        yield LineList(id="page")
+        yield Bar(KEYS, id="keys")
 
     def on_mount(self) -> None:
         """The arrows scroll it."""
         self.query_one("#page").focus()
 
-    def on_detail_lines_fitted(self) -> None:
+    def on_line_list_fitted(self) -> None:
         """Lines are made for their width."""
-        page = self.query_one("#page", DetailLines)
-        page.show(help_page.help_page(self.keys_there, max(20, page.scrollable_content_region.width)))
+        page = self.query_one("#page", LineList)
+        page.show(help_page.help_page(self.keys_there, max(20, page.inner)))
 
     def action_back(self) -> None:
         self.dismiss()

@@ -19,7 +19,7 @@ from upgrade_tui.tui.scene import Scene
 from upgrade_tui.tui.sections import events, section
 from upgrade_tui.tui.verbs.verb_table import bindings
 from upgrade_tui.tui.widgets import charts
-from upgrade_tui.tui.widgets.detail_lines import DetailLines
+from upgrade_tui.tui.widgets.line_view import LineList
 from upgrade_tui.tui.widgets.look_back import Past
 from upgrade_tui.tui.widgets.spans import Line, cut
 
@@ -48,13 +48,13 @@ class HostScreen(DetailScreen):
     def columns(self) -> Iterable[Widget]:
         """Charts over processes at the left, state over tasks and events at the right."""
         yield Container(
-            Pane("charts", DetailLines(id="charts"), id="charts-pane"),
-            Pane("processes", DetailLines(id="processes"), id="processes-pane"),
+            Pane("charts", LineList(id="charts"), id="charts-pane"),
+            Pane("processes", LineList(id="processes"), id="processes-pane"),
             classes="column -main",
         )
         yield Container(
-            Pane("state", DetailLines(id="state"), id="state-pane"),
-            Pane("tasks and events", DetailLines(id="events"), id="events-pane"),
+            Pane("state", LineList(id="state"), id="state-pane"),
+            Pane("tasks and events", LineList(id="events"), id="events-pane"),
             classes="column",
         )
 

@@ -49,28 +49,6 @@ class LogPane(LinePane):
             self.selected = self._keys[-1][0]
         return self._keys
 
-    def first(self) -> int:
-        """While following, the end is on show, wherever the scrollbar has got to."""
-        if self.following:
-            return max(0, len(self._keys) - self.scrollable_content_region.height)
-        return super().first()
-
-    def lay(self) -> None:
-        """Stays at the end while following."""
-        super().lay()
-        if self.following:
-            end = max(0, len(self._keys) - self.scrollable_content_region.height)
-            if self.scroll_offset.y != end:
-                self.call_after_refresh(self._to_end)
-
-    def _to_end(self) -> None:
-        if self.following:
-            self.scroll_to(y=self.max_scroll_y, animate=False)
-
-    def watch_show_vertical_scrollbar(self) -> None:
-        """Textual moves nothing that has no scrollbar yet: a pane that was only coming up is moved when it has one."""
-        self.call_after_refresh(self._to_end)
-
     def _keep_cursor(self) -> None:
         """Rows only grow, and the cursor is mostly at the end: no search through the whole log each time."""
         if self.following and self._keys:
@@ -82,7 +60,7 @@ class LogPane(LinePane):
         """Looking back stops following; the newest event starts it again."""
         super().select(key, scroll=scroll)
         self.following = bool(self._keys) and self.selected == self._keys[-1][0]
-        self._set_title()
+        self.set_title()
 
     def draw(self, key: str, part: int, width: int) -> Line:
         assert self.scene is not None

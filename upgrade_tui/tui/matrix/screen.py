@@ -7,7 +7,6 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
-from textual.widgets import Static
 
 from upgrade_tui.attach.session import Session
 from upgrade_tui.plan.model import Step
@@ -19,9 +18,10 @@ from upgrade_tui.tui.matrix.grid import Grid
 from upgrade_tui.tui.open_message import Open
 from upgrade_tui.tui.scene import Scene
 from upgrade_tui.tui.sending import refused
+from upgrade_tui.tui.theme import is_ascii
 from upgrade_tui.tui.verbs.verb import Target, Verb
 from upgrade_tui.tui.verbs.verb_table import VERBS, bindings
-from upgrade_tui.tui.widgets.detail_lines import stacked
+from upgrade_tui.tui.widgets.line_view import Bar
 from upgrade_tui.tui.widgets.spans import Line, Span, cut, wrapped_in
 from upgrade_tui.window.state import UNSETTLED
 from upgrade_tui.window.state_words import EXCLUDED
@@ -32,7 +32,7 @@ _ROW_TONES: dict[int, Tone] = {0: "unknown", 1: "bad", 2: "tight", 3: "tight", 9
 
 
 class MatrixScreen(DetailScreen):
-    """``host`` is the row of the cursor by name: rows may move under it, it stays on its host."""
+    """The cursor is on a host by name: rows may move under it."""
 
     ON = "matrix"
     HEAD = 1
@@ -50,20 +50,24 @@ class MatrixScreen(DetailScreen):
         self.matrix: page.Matrix | None = None
         self.hosts: list[page.HostLine] = []
         self._begin_at = (step, host)
-        self.host = ""
 
     # -- what is shown --------------------------------------------------------------------------------------------
 
     def columns(self) -> Iterable[Widget]:
         """The grid, what is under the cursor, what the glyphs are."""
         yield Pane(
-            "steps by hosts", Grid(id="grid"), Static(id="cell", markup=False), Static(id="legend", markup=False),
+            "steps by hosts", Grid(id="grid"), Bar(id="cell"), Bar(id="legend"),
             id="grid-pane",
         )  # fmt: skip
 
     @property
     def grid(self) -> Grid:
         return self.query_one(Grid)
+
+    @property
+    def host(self) -> str:
+        """The host of the row that the cursor is in."""
+        return self.grid.selected
 
     def begin(self) -> None:
         """The cursor where it was asked for, else on the worst host."""
@@ -81,16 +85,14 @@ class MatrixScreen(DetailScreen):
             return
         self.marks = {(s, h) for s, h in self.marks if h in scene.state.steps[s].tasks}
         self._place(m)
-        rows = tuple(self._row_name(row) for row in self.hosts)
-        names = [row.name for row in self.hosts]
-        at = names.index(self.host) if self.host in names else 0
-        plain = bool(getattr(self.app, "ascii", False))
+        plain = is_ascii(self.app)
 
-        def draw(row: int, column: int, width: int) -> Span:
-            spec, host = m.steps[column], self.hosts[row].name
+        def draw(host: str, column: int, width: int) -> Span:
+            spec = m.steps[column]
             return page.cell(scene, m, spec, host, width, marked=(spec.id, host) in self.marks, plain=plain)
 
-        self.grid.load(rows, tuple(spec.id for spec in m.steps), at, draw)
+        names = {row.name: self._row_name(row) for row in self.hosts}
+        self.grid.load(names, tuple(spec.id for spec in m.steps), draw)
         self._paint_cell(scene, m, plain)
 
     def _row_name(self, row: page.HostLine) -> Span:
@@ -103,7 +105,8 @@ class MatrixScreen(DetailScreen):
             return
         step, host = self._begin_at
         worst = self.hosts[0]
-        self.host = worst.name if worst.rank < 4 or host not in {row.name for row in self.hosts} else host
+        known = host in {row.name for row in self.hosts}
+        self.grid.selected = host if known and worst.rank >= 4 else worst.name
         tasks = {s.id: self.session.state.steps[s.id].tasks.get(self.host) for s in m.steps}
         bad = [i for i, s in enumerate(m.steps) if (t := tasks[s.id]) is not None and t.state in UNSETTLED]
         asked = [i for i, s in enumerate(m.steps) if s.id == step]
@@ -117,9 +120,9 @@ class MatrixScreen(DetailScreen):
             lines = page.cell_lines(scene, m, spec, self.host, width)
             number = m.steps.index(spec) + 1
             title: Line = ((f"step {number}: {spec.title}", "muted"),)
-            self.query_one("#cell", Static).update(stacked([*lines, cut(title, width)]), layout=False)
+            self.query_one("#cell", Bar).set_lines([*lines, cut(title, width)])
         lines = wrapped_in(page.legend(m, plain=plain), width, 2)
-        self.query_one("#legend", Static).update(stacked(lines), layout=False)
+        self.query_one("#legend", Bar).set_lines(lines)
 
     @property
     def spec(self) -> Step | None:
@@ -138,14 +141,12 @@ class MatrixScreen(DetailScreen):
 
     # -- the cursor -----------------------------------------------------------------------------------------------
 
-    def on_grid_moved(self) -> None:
+    def on_line_view_moved(self) -> None:
         """Another cell, another line below."""
-        if self.hosts and self.grid.row < len(self.hosts):
-            self.host = self.hosts[self.grid.row].name
         self.repaint()
         self.call_later(self.tick)
 
-    def on_grid_opened(self) -> None:
+    def on_line_view_opened(self) -> None:
         self.action_output()
 
     def target(self, verb: Verb) -> Target:
@@ -170,7 +171,7 @@ class MatrixScreen(DetailScreen):
         if spec is None or self.host not in self.session.state.steps[spec.id].tasks:
             return
         self.marks ^= {(spec.id, self.host)}
-        self.grid.action_by(1, 0)
+        self.grid.action_move(1)
 
     def action_mark_failed(self) -> None:
         """All that a retry is for; a second time, none."""

@@ -19,7 +19,7 @@ from upgrade_tui.tui.sending import refused
 from upgrade_tui.tui.verbs.undo_verbs import ask_rollback, ask_scope
 from upgrade_tui.tui.verbs.verb import refused_by_decide
 from upgrade_tui.tui.verbs.verb_table import bindings
-from upgrade_tui.tui.widgets.detail_lines import DetailLines
+from upgrade_tui.tui.widgets.line_view import LineList
 from upgrade_tui.tui.widgets.spans import Line
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import going_back
@@ -65,8 +65,8 @@ class RollbackScreen(DetailScreen):
 
     def columns(self) -> Iterable[Widget]:
         """What runs over what happened."""
-        what = Pane("what runs", DetailLines(id="undo"), id="undo-pane")
-        happened = Pane("events", DetailLines(id="events"), id="events-pane")
+        what = Pane("what runs", LineList(id="undo"), id="undo-pane")
+        happened = Pane("events", LineList(id="events"), id="events-pane")
         yield Container(what, happened, classes="column")
 
     def begin(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from upgrade_tui.foreign import harmless
 from upgrade_tui.plan.command_text import what_runs
 from upgrade_tui.plan.estimate import step_seconds
@@ -249,11 +251,11 @@ def _rules(out: list[Line], scene: Scene, spec: Step, width: int) -> None:
 # -- tasks --------------------------------------------------------------------------------------------------------
 
 
-def tasks(scene: Scene, step: StepState, width: int) -> list[Line]:
-    """A line a host, in batch order."""
+def tasks(scene: Scene, step: StepState, width: int, hosts: Iterable[str] = ()) -> list[Line]:
+    """A line a host, in batch order; or of these ``hosts`` alone."""
     live = {t.host: t for t in scene.frame.tasks if t.step == step.id} if scene.frame is not None else {}
     names = min(widest(step.tasks, 4), max(10, width // 4))
-    return [_task(scene, step, t, live.get(t.host), names, width) for t in step.tasks.values()]
+    return [_task(scene, step, step.tasks[h], live.get(h), names, width) for h in hosts or step.tasks]
 
 
 def tasks_header(step: StepState, width: int) -> Line:

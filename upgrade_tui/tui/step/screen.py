@@ -9,7 +9,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.widget import Widget
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from upgrade_tui.attach.protocol import GetOutput, Output
 from upgrade_tui.attach.session import Session
@@ -21,7 +21,7 @@ from upgrade_tui.tui.step import page
 from upgrade_tui.tui.step.output_buffer import MAX_CHARACTERS
 from upgrade_tui.tui.step.output_log import OutputLog
 from upgrade_tui.tui.verbs.verb_table import bindings
-from upgrade_tui.tui.widgets.detail_lines import DetailLines, content
+from upgrade_tui.tui.widgets.line_view import Bar, LineList, LineView
 from upgrade_tui.tui.widgets.spans import Line, cut
 from upgrade_tui.window.state import StepState, Task
 
@@ -72,17 +72,15 @@ class StepScreen(DetailScreen):
 
     def columns(self) -> Iterable[Widget]:
         """What runs and what happened at the left; tasks and output at the right. Narrow: the output first."""
-        about = Pane("what runs" if self.runs else "what to do", DetailLines(id="about"), id="about-pane")
-        happened = Pane("events", DetailLines(id="events"), id="events-pane")
+        about = Pane("what runs" if self.runs else "what to do", LineList(id="about"), id="about-pane")
+        happened = Pane("events", LineList(id="events"), id="events-pane")
         if not self.runs:
             yield Container(about, classes="column")
             yield Container(happened, classes="column")
             return
-        tasks = Container(Static(id="tasks-head", markup=False), DetailLines(cursor=True, id="tasks"), id="tasks-box")
+        tasks = LineList(cursor=True, id="tasks")
         find = Input(placeholder="search the output", id="find", compact=True)
-        output = Pane(
-            "output", tasks, Static(id="output-status", markup=False), OutputLog(id="output"), find, id="output-pane"
-        )
+        output = Pane("output", tasks, Bar(id="output-status"), OutputLog(id="output"), find, id="output-pane")
         yield Container(output, classes="column -main")
         yield Container(about, happened, classes="column")
 
@@ -113,11 +111,10 @@ class StepScreen(DetailScreen):
         self._paint_output()
 
     def _paint_tasks(self, scene: Scene) -> None:
-        tasks = self.query_one("#tasks", DetailLines)
-        width = tasks.scrollable_content_region.width
-        if width > 0:
-            self.query_one("#tasks-head", Static).update(content(page.tasks_header(self.step, width)), layout=False)
-            tasks.show(page.tasks(scene, self.step, width))
+        tasks = self.query_one("#tasks", LineList)
+        if tasks.scrollable_content_region.width > 0:
+            heading = page.tasks_header(self.step, tasks.inner)
+            tasks.show(page.tasks(scene, self.step, tasks.inner), list(self.step.tasks), heading)
 
     def _paint_output(self) -> None:
         if not self.runs:
@@ -133,9 +130,9 @@ class StepScreen(DetailScreen):
             )
         else:
             line = page.output_status(
-                self.chosen, self._total, self._fetched, width, follow=log.follow, trouble=self._trouble
+                self.chosen, self._total, self._fetched, width, follow=log.following, trouble=self._trouble
             )
-        self.query_one("#output-status", Static).update(content(cut(line, width)), layout=False)
+        self.query_one("#output-status", Bar).set_lines([cut(line, width)])
 
     def keys(self) -> list[tuple[str, str]]:
         """What ``decide`` would let be done with the step now, first."""
@@ -145,16 +142,18 @@ class StepScreen(DetailScreen):
 
     # -- output ---------------------------------------------------------------------------------------------------
 
-    def on_detail_lines_chosen(self, event: DetailLines.Chosen) -> None:
-        hosts = list(self.step.tasks)
-        if event.pane.id == "tasks" and event.index < len(hosts):
-            self._choose(hosts[event.index])
+    def on_line_view_moved(self, message: LineView.Moved) -> None:
+        """Another host's output; or the output follows, is searched, or not: the line above it says so."""
+        if message.view.id == "tasks":
+            self._choose(message.view.selected)
+        else:
+            self._paint_output()
 
     def _choose(self, host: str) -> None:
         if host == self._host:
             return
         self._host = self.about_host = host
-        self.query_one("#tasks", DetailLines).cursor = list(self.step.tasks).index(host)
+        self.query_one("#tasks", LineList).select(host)
         self.run_worker(self._fetch(host), group="output", exclusive=True)
         self.repaint()
 
@@ -201,10 +200,6 @@ class StepScreen(DetailScreen):
         self._total = answer.size
         self._fetched += len(answer.data)
 
-    def on_output_log_changed(self) -> None:
-        """Follow mode or search: the line above the output says so."""
-        self._paint_output()
-
     # -- actions --------------------------------------------------------------------------------------------------
 
     def action_verb(self, name: str) -> None:
@@ -222,7 +217,7 @@ class StepScreen(DetailScreen):
         """Keep the end of the output in view, or not."""
         if self.runs:
             log = self.query_one(OutputLog)
-            log.set_follow(not log.follow)
+            log.set_follow(not log.following)
 
     def action_find(self) -> None:
         """Ask what to search for."""

@@ -38,7 +38,6 @@ class _ArmedVerb(Verb):
         return super().refusal(self.meant(at))
 
     def armed(self, at: Target) -> dict[str, Armed]:
-        """Its hosts."""
         return {h: a for h, a in at.state.armed.items() if a.state in self.states}
 
     async def which(self, app: App[Any], at: Target, title: str, said: str) -> str | None:
@@ -71,11 +70,9 @@ class ConfirmVerb(_ArmedVerb):
         return self.place if armed_steps(look.scene) or unguarded(look.scene) else None
 
     def command(self, at: Target, host: str = "") -> cmd.Confirm:
-        """On all hosts, or one."""
         return cmd.Confirm(step=at.step, host=host)
 
     async def ask(self, app: App[Any], at: Target) -> AnyCommand | None:
-        """Where."""
         at = self.meant(at, self.states)
         said = f"{at.step} stays as it is now: the host will not undo it by itself any more."
         host = await self.which(app, at, f"Keep {at.step}?", said)
@@ -90,11 +87,9 @@ class ExtendVerb(_ArmedVerb):
     place = 11
 
     def command(self, at: Target, host: str = "", seconds: float = 600.0) -> cmd.Extend:
-        """From now on."""
         return cmd.Extend(step=at.step, host=host, seconds=seconds)
 
     async def ask(self, app: App[Any], at: Target) -> AnyCommand | None:
-        """Where, and how long."""
         at = self.meant(at)
         title = f"More time for {at.step}"
         host = await self.which(app, at, f"{title}?", "Where?") if len(self.armed(at)) > 1 else ""
@@ -115,11 +110,9 @@ class RevertVerb(_ArmedVerb):
     place = 12
 
     def command(self, at: Target, host: str = "", reason: str = SAID) -> cmd.Revert:
-        """With its reason."""
         return cmd.Revert(step=at.step, host=host, reason=reason)
 
     async def ask(self, app: App[Any], at: Target) -> AnyCommand | None:
-        """Where, why, and the step's id typed out."""
         at = self.meant(at)
         title = f"Undo {at.step} now"
         host = await self.which(app, at, f"{title}?", "The host runs the rollback itself, at once.")

@@ -36,7 +36,6 @@ class GoVerb(Verb):
         return 25 if look.ahead == "gate" and look.step is not None and look.step.state == "running" else None
 
     def command(self, at: Target) -> cmd.Vote:
-        """For the evidence that was read."""
         return cmd.Vote(step=at.step, go=True, digest=_digest(at))
 
     async def perform(self, app: App[Any], at: Target) -> bool:
@@ -47,7 +46,6 @@ class GoVerb(Verb):
         return True
 
     async def ask(self, app: App[Any], at: Target) -> AnyCommand | None:
-        """Whether it is meant."""
         body = f"{_next(at)}\nYour go counts for evidence {at.digest} and for no other."
         choices = [("go", "GO: my vote is yes"), ("wait", "Not yet")]
         return self.command(at) if await ask_choice(app, f"Go on {at.step}?", body, choices) == "go" else None
@@ -61,14 +59,11 @@ class NoGoVerb(Verb):
     on = ("main", "step", "gate")
 
     def rank(self, look: Look) -> int | None:
-        """As a go."""
         return 26 if look.ahead == "gate" and look.step is not None and look.step.state == "running" else None
 
     def command(self, at: Target, reason: str = SAID) -> cmd.Vote:
-        """With its reason."""
         return cmd.Vote(step=at.step, go=False, reason=reason, digest=_digest(at))
 
     async def ask(self, app: App[Any], at: Target) -> AnyCommand | None:
-        """The reason."""
         reason = await ask_text(app, f"NO-GO on {at.step}", f"{_next(at)}\nOne no-go stops it. Why not?")
         return self.command(at, reason) if reason else None

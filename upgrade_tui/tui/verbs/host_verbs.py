@@ -23,15 +23,12 @@ class ReconnectVerb(Verb):
     on = ("main", "host")
 
     def rank(self, look: Look) -> int | None:
-        """On a host."""
         return 20 if look.host else None
 
     def decided(self, at: Target) -> str | None:
-        """Nothing is against it."""
         return None
 
     async def perform(self, app: App[Any], at: Target) -> bool:
-        """Says what the conductor answered."""
         answer = await at.session.ask(protocol.Reconnect(id=0, host=at.host), protocol.Ok)
         if isinstance(answer, str):
             refused(app, answer, title=f"Reconnect {at.host}")
@@ -53,11 +50,9 @@ class ExcludeVerb(Verb):
         return 32 if look.host and look.alone else None
 
     def command(self, at: Target, reason: str = SAID) -> cmd.Exclude:
-        """With its reason."""
         return cmd.Exclude(host=at.host, reason=reason)
 
     async def ask(self, app: App[Any], at: Target) -> AnyCommand | None:
-        """The reason, and the host's name typed out."""
         title, host = f"Exclude {at.host}", at.host
         reason = await ask_text(app, title, "It takes no part in the rest of the window. Why?")
         body = f"Nothing is begun on {host} any more: {reason}\nWhat was done there stays, and can be rolled back."

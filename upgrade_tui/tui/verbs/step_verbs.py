@@ -33,7 +33,6 @@ class TickVerb(Verb):
         return 20 if wanted and look.step.state not in OVER else None
 
     def command(self, at: Target, evidence: str = SAID) -> cmd.Tick:
-        """With the step's id for a point of no return, and a reason for the clock."""
         return cmd.Tick(step=at.step, confirm=at.step, override=SAID, evidence=evidence)
 
     async def ask(self, app: App[Any], at: Target) -> AnyCommand | None:
@@ -70,7 +69,6 @@ class StartVerb(Verb):
         return "try again" if look.step.state in ("failed", "unknown", "rolled back") else self.label
 
     def command(self, at: Target) -> cmd.Start:
-        """With the step's id for a point of no return, and a reason for the clock."""
         return cmd.Start(step=at.step, confirm=at.step, override=SAID)
 
     async def ask(self, app: App[Any], at: Target) -> AnyCommand | None:
@@ -87,11 +85,9 @@ class ClaimVerb(Verb):
     on = ("main", "step", "gate")
 
     def rank(self, look: Look) -> int | None:
-        """On what is not over."""
         return 30 if look.ahead and look.step is not None and look.step.state not in OVER else None
 
     def command(self, at: Target) -> cmd.Claim:
-        """Back, if it is mine."""
         return cmd.Claim(step=at.step, release=at.state.claimed_by == at.session.login)
 
 
@@ -111,7 +107,6 @@ class NoteVerb(Verb):
     ]
 
     def rank(self, look: Look) -> int | None:
-        """Always."""
         return 31
 
     def barred(self, at: Target) -> str | None:
@@ -119,7 +114,6 @@ class NoteVerb(Verb):
         return None
 
     def command(self, at: Target) -> cmd.Note:
-        """Any text will do."""
         return cmd.Note(text=SAID)
 
     async def ask(self, app: App[Any], at: Target) -> AnyCommand | None:
@@ -138,15 +132,12 @@ class SkipVerb(Verb):
     on = ("main", "step", "gate")
 
     def rank(self, look: Look) -> int | None:
-        """On what is not over."""
         return 32 if look.ahead and look.step is not None and look.step.state not in OVER else None
 
     def command(self, at: Target, reason: str = SAID) -> cmd.Skip:
-        """With its reason."""
         return cmd.Skip(step=at.step, reason=reason)
 
     async def ask(self, app: App[Any], at: Target) -> AnyCommand | None:
-        """The reason, and the step's id typed out."""
         reason = await ask_text(app, f"Skip {at.step}", "Why will it not be done?")
         sure = reason and await ask_typed(app, f"Skip {at.step}", f"It will not be done: {reason}", at.step)
         return self.command(at, reason) if reason and sure else None
@@ -165,11 +156,9 @@ class UntickVerb(Verb):
         return 24 if look.ahead == "manual" or look.step.state == "skipped" else None
 
     def command(self, at: Target, reason: str = SAID) -> cmd.Untick:
-        """With its reason."""
         return cmd.Untick(step=at.step, reason=reason)
 
     async def ask(self, app: App[Any], at: Target) -> AnyCommand | None:
-        """The reason, and the step's id typed out."""
         reason = await ask_text(app, f"Take back {at.step}", "Why is it open again?")
         sure = reason and await ask_typed(app, f"Take back {at.step}", f"It is open again: {reason}", at.step)
         return self.command(at, reason) if reason and sure else None
@@ -196,7 +185,6 @@ class SettleVerb(Verb):
         )
 
     def command(self, at: Target) -> cmd.Settle:
-        """Of what is marked, the first step."""
         return cmd.Settle(step=next(iter(_marked(at, UNSETTLED)), at.step), outcome="done", reason=SAID)
 
     async def perform(self, app: App[Any], at: Target) -> bool:
@@ -266,7 +254,6 @@ class RetryVerb(Verb):
         return {at.step: (at.host,) if at.host in hosts else hosts} if hosts else {}
 
     def command(self, at: Target) -> cmd.Start:
-        """Of what is marked, the first step."""
         step, hosts = next(iter(self.wanted(at).items()))
         return cmd.Start(step=step, hosts=hosts, confirm=step, override=SAID)
 

@@ -40,7 +40,6 @@ class RollbackVerb(WindowVerb):
         return no_preview(at.session)
 
     async def perform(self, app: App[Any], at: Target) -> bool:
-        """The screen that shows it."""
         if at.session.state.rolling_back:
             app.post_message(Open("rollback"))
             return True

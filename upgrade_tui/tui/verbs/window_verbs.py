@@ -37,7 +37,6 @@ class PauseVerb(WindowVerb):
         return "resume" if look.scene.state.phase in ("paused", "aborted") else self.label
 
     def command(self, at: Target, reason: str = SAID) -> cmd.Pause | cmd.Resume:
-        """The other of the two."""
         stopped = at.session.state.phase in ("paused", "aborted")
         return cmd.Resume(reason=reason) if stopped else cmd.Pause(reason=reason)
 
@@ -65,7 +64,6 @@ class AbortVerb(WindowVerb):
         return 43 if look.ahead and look.scene.state.current and not look.alone else None
 
     def command(self, at: Target) -> cmd.Abort:
-        """With the window's id."""
         return cmd.Abort(confirm=at.session.plan.window.id)
 
     async def ask(self, app: App[Any], at: Target) -> AnyCommand | None:
@@ -94,7 +92,6 @@ class CloseVerb(WindowVerb):
         return None if look.host or look.undoing or look.scene.state.current else 40
 
     def command(self, at: Target, outcome: Outcome = "abandoned", reason: str = SAID) -> cmd.Close:
-        """With the window's id."""
         return cmd.Close(confirm=at.session.plan.window.id, outcome=outcome, reason=reason)
 
     async def ask(self, app: App[Any], at: Target) -> AnyCommand | None:

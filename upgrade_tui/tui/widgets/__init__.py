@@ -1,1 +1,1 @@
-"""What the screens share: lines of spans and the widgets that draw them, charts."""
+"""What screens are made of, whatever they are about."""
