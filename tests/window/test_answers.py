@@ -20,6 +20,8 @@ from upgrade_tui.window import events as ev
 from upgrade_tui.window.answers import answers, looks
 from upgrade_tui.window.fold import fold_all
 from upgrade_tui.window.glance import Glance
+from upgrade_tui.window.measurements import Frame
+from upgrade_tui.window.state import initial
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
@@ -57,6 +59,13 @@ def test_a_host_that_takes_no_part_any_more_needs_no_look() -> None:
     out = replace(at, state=log.state)
     assert not [text for text in looks(out) if text.startswith("b:")]
     assert not [part for part in answers(out).healthy[0] if "b lost" in part.text]
+
+
+@pytest.mark.parametrize("age", [None, 0.0])
+def test_a_plan_without_hosts_and_canaries_has_an_answer_to_whether_it_is_healthy_too(age: float | None) -> None:
+    plan = replace(small_plan(), hosts={}, canaries=(), steps=())
+    at = Glance(state=initial(plan), now=0.0, frame=None if age is None else Frame(0.0, {}, {}), frame_age=age)
+    assert answers(at).texts()["healthy"] == "nothing is watched: no hosts, no canaries"
 
 
 def test_a_closed_window_is_told_as_it_was_when_it_was_closed() -> None:

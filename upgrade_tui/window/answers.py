@@ -194,6 +194,8 @@ def batches_text(step: StepState) -> str:
 def healthy(g: Glance, hosts: Sequence[HostHealth], canaries: Sequence[CanaryHealth]) -> tuple[Parts, ...]:
     """The worst host and the worst canary in words, or that all is well; then the same, shorter."""
     hosts = [h for h in hosts if h.name not in g.state.excluded]
+    if not hosts and not canaries:
+        return ((Part("nothing is watched: no hosts, no canaries", "muted"),),)
     if g.stale and g.state.phase != "closed":
         unknown = Part(f"not known: {_unmeasured(g)}", "watch", "◌")
         return ((unknown, *_hosts(hosts, 1, known=False)),)
