@@ -59,9 +59,33 @@ def rollback_preview(state: Any, *, phase: str, step: str, hosts: tuple[str, ...
         lines += [f"    batch {i}: {', '.join(batch)}" for i, batch in enumerate(undo.batches, 1)]
         lines += [f"    | {text}" for text in (spec.rollback.run or spec.rollback.manual or "").strip().splitlines()]
     lines += [f"  cannot be undone: {name}: {why}" for name, why in plan.cannot]
+    lines += [f"  cannot be undone now: {text}" for undo in plan.steps for text in _without_room(state, undo)]
     if not plan.steps:
         lines.append("  nothing that can be undone was done")
     return lines
+
+
+def _without_room(state: Any, undo: Any) -> list[str]:
+    """Where on this machine, which the conductor runs on as well, the step's jobs cannot be started: ``step on host``.
+
+    Most of the time that is the file system of the log. Of other machines only their conductor's try can tell.
+    """
+    import os
+    from contextlib import suppress
+
+    from upgrade_tui.plan.model import LOCAL
+
+    spec, found = state.plan.step(undo.step), []
+    if spec.rollback is None or spec.rollback.run is None:  # a person does it
+        return []
+    for place in dict.fromkeys(spec.run_on or host for batch in undo.batches for host in batch):
+        here = place == LOCAL or (place in state.plan.hosts and state.plan.hosts[place].address == LOCAL)
+        with suppress(OSError):
+            directory = state.places.get(place, "") if here else ""
+            if directory and os.statvfs(directory).f_flag & os.ST_RDONLY:
+                why = f"its jobs are kept in {directory}, which is read-only"
+                found.append(f"{undo.step} on {place}: {why}: the rollback stops there until it can be written")
+    return found
 
 
 def _wait(window: str | None) -> None:
