@@ -96,9 +96,13 @@ class Living:
 
         return self.inside(wait())
 
-    def events(self) -> list[ev.Event]:
+    def records(self) -> list[ev.Record]:
         """What happened, as it is in the log."""
-        return [record.event for record in self._window.store.read()]
+        return list(self._window.store.read())
+
+    def events(self) -> list[ev.Event]:
+        """The events of those."""
+        return [record.event for record in self.records()]
 
     def do(self, command: AnyCommand, login: str = "") -> Any:
         """What a client would ask for, without one."""
