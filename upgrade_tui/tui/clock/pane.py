@@ -7,7 +7,7 @@ from upgrade_tui.tui.clock.big_text import CELLS, big
 from upgrade_tui.tui.scene import Scene
 from upgrade_tui.tui.theme import is_ascii
 from upgrade_tui.tui.widgets.line_pane import WholePane
-from upgrade_tui.tui.widgets.spans import BLANK, Line, Span, cut, fit, length
+from upgrade_tui.tui.widgets.spans import Line, beside, cut, fit, length
 from upgrade_tui.window import clock
 
 WIDE = 110  # cells from which the big countdown has room beside the answers
@@ -58,7 +58,7 @@ def compose(shown: page.ClockView, scene: Scene, width: int, room: int, *, count
     if room < 4:
         lines = [lines[2], lines[1]][:room]  # zoomed on a small screen: can we go back, is it healthy
     if side:
-        lines = _beside(lines, side, left, side_width)
+        lines = beside(lines, side, left, 3)
     if room - len(lines) >= 2 or room == 0:
         lines += page.timeline(scene, shown.reading, width)
     elif room - len(lines) == 1:
@@ -73,12 +73,3 @@ def big_countdown(shown: page.ClockView, plain: bool) -> list[Line]:
     lines: list[Line] = [((row.center(wide), shown.count_tone),) for row in digits]
     lines.append(((fit(shown.caption.center(wide), wide), shown.count_tone),))
     return lines
-
-
-def _beside(lines: list[Line], side: list[Line], left: int, width: int) -> list[Line]:
-    out: list[Line] = []
-    for i in range(max(len(lines), len(side))):
-        line = lines[i] if i < len(lines) else BLANK
-        gap: Span = (" " * (left - length(line)) + "   ", "muted")
-        out.append((*line, gap, *(side[i] if i < len(side) else ((" " * width, "muted"),))))
-    return out

@@ -10,7 +10,7 @@ from upgrade_tui.tui.glyphs import Tone
 from upgrade_tui.tui.scene import Scene
 from upgrade_tui.tui.sections import exact, section
 from upgrade_tui.tui.step.page import slack_tone
-from upgrade_tui.tui.widgets.spans import BLANK, Line, Span, cut, fit, joined, length, widest, wrapped
+from upgrade_tui.tui.widgets.spans import BLANK, Line, Span, beside, cut, fit, joined, widest, wrapped
 from upgrade_tui.units import duration_text
 from upgrade_tui.window import clock
 from upgrade_tui.window.events import GateOpened
@@ -148,17 +148,7 @@ def gate_page(scene: Scene, card: Card, width: int) -> list[Line]:
         return [*next_lines(scene, card, width), BLANK, *evidence_lines(scene, card, width)]
     left = (width - GAP) * 11 // 20
     right = width - GAP - left
-    return beside(next_lines(scene, card, left), evidence_lines(scene, card, right), left)
-
-
-def beside(left: list[Line], right: list[Line], width: int) -> list[Line]:
-    """Two blocks side by side, the first in ``width`` cells."""
-    out: list[Line] = []
-    for row in range(max(len(left), len(right))):
-        first = left[row] if row < len(left) else BLANK
-        second = right[row] if row < len(right) else BLANK
-        out.append((*first, (" " * (width - length(first) + GAP), "muted"), *second) if second else first)
-    return out
+    return beside(next_lines(scene, card, left), evidence_lines(scene, card, right), left, GAP)
 
 
 def next_lines(scene: Scene, card: Card, width: int) -> list[Line]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from upgrade_tui.tui.verbs.verb_table import VERBS, of_action
-from upgrade_tui.tui.widgets.spans import BLANK, Line, fit, length, widest, wrapped
+from upgrade_tui.tui.widgets.spans import BLANK, Line, beside, fit, widest, wrapped
 from upgrade_tui.window.state_words import ARMED, EXCLUDED, LEVELS, LINKS, PHASES, STEPS, TASKS, VERDICTS, Word
 
 
@@ -141,18 +141,8 @@ def help_page(keys: Sequence[Key], width: int) -> list[Line]:
     gap = 4
     across = 3 if width >= 170 else 2 if width >= 104 else 1
     each = (width - gap * (across - 1)) // across
-    blocks = [key_lines(keys, each), word_lines(each), glyph_lines(each)]
+    keys_there, words, glyphs = key_lines(keys, each), word_lines(each), glyph_lines(each)
     if across == 1:
-        return [*blocks[0], BLANK, *blocks[1], BLANK, *blocks[2]]
-    if across == 2:
-        blocks = [blocks[0], [*blocks[1], BLANK, *blocks[2]]]
-    out: list[Line] = []
-    for row in range(max(map(len, blocks))):
-        line: list[tuple[str, object]] = []
-        for i, block in enumerate(blocks):
-            piece = block[row] if row < len(block) else BLANK
-            line += piece
-            if i < len(blocks) - 1:
-                line.append((" " * (each + gap - length(piece)), "muted"))
-        out.append(tuple(line))  # type: ignore[arg-type]
-    return out
+        return [*keys_there, BLANK, *words, BLANK, *glyphs]
+    right = [*words, BLANK, *glyphs] if across == 2 else beside(words, glyphs, each, gap)
+    return beside(keys_there, right, each, gap)

@@ -183,3 +183,13 @@ def bar(share: float, width: int) -> tuple[str, str]:
     """A progress bar as its full and its empty part."""
     full = max(0, min(width, round(share * width)))
     return "█" * full, "░" * (width - full)
+
+
+def beside(left: Sequence[Line], right: Sequence[Line], width: int, gap: int) -> list[Line]:
+    """Two blocks side by side, the first in ``width`` cells."""
+    out: list[Line] = []
+    for row in range(max(len(left), len(right))):
+        first = left[row] if row < len(left) else BLANK
+        second = right[row] if row < len(right) else BLANK
+        out.append((*first, (" " * (width - length(first) + gap), "muted"), *second) if second else first)
+    return out
