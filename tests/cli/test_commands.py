@@ -374,6 +374,14 @@ def test_rollback_shows_what_it_would_do_and_does_it(window: Living) -> None:
     assert window.state.steps["right"].tasks["one"].last_line == "undone"
 
 
+def test_what_cannot_be_undone_is_named_with_the_reason(home: Path) -> None:
+    plan = (WINDOW + STEPS).replace('rollback = { run = "echo undone", estimate = "1m" }\n', "")
+    with Living(frozen(plan)):
+        typed("start", "right", "--wait")
+        lines = typed("rollback", "--preview").stdout.splitlines()
+    assert "  cannot be undone: right: the plan has no rollback for it" in lines
+
+
 def test_rollback_of_nothing_says_so(window: Living) -> None:
     assert typed("rollback", "--preview").stdout.splitlines()[-1] == "  nothing that can be undone was done"
 

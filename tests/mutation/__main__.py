@@ -60,17 +60,17 @@ def chosen(area: Area, seed: int, count: int) -> tuple[list[Mutant], list[Mutant
     return wanted, same
 
 
-def in_order(area: Area, mutant: Mutant) -> tuple[str, ...]:
+def in_order(tests: Path, area: Area, mutant: Mutant) -> tuple[str, ...]:
     """The area's test files, those first that speak of the mutant's module: most are found at once then."""
     module = mutant.path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     stem = module.rpartition(".")[2]
-    files = sorted({path for part in area.tests for path in (ROOT / "tests" / part).rglob("test_*.py")})
+    files = sorted({path for part in area.tests for path in (tests / part).rglob("test_*.py")})
 
     def far(path: Path) -> tuple[bool, bool]:
         text = path.read_text(encoding="utf-8")
         return module not in text, stem not in path.stem
 
-    return tuple(path.relative_to(ROOT / "tests").as_posix() for path in sorted(files, key=far))
+    return tuple(path.relative_to(tests).as_posix() for path in sorted(files, key=far))
 
 
 def without(copy: Copy, area: Area) -> float:
@@ -85,14 +85,16 @@ def without(copy: Copy, area: Area) -> float:
 
 def tried(copy: Copy, area: Area, mutant: Mutant, limit: float) -> str:
     """``killed by TEST``, ``killed: the tests hang``, or ``SURVIVES``."""
-    source = (ROOT / mutant.path).read_text(encoding="utf-8")
+    source = (copy.place / mutant.path).read_text(encoding="utf-8")
     with copy.changed(mutant.path, mutant.fault.put_into(source)):
         try:
-            done = copy.pytest(in_order(area, mutant), limit, "-x")
+            done = copy.pytest(in_order(copy.place / "tests", area, mutant), limit, "-x")
         except subprocess.TimeoutExpired:
             return f"killed: the tests hang for {limit:.0f} s"
     if done.returncode == 0:
         return "SURVIVES"
+    if done.returncode not in (1, 2):  # 1: a test failed; 2: the tests cannot even be read
+        raise SystemExit(f"{mutant.name}: pytest ended with {done.returncode}\n{done.stderr[-2000:]}")
     failed = [
         line.split(" - ")[0] for line in done.stdout.splitlines() if line.startswith(("FAILED tests", "ERROR tests"))
     ]
