@@ -1,6 +1,6 @@
 """Columns fit in cells whatever foreign text is in them."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -22,6 +22,7 @@ def test_a_line_is_cut_to_its_width(pieces: list[str], width: int) -> None:
     assert length(cut(line, width)) <= width  # type: ignore[arg-type]
 
 
+@example("000 \xa0", 4)  # a blank that does not break a line is no blank to leave out
 @given(texts, st.integers(4, 30))
 def test_wrapped_lines_fit_and_lose_no_word(text: str, width: int) -> None:
     clean = fit(text, cell_len(text)) if text else ""

@@ -78,7 +78,7 @@ def wrapped(line: Line, width: int) -> list[Line]:
             size = cell_len(piece)
             if used and used + size > width:
                 lines.append([])
-                piece, used = piece.lstrip(), 0
+                piece, used = piece.lstrip(" "), 0
             while cell_len(piece) > width:
                 taken = _chars_in(piece, width)
                 lines[-1].append((piece[:taken], tone))
