@@ -8,10 +8,11 @@ import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
-from tests.cli.living import Living, frozen, typed
+from tests.cli.living import SOON, Living, frozen, typed
 from upgrade_tui.attach.client import Client
 from upgrade_tui.cli.exits import Exit
 from upgrade_tui.window import commands as cmd
@@ -28,10 +29,19 @@ title = "By hand"
 """
 
 
+def late(*_: object) -> NoReturn:
+    pytest.fail("the conductor neither gets ready nor ends")
+
+
 @pytest.fixture
 def signals() -> Iterator[None]:
-    before = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT)}
+    """Signals as they were afterwards. The command runs in the main thread: where it hangs only a signal ends it."""
+    numbers = (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGALRM)
+    before = {number: signal.getsignal(number) for number in numbers}
+    signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, SOON, SOON)
     yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
     for number, handler in before.items():
         signal.signal(number, handler)
 
@@ -53,7 +63,7 @@ def test_it_says_when_it_is_ready_and_ends_with_its_window(
         said.append(os.read(reading, 100))
         asyncio.run(closed(directory))
 
-    somebody = threading.Thread(target=others)
+    somebody = threading.Thread(target=others, daemon=True)
     somebody.start()
     typed("conductor", str(directory), "--ready-fd", str(writing), "--origin", str(home))
     somebody.join()
