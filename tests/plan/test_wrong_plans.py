@@ -85,3 +85,10 @@ def test_a_header_has_one_line_whatever_key_it_is_called_like(name: str) -> None
     plan = f'[[canaries]]\nname = "c"\nhttp = "http://h"\nheaders = {{ {name} = "a\\nb" }}\n'
     said = [found for found in check_plan(plan, "p.toml")[1] if found.line == 4]
     assert [(found.severity, found.message) for found in said] == [("error", f"`{name}` has a line break in it")]
+
+
+def test_a_kind_that_is_none_is_the_only_mistake_of_a_step_that_is_right_for_what_was_meant() -> None:
+    window = '[window]\nid = "w"\ntitle = "W"\nstart = "now"\nduration = "4h"\n[people]\nmei = { role = "lead" }\n'
+    step = '[[steps]]\nid = "soak"\ntitle = "Soak"\nkind = "baek"\nbake = "10m"\nestimate = "10m"\n'
+    said = [found.path for found in check_plan(window + step, "p.toml")[1] if found.severity == "error"]
+    assert said == ["steps[0].kind"]

@@ -20,7 +20,7 @@ from upgrade_tui.window import events as ev
 from upgrade_tui.window.answers import answers, looks
 from upgrade_tui.window.fold import fold_all
 from upgrade_tui.window.glance import Glance
-from upgrade_tui.window.measurements import Frame
+from upgrade_tui.window.measurements import CanaryFrame, Frame
 from upgrade_tui.window.state import initial
 
 
@@ -73,3 +73,16 @@ def test_a_closed_window_is_told_as_it_was_when_it_was_closed() -> None:
     healthy = answers(Glance(state=g.state, now=g.now)).texts()["healthy"]
     assert healthy.startswith("when it was closed · ")
     assert "not probed" not in healthy
+
+
+def test_one_canary_that_is_not_healthy_is_told_without_a_count_of_others() -> None:
+    log = Log().happens(ev.CanaryVerdict(canary="health", verdict="healthy", before="no data"))
+    good, bad = (CanaryFrame(verdict, True, 0.1, None, "", 0.0) for verdict in ("healthy", "failing"))
+
+    def said(**canaries: CanaryFrame) -> tuple[str, ...]:
+        frame = Frame(log.now, {}, canaries)
+        forms = answers(Glance(state=log.state, now=log.now, frame=frame, frame_age=0.0)).healthy
+        return tuple(next(part.text for part in form if "failing" in part.text) for form in forms)
+
+    assert said(health=good, port=bad) == ("port failing",) * 3
+    assert said(health=bad, port=bad) == (*("health failing, 1 more not healthy",) * 2, "health failing +1")
