@@ -340,3 +340,15 @@ def test_a_rolled_back_step_can_be_skipped_and_the_window_be_completed_without_i
     assert "tune (rolled back)" in log.refuses("mei", cmd.Close(confirm=plan.window.id))
     log.does("tom", cmd.Skip(step="tune", reason="not tonight")).does("tom", cmd.Tick(step="tell"))
     assert log.does("mei", cmd.Close(confirm=plan.window.id)).state.outcome == "completed"
+
+
+def test_a_host_that_failed_to_undo_by_itself_is_undone_in_the_next_rollback_whatever_the_clock_says() -> None:
+    log = Log().copied()
+    log.happens(ev.DeadmanArmed(step="copy", host="d", attempt=1, seconds=60.0))
+    log.happens(ev.DeadmanFired(step="copy", host="d", exit=1))
+    log.asks_back(step="copy").wait(-30).undoing("copy")
+    assert log.step("copy").tasks["d"].undo != log.step("copy").undo, "still to be undone in this one"
+    log.undo_starts("copy", "d").wait(-10).undo_ends("copy", "d", 1)
+    assert log.step("copy").tasks["d"].undo == log.step("copy").undo, "not begun a second time"
+    assert log.state.rollback is not None
+    assert log.state.rollback.begun == {"copy"}

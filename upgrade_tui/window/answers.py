@@ -132,8 +132,7 @@ def _rolled(g: Glance) -> list[Part]:
         here = f"step {p.number} of {len(p.states)}: {p.step}" if p.number else all_of_it
         batch = [Part(f"batch {p.batch} of {p.batches}")] if p.batches > 1 else []
         return [going, Part(here, "strong"), *batch]
-    since = any(s.started is not None and s.started > (asked.finished or 0.0) for s in g.state.steps.values())
-    if asked.outcome != "done" or since:
+    if asked.outcome != "done" or asked.gone_on:
         return []
     promised = f", {duration_text(p.promised)} promised" if p.promised is not None else ""
     late = p.promised is not None and p.spent > p.promised

@@ -69,12 +69,18 @@ def intent(s: WindowState, r: ev.Record, e: ev.StepIntent) -> WindowState:
         if tasks[host].state == "pending":
             why = excluded_reason(s.excluded[host])
             tasks[host] = replace(tasks[host], state="skipped", reason=why, excluded=True)
-    s = _open_again(s, e.step)
+    s = _gone_on(_open_again(s, e.step))
     return change_step(
         s, e.step, stage="under way", attempt=e.attempt, batches=batches, tasks=tasks, batch=-1, only=e.hosts,
         started=r.ts, finished=None, by=r.actor, cause="", void="", override=e.override, votes={}, gate=None,
         **let_go(e, tasks),
     )  # fmt: skip
+
+
+def _gone_on(s: WindowState) -> WindowState:
+    """Work goes on behind a rollback that has ended."""
+    asked = s.rollback
+    return s if asked is None or asked.active or asked.gone_on else replace(s, rollback=replace(asked, gone_on=True))
 
 
 def _open_again(s: WindowState, step_id: str) -> WindowState:
@@ -298,7 +304,7 @@ def ticked(s: WindowState, r: ev.Record, e: ev.StepTicked) -> WindowState:
     if step is None or step.kind != "manual":
         return s
     return change_step(
-        s, e.step, stage="ended", result="done", cause="",
+        _gone_on(s), e.step, stage="ended", result="done", cause="",
         started=r.ts if step.started is None else step.started, finished=r.ts, by=r.actor,
         override=e.override or step.override, evidence=e.evidence,
     )  # fmt: skip

@@ -24,12 +24,23 @@ def requested(s: WindowState, r: ev.Record, e: ev.RollbackRequested) -> WindowSt
 
 def rollback_started(s: WindowState, r: ev.Record, e: ev.RollbackStarted) -> WindowState:
     step = s.steps.get(e.step)
-    if step is not None and any(a.waits for a in step.armed.values()):
+    if step is None:
+        return s
+    if any(a.waits for a in step.armed.values()):
         s = _void(s, e.step, f"{e.step} was rolled back before it was confirmed")
+    if s.rollback is not None:
+        s = replace(s, rollback=replace(s.rollback, begun=s.rollback.begun | {e.step}))
+    again = {host for batch in e.batches for host in batch}
+    tasks = {host: _to_be_undone(task) if host in again else task for host, task in step.tasks.items()}
     return change_step(
         s, e.step, stage="undoing", cause=e.reason, undone_for=e.reason, undo=e.attempt, undo_started=r.ts,
-        undo_batches=e.batches,
+        undo_batches=e.batches, tasks=tasks,
     )  # fmt: skip
+
+
+def _to_be_undone(task: Task) -> Task:
+    """Undone, and not well, before this rollback (its host tried by itself), it is still to be undone in this one."""
+    return task if task.state == "rolled back" or task.following else replace(task, undo=0)
 
 
 def undo_finished(s: WindowState, r: ev.Record, e: ev.RollbackFinished) -> WindowState:

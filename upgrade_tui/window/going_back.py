@@ -74,7 +74,7 @@ def _tasks(g: Glance, undo: Undo) -> list[Task]:
 def undo_state(g: Glance, asked: RollbackState, undo: Undo) -> str:
     """How undoing a step stands, as a step's state: pending, rolling back, rolled back, failed, unknown."""
     step, tasks = g.state.steps[undo.step], _tasks(g, undo)
-    if step.undo_started is None or step.undo_started < asked.started:
+    if undo.step not in asked.begun:
         return "pending"
     stuck = {t.state for t in tasks if t.undo and t.state in UNSETTLED}
     if step.state == "rolling back":
@@ -154,9 +154,7 @@ def stopped(g: Glance) -> bool:
         return False
     if p.stuck:
         return True
-    ended = asked.finished or 0.0
-    forward = any(s.started is not None and s.started > ended for s in g.state.steps.values())
-    return not forward and any(state == "pending" for _, state in p.states)
+    return not asked.gone_on and any(state == "pending" for _, state in p.states)
 
 
 # -- the dead-man rollback ----------------------------------------------------------------------------------------

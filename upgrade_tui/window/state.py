@@ -167,6 +167,8 @@ class RollbackState(Struct, frozen=True, kw_only=True):
     canary: str = ""  # asked for by its failing
     failed: str = ""  # asked for by too many failed hosts of this step
     aborted: str = ""  # the lead stopped it: why
+    begun: frozenset[str] = frozenset()  # steps that it began to undo; moments do not tell: clocks jump
+    gone_on: bool = False  # it has ended, and a step was begun or ticked since
 
     @property
     def by_itself(self) -> bool:

@@ -16,7 +16,7 @@ from upgrade_tui.plan.model import LOCAL, Plan, Step
 from upgrade_tui.units import few_text
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.on_fail import cut_off, in_the_way
-from upgrade_tui.window.state import StepState, Task, Undo
+from upgrade_tui.window.state import Task, Undo
 from upgrade_tui.window.undo import batches_to_undo
 
 NAMED = 10  # hosts that the reason names
@@ -91,8 +91,7 @@ class Rollbacks:
         asked = self._context.state().rollback
         if spec is None or spec.rollback is None or asked is None:
             return None
-        over = step.undo_started is not None and step.undo_started >= asked.started and step.state != "rolling back"
-        if over:  # an earlier conductor was past it
+        if undo.step in asked.begun and step.state != "rolling back":  # an earlier conductor was past it
             stuck = _stuck(step.tasks[h] for batch in step.undo_batches for h in batch)
             return ("failed", step.reason) if stuck else None
         if step.state != "rolling back":
@@ -139,7 +138,7 @@ class Rollbacks:
                 await self._tasks.check_after(work)
         elif task.undo == step.undo and (task.state == "rolling back" or task.following):
             await self._tasks.run(work, resume=True)
-        elif task.undo != step.undo or _before(task, step):
+        elif task.undo != step.undo:
             why = await self._deadman.disarm(spec, host)  # else it would be undone twice
             if why is None:
                 if await self._tasks.make_way(work):
@@ -164,12 +163,6 @@ def _proven(plan: Plan) -> float:
     """Seconds after which a link that was cut before now is known to be lost."""
     asked = [float((host.ssh or plan.ssh).keepalive) for host in plan.hosts.values() if host.address != LOCAL]
     return 3 * max(asked) + PROVEN if asked else 0.0
-
-
-def _before(task: Task, step: StepState) -> bool:
-    """Whether the task was undone, and not well, before this rollback: its host tried by itself."""
-    began = step.undo_started
-    return task.state != "rolled back" and began is not None and task.finished is not None and task.finished < began
 
 
 def _stuck(tasks: Iterable[Task]) -> list[Task]:
