@@ -462,6 +462,8 @@ def test_run_goes_on_with_a_window_whose_conductor_is_gone(home: Path, within: l
     with Living(directory):
         typed("note", "before")
     assert typed("run", "w", "--detach").stdout.strip() == directory.name
+    assert typed("run", str(directory), "--detach").stdout.strip() == directory.name  # the same, by where it is
+    assert len(within) == 1
     kinds = [type(event) for event in within[0].events()]
     assert kinds[0] is ev.WindowOpened
     assert ev.ConductorStarted in kinds

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.window.small import Log
 from upgrade_tui.cli.undo import rollback_preview
 from upgrade_tui.plan.reader import parse_plan
 from upgrade_tui.window import events as ev
@@ -76,3 +77,10 @@ def test_steps_of_this_machine_whose_jobs_have_no_room_are_named_before_anything
         f"  cannot be undone now: switch on local: {why}",
         f"  cannot be undone now: far on here: {why}",
     ]
+
+
+def test_what_is_under_way_and_would_be_stopped_first_is_named() -> None:
+    log = Log().copied()
+    assert not any("stops first" in line for line in rollback_preview(log.state, phase="", step="", hosts=()))
+    log.opens("go")
+    assert rollback_preview(log.state, phase="", step="", hosts=())[1] == "  stops first: go"

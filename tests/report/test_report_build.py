@@ -22,6 +22,7 @@ from upgrade_tui.report.build import Source, build_report
 from upgrade_tui.report.decisions import decisions
 from upgrade_tui.report.history import WindowHistory
 from upgrade_tui.report.model import Report
+from upgrade_tui.report.shared_lines import steps_line
 from upgrade_tui.report.times import moment
 from upgrade_tui.report.write import json_text
 from upgrade_tui.units import Duration
@@ -81,6 +82,13 @@ def test_the_golden_night_in_numbers() -> None:
     assert (n.canary_failures, n.alerts, n.overrides, n.pauses, n.takeovers, n.reboots) == (1, 2, 3, 1, 1, 1)
     assert n.paused_seconds == 700.0
     assert n.no_return == "drop-15"
+
+
+def test_steps_are_counted_by_how_they_ended_and_only_what_there_was_is_named() -> None:
+    numbers = report_of("closed").numbers
+    assert steps_line(numbers) == "14 of 14 done"
+    mixed = replace(numbers, steps_done=10, steps_skipped=1, steps_failed=3)
+    assert steps_line(mixed) == "10 of 14 done, 1 skipped, 3 failed"
 
 
 def test_the_lowest_slack_is_what_the_clock_read_at_its_worst() -> None:
@@ -337,6 +345,20 @@ def test_a_quiet_window_has_nothing_bad_to_tell() -> None:
         "Completed inside the window, 1 h 44 m before its end",
         "There was always time to go back: slack was never below 1 h 29 m",
     ]
+
+
+@pytest.mark.parametrize(("minutes", "close"), [(95.0, False), (95.01, True)])
+def test_less_than_ten_minutes_left_to_go_back_was_a_close_call_and_ten_were_not(minutes: float, close: bool) -> None:
+    lessons = build_report(small_plan(), told(
+        (0, opened()),
+        (0, ev.StepIntent(step="one", attempt=1, batches=(("web1",),))),
+        (0, ev.TaskStarted(step="one", host="web1", attempt=1)),
+        (10, ev.TaskFinished(step="one", host="web1", attempt=1, exit=0, seconds=600)),
+        (10, ev.StepFinished(step="one", attempt=1)),
+        (minutes, ev.WindowClosed(outcome="completed")),
+    )).lessons  # fmt: skip
+    assert any(lesson.text.startswith("Slack fell to ") for lesson in lessons.lucky) is close
+    assert any(lesson.text.startswith("There was always time to go back: ") for lesson in lessons.well) is not close
 
 
 def test_work_after_the_end_of_the_window_is_said() -> None:
