@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -165,4 +167,94 @@ async def test_closing_leaves_withheld_output_on_its_host_also_that_of_an_earlie
     assert (tmp_path / "output" / "roll.a.1.out").read_bytes() == PRINTED.replace(b"hunter22", b"[secret]")
     assert rig.store.state.steps["roll"].tasks["a"].output == "roll.a.2.out", "that of the newer attempt stays its own"
     assert places_to_clear(rig.store.state, ("a", "b")) == {"a": "/jobs", "b": "/jobs"}
+    await rig.store.close()
+
+
+def unknown(printed: bytes = PRINTED) -> Callable[..., Awaitable[CommandResult]]:
+    """Jobs whose end is not known, and whose output is there."""
+
+    async def job(*_: object, on_output: Callable[[bytes], None], **__: object) -> CommandResult:
+        on_output(printed)
+        return CommandResult(exit=None, proven=False, reason="what ran it on the host was killed")
+
+    return job
+
+
+async def test_the_output_of_a_job_that_ended_unknown_is_withheld_and_fetched_like_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_password(monkeypatch, None)
+    rig = await taken_over(tmp_path)
+    await rig.store.write([ev.HostJobs(host="a", place="/jobs")])
+    monkeypatch.setattr(rig.hosts, "job", unknown())
+    await rig.steps.run("roll", resume=True)
+    task = rig.store.state.steps["roll"].tasks["a"]
+    assert (task.state, task.bytes) == ("unknown", len(PRINTED))
+    assert task.withheld == "no value for DB_PASSWORD: the conductor's environment lacks it"
+    assert [w.place for w in rig.store.state.withheld] == ["a"]
+    assert places_to_clear(rig.store.state, ("a",)) == {}
+    with_password(monkeypatch)
+    monkeypatch.setattr(rig.hosts, "job", unknown(b""))  # its directory was removed: there is nothing to fetch
+    await rig.withheld.fetch()
+    assert rig.store.state.withheld
+    monkeypatch.setattr(rig.hosts, "job", unknown())
+    await rig.withheld.fetch()
+    assert rig.store.state.withheld == ()
+    assert (tmp_path / "output" / "roll.a.1.out").read_bytes() == PRINTED.replace(b"hunter22", b"[secret]")
+    assert rig.store.state.steps["roll"].tasks["a"].state == "unknown"
+    await rig.store.close()
+    assert b"hunter22" not in everything_written(tmp_path)
+
+
+async def test_the_output_of_a_job_that_was_settled_while_it_was_followed_is_withheld(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_password(monkeypatch, None)
+    rig = await taken_over(tmp_path)
+    await rig.store.write([ev.HostJobs(host="a", place="/jobs")])
+
+    async def lost(
+        *_: object, on_output: Callable[[bytes], None], on_lost: Callable[[str], None], **__: object
+    ) -> CommandResult:
+        on_output(PRINTED[:20])
+        on_lost("the link is cut")
+        return await asyncio.Event().wait() and CommandResult(exit=0)
+
+    monkeypatch.setattr(rig.hosts, "job", lost)
+    runs = asyncio.create_task(rig.steps.run("roll", resume=True))
+    await rig.until(lambda: rig.store.state.steps["roll"].tasks["a"].following)
+    await rig.store.write([ev.TaskSettled(step="roll", host="a", outcome="done", reason="I looked")], "mei")
+    await rig.until(lambda: rig.store.state.withheld)
+    assert places_to_clear(rig.store.state, ("a",)) == {}
+    assert rig.store.state.steps["roll"].tasks["a"].settled_by == "mei"
+    (left,) = rig.store.state.withheld
+    assert left.said.startswith("roll on a, attempt 1: 20 bytes are still on a, in /jobs")
+    runs.cancel()
+    await asyncio.gather(runs, return_exceptions=True)
+    await rig.store.close()
+
+
+async def test_another_value_of_a_secret_than_the_job_was_given_is_as_good_as_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would mask itself only, and let through the one that the job prints."""
+    with_password(monkeypatch)
+    rig = await support.rig(tmp_path, PLAN, hosts=Printing())
+    rig.hosts.lose["a"] = asyncio.Event()
+    monkeypatch.setattr(rig.hosts, "job", functools.partial(Hosts.job, rig.hosts))
+    runs = asyncio.create_task(rig.start("roll"))
+    await rig.until(lambda: rig.store.state.steps["roll"].tasks["a"].following)
+    runs.cancel()
+    await asyncio.gather(runs, return_exceptions=True)
+    monkeypatch.setattr(rig.hosts, "job", functools.partial(Printing.job, rig.hosts))
+    with_password(monkeypatch, "hunter23")
+    await rig.steps.run("roll", resume=True)
+    why = "DB_PASSWORD has another value than the job was started with"
+    assert rig.store.state.steps["roll"].tasks["a"].withheld == why
+    await rig.withheld.fetch()
+    assert rig.store.state.steps["roll"].tasks["a"].withheld == why
+    with_password(monkeypatch)
+    await rig.withheld.fetch()
+    assert (tmp_path / "output" / "roll.a.1.out").read_bytes() == PRINTED.replace(b"hunter22", b"[secret]")
+    assert rig.store.state.withheld == ()
     await rig.store.close()

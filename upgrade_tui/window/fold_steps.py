@@ -23,6 +23,7 @@ TaskEvent = (
     | ev.TaskUnknown
     | ev.TaskFound
     | ev.TaskUnreachable
+    | ev.OutputWithheld
 )
 
 
@@ -136,7 +137,8 @@ def task_started(s: WindowState, r: ev.Record, e: ev.TaskStarted) -> WindowState
         s, e.step, e.host, state="rolling back" if e.undo else "running", started=r.ts, finished=None, seconds=None,
         exit=None, signal="", timed_out=False, ended=False, early="", check=None, reason="", output="", bytes=0,
         last_line="", withheld="",
-        settled_by="", abandoned="", place=e.place, begun=False, following=False, **numbers,
+        settled_by="", abandoned="", place=e.place, begun=False, following=False,
+        secrets=e.secrets, **numbers,
     )  # fmt: skip
 
 
@@ -146,7 +148,7 @@ def begun(s: WindowState, r: ev.Record, e: ev.TaskBegun) -> WindowState:
 
 def finished_task(s: WindowState, r: ev.Record, e: ev.TaskFinished) -> WindowState:
     if e.withheld:  # also of an attempt that a newer one has replaced: its output is on its host all the same
-        s = _withheld(s, e)
+        s = _withheld(s, e, e.withheld)
     if _outdated(s, e):
         return s
     good = e.exit == 0 and not e.timed_out and not e.ended and not e.early
@@ -168,20 +170,26 @@ def finished_task(s: WindowState, r: ev.Record, e: ev.TaskFinished) -> WindowSta
     )  # fmt: skip
 
 
-def _withheld(s: WindowState, e: ev.TaskFinished) -> WindowState:
+def output_withheld(s: WindowState, r: ev.Record, e: ev.OutputWithheld) -> WindowState:
+    s = _withheld(s, e, e.why)
+    return s if _outdated(s, e) else change_task(s, e.step, e.host, bytes=e.bytes, withheld=e.why)
+
+
+def _withheld(s: WindowState, e: ev.TaskFinished | ev.OutputWithheld, why: str) -> WindowState:
     spec, step = s.plan.step(e.step), s.steps.get(e.step)
     task = step.tasks.get(e.host) if step is not None else None
     if spec is None or task is None:
         return s
     place = spec.run_on or e.host
+    same = (task.undo if e.undo else task.attempt) == e.attempt
     left = WithheldOutput(
-        step=e.step, host=e.host, attempt=e.attempt, undo=e.undo, batch=task.batch, bytes=e.bytes, why=e.withheld,
-        place=place, directory=s.places.get(place, ""),
+        step=e.step, host=e.host, attempt=e.attempt, undo=e.undo, batch=task.batch, bytes=e.bytes, why=why,
+        secrets=task.secrets if same else {}, place=place, directory=s.places.get(place, ""),
     )  # fmt: skip
     return replace(s, withheld=(*_but(s, e), left))
 
 
-def _but(s: WindowState, e: ev.TaskFinished | ev.OutputKept) -> tuple[WithheldOutput, ...]:
+def _but(s: WindowState, e: ev.TaskFinished | ev.OutputWithheld | ev.OutputKept) -> tuple[WithheldOutput, ...]:
     about = (e.step, e.host, e.attempt, e.undo)
     return tuple(w for w in s.withheld if (w.step, w.host, w.attempt, w.undo) != about)
 

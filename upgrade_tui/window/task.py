@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import Struct
@@ -37,6 +38,7 @@ class Task(Struct, frozen=True, kw_only=True):
     bytes: int = 0
     last_line: str = ""
     withheld: str = ""  # why its output was not kept: a secret in it could not be masked
+    secrets: Mapping[str, str] = {}  # what tells the values that it was given from others
     settled_by: str = ""
     place: str = ""  # where it runs, if that is not the host itself
     begun: bool = False  # the host acknowledged that its job was made
@@ -78,6 +80,7 @@ class WithheldOutput(Struct, frozen=True, kw_only=True):
     batch: int
     bytes: int
     why: str
+    secrets: Mapping[str, str] = {}  # what tells the values that it was given from others
     place: str  # where it ran: the host, or another
     directory: str  # where jobs are there; empty: not known
 

@@ -6,6 +6,7 @@ Values are given to commands over stdin; here they are only held in memory for a
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import subprocess
 from collections.abc import Callable, Mapping
@@ -44,6 +45,35 @@ async def known_secrets(step: Step) -> tuple[dict[str, str] | None, str]:
         return await secrets_of(step), ""
     except NoSecret as error:
         return None, str(error)
+
+
+async def same_secrets(step: Step, job: str, given: Mapping[str, str]) -> tuple[dict[str, str] | None, str]:
+    """``known_secrets``, if they are those that the job was ``given``, as its ``marks`` tell: others mask nothing."""
+    secrets, why = await known_secrets(step)
+    if secrets is None or not given:
+        return secrets, why
+    now = await marks(secrets, job)
+    other = [name for name, mark in given.items() if now.get(name, mark) != mark]
+    if other:
+        verb = "has another value" if len(other) == 1 else "have other values"
+        return None, f"{', '.join(other)} {verb} than the job was started with"
+    return secrets, ""
+
+
+async def marks(secrets: Mapping[str, str], job: str) -> dict[str, str]:
+    """Name -> what tells its value from another one in the log.
+
+    16 bits of a slow hash, another for each job: one in 65536 wrong values passes for the right one, so that whoever
+    tries values against the log is left with far too many that fit.
+    """
+    if not secrets:
+        return {}
+    return await asyncio.to_thread(lambda: {name: _mark(f"{job} {name}", value) for name, value in secrets.items()})
+
+
+def _mark(salt: str, value: str) -> str:
+    data = value.encode("utf-8", "surrogateescape")
+    return hashlib.scrypt(data, salt=salt.encode(), n=4096, r=8, p=1, dklen=2).hex()
 
 
 def _printed(command: str) -> dict[str, str]:

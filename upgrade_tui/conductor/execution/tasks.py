@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from upgrade_tui.conductor.execution.begin import begin
 from upgrade_tui.conductor.execution.context import ExecutionContext
-from upgrade_tui.conductor.execution.secret import Redactor, known_secrets
+from upgrade_tui.conductor.execution.secret import Redactor, known_secrets, marks, same_secrets
 from upgrade_tui.conductor.execution.waits import Stop
 from upgrade_tui.directory.output import CountedOutput, OutputFile
 from upgrade_tui.directory.paths import output_file
@@ -139,7 +139,8 @@ class Tasks:
     async def run(self, work: Work, *, resume: bool = False) -> None:
         """The whole task. ``resume``: its start is in the log already; find its job."""
         step, host = work.spec.id, work.host
-        secrets, unknown = await known_secrets(work.spec)
+        key = work.job_name(self._context.state().jobs)
+        secrets, unknown = await same_secrets(work.spec, key, self._task(work).secrets if resume else {})
         if secrets is None and not resume:
             await self.cannot(work, unknown)
             return
@@ -151,7 +152,7 @@ class Tasks:
                 return
         name = output_file(step, host, work.attempt, "undo" if work.undo else "out")
         file = await self._output(name) if secrets is not None else CountedOutput()
-        if not resume and not await self._begin(work):
+        if not resume and not await self._begin(work, await marks(secrets or {}, key)):
             await asyncio.to_thread(file.close)
             return
         self.live[step, host] = live = RunningTask(work, file, self._context.mono())
@@ -160,18 +161,25 @@ class Tasks:
         finally:
             digest = await asyncio.to_thread(file.close)
             self.live.pop((step, host), None)
+        if ended is not None:
+            await self._tell(work, ended, file, name, digest, unknown)
+        # Where a person settled it, its host was lost, and may have more of it than we saw.
+        if secrets is None and (ended is None or (ended.sent and not ended.proven and file.size)):
+            left = ev.OutputWithheld(
+                step=step, host=host, attempt=work.attempt, bytes=file.size, why=unknown, undo=work.undo
+            )  # fmt: skip
+            await self._context.record(left)
         if ended is None:
-            return  # a person settled it
-        await self._tell(work, ended, file, name, digest, unknown)
+            return
         if ended.ok:
             await self.check_after(work)
 
-    async def _begin(self, work: Work) -> bool:
+    async def _begin(self, work: Work, secrets: dict[str, str]) -> bool:
         """Make the start durable, unless the window was stopped, or the step ended, or the host excluded meanwhile."""
         step, host = work.spec.id, work.host
         started = ev.TaskStarted(
             step=step, host=host, attempt=work.attempt, batch=work.batch, undo=work.undo,
-            place=work.place if work.place != host else "",
+            place=work.place if work.place != host else "", secrets=secrets,
         )  # fmt: skip
         if work.undo:
             return bool(await self._context.transact(lambda state: [started] if state.rolling_back else []))

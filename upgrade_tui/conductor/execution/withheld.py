@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Iterator
 
 from upgrade_tui.conductor.execution.context import ExecutionContext
-from upgrade_tui.conductor.execution.secret import Redactor, known_secrets
+from upgrade_tui.conductor.execution.secret import Redactor, same_secrets
 from upgrade_tui.conductor.execution.tasks import Work, job_spec
 from upgrade_tui.directory.paths import output_file
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.on_fail import REACHED
-from upgrade_tui.window.state import WindowState
+from upgrade_tui.window.state import WindowState, WithheldOutput
 
 LIMIT = 60.0  # seconds for a host to print it again
 
@@ -26,24 +26,22 @@ class Withheld:
     async def fetch(self) -> None:
         """All that hosts still have of it, and whose secrets are known. What fails stays withheld."""
         async with self._one_at_a_time:
-            found = list(self._wanted(self._context.state()))
-            for spec in {work.spec.id: work.spec for work in found}.values():
-                secrets, _why = await known_secrets(spec)
+            state = self._context.state()
+            for left, work in self._wanted(state):
+                secrets, _why = await same_secrets(work.spec, work.job_name(state.jobs), left.secrets)
                 if secrets is not None:
-                    for work in found:
-                        if work.spec is spec:
-                            await self._fetch(work, secrets)
+                    await self._fetch(left, work, secrets)
 
-    def _wanted(self, state: WindowState) -> Iterator[Work]:
+    def _wanted(self, state: WindowState) -> Iterator[tuple[WithheldOutput, Work]]:
         for left in state.withheld:
             spec = state.plan.step(left.step)
             reached = left.place not in state.hosts or state.hosts[left.place].link in REACHED
             if spec is not None and reached:
-                yield Work(
+                yield left, Work(
                     spec=spec, host=left.host, place=left.place, attempt=left.attempt, batch=left.batch, undo=left.undo
                 )  # fmt: skip
 
-    async def _fetch(self, work: Work, secrets: dict[str, str]) -> None:
+    async def _fetch(self, left: WithheldOutput, work: Work, secrets: dict[str, str]) -> None:
         name = output_file(work.spec.id, work.host, work.attempt, "undo" if work.undo else "out")
         try:
             file = await asyncio.to_thread(self._context.output_file, self._context.output / name)
@@ -57,16 +55,17 @@ class Withheld:
                     work.place, spec, on_output=redactor.feed, on_lost=lambda reason: None, on_found=lambda: None,
                     resume=True, begun=True,
                 )  # fmt: skip
-            proven = ended.proven and ended.sent
+            # How one ended that nobody knows is still not known, but what it printed is there.
+            whole = ended.sent and (ended.proven or file.size >= max(1, left.bytes))
         except TimeoutError:
-            proven = False
+            whole = False
         finally:
             redactor.close()
             digest = await asyncio.to_thread(file.close)
-        if not proven or file.error:
+        if not whole or file.error:
             return
         kept = ev.OutputKept(
             step=work.spec.id, host=work.host, attempt=work.attempt, undo=work.undo, output=name, bytes=file.size,
             sha256=digest, last_line=file.last_line,
         )  # fmt: skip
-        await self._context.transact(lambda state: (kept,) if work in self._wanted(state) else ())
+        await self._context.transact(lambda state: (kept,) if left in state.withheld else ())

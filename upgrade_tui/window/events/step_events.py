@@ -75,6 +75,7 @@ class TaskStarted(Base, frozen=True, kw_only=True, tag="task.started"):
     batch: int = 0
     undo: bool = False
     place: str = ""  # where it runs, if that is not the host itself
+    secrets: dict[str, str] = field(default_factory=dict)  # name -> what tells its value from another one, not which
 
 
 class TaskBegun(Base, frozen=True, kw_only=True, tag="task.begun"):
@@ -104,6 +105,17 @@ class TaskFinished(Base, frozen=True, kw_only=True, tag="task.finished"):
     undo: bool = False
     early: str = ""  # why it did not come to its own end, and what that took: a timeout, a request, a shutdown
     withheld: str = ""  # why nothing of the output was kept: it may hold a secret that no conductor knew any more
+
+
+class OutputWithheld(Base, frozen=True, kw_only=True, tag="output.withheld"):
+    """As ``withheld`` of ``task.finished``, of a job whose end is not proven, or that a person settled."""
+
+    step: str
+    host: str
+    attempt: int
+    bytes: int  # seen so far
+    why: str
+    undo: bool = False
 
 
 class OutputKept(Base, frozen=True, kw_only=True, tag="output.kept"):
@@ -255,7 +267,7 @@ class GateVoted(Base, frozen=True, kw_only=True, tag="gate.voted"):
 
 StepEvent = (
     StepClaimed | StepIntent | StepHeld | StepReleased | BatchStarted | TaskStarted | TaskBegun | TaskFinished
-    | OutputKept | TaskChecked | TaskUnknown | TaskFound | TaskUnreachable | TaskSettled | StepFinished | StepTicked
-    | StepUnticked | StepSkipped | GateOpened | GateVoted
+    | OutputWithheld | OutputKept | TaskChecked | TaskUnknown | TaskFound | TaskUnreachable | TaskSettled | StepFinished
+    | StepTicked | StepUnticked | StepSkipped | GateOpened | GateVoted
     | GateDecided | BakeEnded
 )  # fmt: skip

@@ -37,7 +37,7 @@ def _batch(e: ev.BatchStarted) -> str:
 
 _Task = (
     ev.TaskStarted | ev.TaskBegun | ev.TaskFinished | ev.TaskChecked | ev.TaskUnknown | ev.TaskFound
-    | ev.TaskUnreachable | ev.TaskSettled | ev.OutputKept
+    | ev.TaskUnreachable | ev.TaskSettled | ev.OutputWithheld | ev.OutputKept
 )  # fmt: skip
 
 
@@ -64,6 +64,10 @@ def _task_finished(e: ev.TaskFinished) -> str:
     if e.exit:
         return f"{_task(e)} failed with exit {e.exit} {took}{last}"
     return f"{_task(e)} done {took}{last}"
+
+
+def _output_withheld(e: ev.OutputWithheld) -> str:
+    return f"what {_task(e)} printed is withheld, {e.bytes:,} bytes so far: {e.why}"
 
 
 def _output_kept(e: ev.OutputKept) -> str:
@@ -190,6 +194,7 @@ ROWS = (
     Row(event=ev.TaskStarted, say=_task_started, fold=fold.task_started, notice=quiet(), moves_the_clock=True),
     Row(event=ev.TaskBegun, say=_task_begun, fold=fold.begun, notice=quiet()),
     Row(event=ev.TaskFinished, say=_task_finished, fold=fold.finished_task, notice=_how_it_ended, moves_the_clock=True),
+    Row(event=ev.OutputWithheld, say=_output_withheld, fold=fold.output_withheld, notice=told("tight")),
     Row(event=ev.OutputKept, say=_output_kept, fold=fold.output_kept, notice=told("good")),
     Row(event=ev.TaskChecked, say=_checked, fold=fold.checked, notice=_how_checked, moves_the_clock=True),
     Row(
