@@ -34,7 +34,8 @@ async def test_a_log_gives_the_window_as_it_was_and_its_time_stands_still(moment
     assert session.state == fold_all(session.plan, records)
     assert session.now() == session.now() == records[-1].ts
     assert (session.role, session.trouble, session.frame) == ("observer", None, None)
-    assert isinstance(await session.do(cmd.Note(text="too late")), Refusal)
+    refused = Refusal("there is no conductor: this is a replay", "start it again: upgrade-tui run PLAN")
+    assert await session.do(cmd.Note(text="too late")) == refused
     assert await session.ask(p.GetTop(id=0, host="db1"), p.Top) == "there is no conductor: this is a replay"
     following.cancel()
     await asyncio.gather(following, return_exceptions=True)

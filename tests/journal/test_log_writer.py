@@ -226,6 +226,7 @@ async def test_each_torn_tail_gets_a_file_of_its_own(tmp_path: Path) -> None:
             file.write(b"torn %d" % n)
         await (await Journal.open(tmp_path)).close()
     torn = [record.event.file for record in read_log(tmp_path) if isinstance(record.event, LogRecovered)]
+    assert torn == ["log.jsonl.torn", "log.jsonl.torn2", "log.jsonl.torn3"]
     assert [(tmp_path / name).read_bytes() for name in torn] == [b"torn 0", b"torn 1", b"torn 2"]
 
 
