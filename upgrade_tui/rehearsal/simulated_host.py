@@ -260,7 +260,7 @@ class _Follower:
         if job.code is not None and (self._heeds or not job.gone):
             code, why, how, seconds = job.code
             up = job.host.uptime()
-            if job.left:
+            if how == "left":  # what was noted then, also where it is gone by now
                 self._say("L 4242 root stays")
             self._leave(f"X {code} {why} {how} {up - seconds:.2f} {up:.2f} {self._at if job.gone else len(job.output)}")
         elif job.begun == "never":

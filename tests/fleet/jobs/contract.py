@@ -7,11 +7,13 @@ import contextlib
 import os
 import shutil
 import signal
+import subprocess
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tests.fleet.jobs.ran import HOST, Heard, Place, until
 from upgrade_tui.fleet.commands.command_result import CommandResult
@@ -37,6 +39,7 @@ class Does(Struct, frozen=True):
     exit: int = 0
     output: str = "here\n"
     stubborn: bool = False
+    stays: bool = False  # not even then, at first: see ``Bench.outlasts``
 
 
 class Bench(Protocol):
@@ -60,6 +63,9 @@ class Bench(Protocol):
 
     async def remove(self, name: str) -> None:
         """Somebody removes the job's directory."""
+
+    async def outlasts(self, spec: JobSpec) -> None:
+        """The job runs into its timeout and cannot be ended by it; when it is struck once more, it goes."""
 
     def play(self, case: Callable[[Bench], Awaitable[None]]) -> None:
         """Run a case to its end."""
@@ -105,6 +111,7 @@ class Real:
         self._boots = 0
         self._specs: dict[str, JobSpec] = {}
         self._killed: list[int] = []
+        self._left: subprocess.Popen[bytes] | None = None
         self._boot()
 
     def _boot(self) -> None:
@@ -152,6 +159,16 @@ class Real:
         self._place.end_all()
         await until(self._dead)
 
+    async def outlasts(self, spec: JobSpec) -> None:
+        """As the runner writes it where sudo could not end what is root's: root, as here, can end everything."""
+        assert (await follow(self, spec)).timed_out
+        there = self._place.directory(spec)
+        code = there / "code"
+        code.write_text(code.read_text().replace(" TERM ", " left "))
+        self._left = subprocess.Popen(["sleep", "1000"])
+        began = Path(f"/proc/{self._left.pid}/stat").read_text().rpartition(")")[2].split()[19]
+        (there / "left").write_text(f"{self._left.pid} {began} root stays\n")
+
     async def remove(self, name: str) -> None:
         await asyncio.to_thread(shutil.rmtree, self._place.directory(self._specs[name]))
 
@@ -160,7 +177,12 @@ class Real:
             async with asyncio.timeout(120):
                 await case(self)
 
-        asyncio.run(played())
+        try:
+            asyncio.run(played())
+        finally:
+            if self._left is not None:
+                self._left.kill()
+                self._left.wait()
 
 
 def _state(pid: int) -> str:
@@ -186,7 +208,9 @@ class Simulated:
     ) -> SimulatedCommand:
         does = self._does[command]
         seconds = LONG if does.stubborn else does.seconds
-        return SimulatedCommand(seconds=seconds, exit=does.exit, output=does.output.encode(), stubborn=does.stubborn)
+        return SimulatedCommand(
+            seconds=seconds, exit=does.exit, output=does.output.encode(), stubborn=does.stubborn, stays=does.stays
+        )  # fmt: skip
 
     def began(self, job: SimJob) -> None:
         """See Witness."""
@@ -215,6 +239,12 @@ class Simulated:
 
     async def kill(self, name: str) -> None:
         self._job(name).kill_runner()
+
+    async def outlasts(self, spec: JobSpec) -> None:
+        name = spec.command
+        self._does[name] = replace(self._does[name], stays=True)
+        await follow(self, spec)
+        self._world.chance = lambda probability: True  # type: ignore[method-assign]
 
     async def remove(self, name: str) -> None:
         job = self._job(name)

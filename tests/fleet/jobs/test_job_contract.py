@@ -374,3 +374,26 @@ def test_a_dead_man_undoes_what_is_over_as_it_is(bench: Bench) -> None:
         assert (await follow(bench, change, resume=True)).exit == 4
 
     bench.play(case)
+
+
+def test_what_a_timeout_could_not_end_is_struck_again_before_it_is_undone_and_stays_unknown(bench: Bench) -> None:
+    """How it ended is what the timeout left written; that it went later proves nothing about what it did."""
+
+    async def case(bench: Bench) -> None:
+        change = bench.spec("a", Does(seconds=LONG), timeout=1.0)
+        undo = bench.spec("undo", Does(exit=3), guards=change.name)
+        assert (await arms(bench).arm(undo, 60)).error == ""
+        await bench.outlasts(change)
+        before = await follow(bench, change, resume=True, begun=True)
+        assert (before.proven, before.sent, before.left.endswith("root stays")) == (False, True, True)
+        assert before.reason.startswith("timed out after 1 s, but this could not be ended and may still run: ")
+        assert await asked(bench, "clean", window="w") == "2", "neither it nor what guards it"
+        assert (await arms(bench).extend(undo.name, 0)).state in ("armed", "fired")
+        assert (await fired(bench, undo.name))[0] == 3
+        assert (bench.begun("a"), bench.begun("undo")) == (1, 1)
+        after = await follow(bench, change, resume=True, begun=True)
+        assert (after.proven, after.left, after.reason) == (False, before.left, before.reason)
+        assert await asked(bench, "end", change.name) == "over"
+        assert await asked(bench, "clean", window="w") == "0"
+
+    bench.play(case)
