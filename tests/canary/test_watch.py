@@ -32,6 +32,11 @@ class Time:
     def mono(self) -> float:
         return self.now
 
+    @property
+    def waited_for(self) -> bool:
+        """Whether anybody sleeps by it."""
+        return bool(self._sleepers)
+
     async def sleep(self, seconds: float) -> None:
         waker = asyncio.get_running_loop().create_future()
         heapq.heappush(self._sleepers, (self.now + max(0.0, seconds), next(self._order), waker))
@@ -92,10 +97,17 @@ class Scene:
         finally:
             self.at_once -= 1
 
+    async def begun(self) -> asyncio.Task[None]:
+        task = asyncio.create_task(self.canaries.run())
+        async with asyncio.timeout(60):
+            while not self.time.waited_for and not task.done():  # what the probes need is loaded in a thread
+                await asyncio.sleep(0.001)
+        await settle()
+        return task
+
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[Scene]:
-        task = asyncio.create_task(self.canaries.run())
-        await settle()
+        task = await self.begun()
         try:
             yield self
         finally:
@@ -229,8 +241,7 @@ async def test_what_a_callback_raises_reaches_the_owner():
         raise OSError("log is fenced")
 
     scene = Scene(canary("lag"), on_verdict=refuse)
-    task = asyncio.create_task(scene.canaries.run())
-    await settle()
+    task = await scene.begun()
     await scene.time.pass_by(1)
     with pytest.raises(BaseExceptionGroup) as caught:
         await task
