@@ -186,7 +186,7 @@ def test_who_stopped_undid_and_kept_what_is_told_with_the_promise() -> None:
     assert "web1 was excluded: dead disk" in badly
 
 
-def test_a_step_is_measured_from_its_first_start_to_its_last_end() -> None:
+def test_a_step_stands_from_its_first_start_to_its_last_end_and_took_what_its_last_attempt_did() -> None:
     report = build_report(small_plan(), told(
         (0, opened()),
         (2, ev.StepIntent(step="one", attempt=1, batches=(("web1",),))),
@@ -199,7 +199,9 @@ def test_a_step_is_measured_from_its_first_start_to_its_last_end() -> None:
         (17, ev.StepFinished(step="one", attempt=2)),
     ))  # fmt: skip
     row, task = report.steps[0], report.tasks[0]
-    assert (row.state, row.attempts, row.seconds, row.deviation, row.start_deviation) == ("done", 2, 900, 300, 120)
+    assert (row.state, row.attempts, row.seconds, row.deviation, row.start_deviation) == ("done", 2, 540, None, 120)
+    zone = plan_zone(small_plan())
+    assert (row.started, row.finished) == (moment(OPENED_AT + 120, zone), moment(OPENED_AT + 1020, zone))
     assert [span.state for span in row.spans] == ["failed", "done"]
     assert (task.sent, task.earlier) == (2, ("exit 7 (no space)",))
     assert "one ended failed: 1 of 1 failed, 0 allowed: stopped" in [lesson.text for lesson in report.lessons.badly]
@@ -207,9 +209,10 @@ def test_a_step_is_measured_from_its_first_start_to_its_last_end() -> None:
 
 def test_a_jump_of_the_wall_clock_is_not_counted_as_time() -> None:
     records = told(
-        (0, opened()), (1, ev.StepIntent(step="two", attempt=1)), (2, ev.StepTicked(step="two")),
+        (0, opened()), (1, ev.StepIntent(step="two", attempt=1)), (1.5, ev.ClockJumped(seconds=3600.0)),
+        (2, ev.StepTicked(step="two")),
     )  # fmt: skip
-    records[2] = replace(records[2], ts=records[2].ts + 3600)
+    records[2:] = [replace(record, ts=record.ts + 3600) for record in records[2:]]
     assert build_report(small_plan(), records).steps[1].seconds == 60.0
 
 

@@ -89,8 +89,9 @@ def _step(state: Any, step_id: str) -> dict[str, Any]:
     return {
         "id": step.id, "title": spec.title, "phase": spec.phase, "kind": spec.kind, "owner": spec.owner,
         "state": state.shown(step_id), "waits_for": list(state.missing(step_id)), "attempt": step.attempt,
-        "started": step.started, "finished": step.finished, "by": step.by, "claimed_by": step.claimed_by,
-        "reason": step.reason, "batch": step.batch, "batches": step.batches,
+        "started": step.started, "finished": step.finished, "took": step.took,
+        "by": step.by, "claimed_by": step.claimed_by, "reason": step.reason,
+        "batch": step.batch, "batches": step.batches,
         "held": _fields(step.held) if step.held else None,
         "tasks": [{**_fields(t), "state": step.host_state(t.host)} for t in step.tasks.values()],
         "armed": [_guard(host, a) for host, a in unconfirmed(step)],

@@ -15,7 +15,6 @@ from upgrade_tui.report.history import StepRun, Stretch, WindowHistory
 from upgrade_tui.report.model import Lesson, Lessons, NoteRow
 from upgrade_tui.report.signals import stretch_evidence
 from upgrade_tui.report.step_table import span
-from upgrade_tui.report.times import elapsed
 from upgrade_tui.units import count_text, duration_text, percent_text
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.health import unit_is_good
@@ -106,13 +105,16 @@ def _promised(plan: Plan, history: WindowHistory, *, kept: bool) -> Iterator[Fac
 
 
 def _lengths(plan: Plan, history: WindowHistory) -> Iterator[tuple[str, float, float, tuple[int, ...]]]:
-    """Steps that were done and measured: id, planned and actual seconds, evidence."""
+    """Steps that were done at the first go, and measured: id, planned and actual seconds, evidence. A second attempt
+    only does what is left, which no estimate is for.
+    """
     for spec in plan.steps:
         runs = history.runs_of(spec.id)
         began, ended = span(runs)
-        if began is None or ended is None or history.state.steps[spec.id].state != "done":
+        step = history.state.steps[spec.id]
+        if began is None or ended is None or len(runs) > 1 or step.took is None or step.state != "done":
             continue
-        yield spec.id, step_seconds(plan, spec), elapsed(began, ended), (began.seq, ended.seq)
+        yield spec.id, step_seconds(plan, spec), step.took, (began.seq, ended.seq)
 
 
 def _faster(plan: Plan, history: WindowHistory) -> Iterator[Fact]:

@@ -127,7 +127,8 @@ def _step(axis: Axis, row: StepSummary, phase: str) -> Lane:
         start, end = axis.clock(row.planned_start.ts), axis.clock(row.planned_end.ts)
         hint = f"planned {start}–{end}, {duration_text(row.planned_seconds)}"
         planned = axis.bar("planned", row.planned_start.ts, row.planned_end.ts, hint)
-    took = f"{duration_text(row.seconds)} ({deviation(row.deviation)})" if row.seconds is not None else ""
+    took = duration_text(row.seconds) if row.seconds is not None else ""
+    took += f" ({deviation(row.deviation)})" if row.deviation is not None else ""
     return Lane(
         label=row.title, sub=row.id, said=" ".join(part for part in (f"{GLYPHS[row.state]} {row.state}", took) if part),
         state=row.state, planned=planned, phase=phase,

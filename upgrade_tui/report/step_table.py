@@ -8,7 +8,7 @@ from upgrade_tui.plan.estimate import Slot, rollback_seconds, schedule, step_sec
 from upgrade_tui.plan.model import Plan, Step
 from upgrade_tui.report.history import StepRun, WindowHistory
 from upgrade_tui.report.model import Span, StepSummary, TaskSummary
-from upgrade_tui.report.times import elapsed, moment
+from upgrade_tui.report.times import moment
 from upgrade_tui.window.events import Record
 from upgrade_tui.window.state import OVER, Task
 
@@ -39,8 +39,10 @@ def _row(plan: Plan, history: WindowHistory, zone: tzinfo, number: int, spec: St
     began, ended = span(runs)
     if state.state in _NOT_OVER:
         ended = None
-    seconds = elapsed(began, ended) if began is not None and ended is not None else None
+    seconds = state.took
+    over = state.worked_until if seconds is not None else ended.ts if ended is not None else None
     length = step_seconds(plan, spec)
+    attempts = sum(1 for run in runs if run.began is not None)
     override = next((run.override for run in reversed(runs) if run.override), "")
     return StepSummary(
         number=number, phase=spec.phase, id=spec.id, title=spec.title, kind=spec.kind, owner=spec.owner,
@@ -49,11 +51,11 @@ def _row(plan: Plan, history: WindowHistory, zone: tzinfo, number: int, spec: St
         planned_end=moment(slot.end, zone) if slot else None,
         planned_seconds=length,
         started=moment(began.ts, zone) if began else None,
-        finished=moment(ended.ts, zone) if ended else None,
+        finished=moment(over, zone) if over is not None else None,
         seconds=seconds,
         start_deviation=round(began.ts - slot.start, 3) if began and slot else None,
-        deviation=round(seconds - length, 3) if seconds is not None else None,
-        attempts=sum(1 for run in runs if run.began is not None), by=state.by, claimed_by=state.claimed_by,
+        deviation=round(seconds - length, 3) if seconds is not None and attempts < 2 else None,
+        attempts=attempts, by=state.by, claimed_by=state.claimed_by,
         hosts=len(state.tasks), hosts_done=sum(1 for t in state.tasks.values() if t.state == "done"),
         reason=state.reason, override=override, irreversible=spec.irreversible,
         rollback_planned=rollback_seconds(plan, spec) if spec.rollback is not None else None,

@@ -43,6 +43,13 @@ def _outdated(s: WindowState, e: TaskEvent) -> bool:
     return e.attempt < step.attempt or (now > 0 and not isinstance(e, ev.TaskStarted))
 
 
+def _worked(s: WindowState, r: ev.Record, e: TaskEvent) -> WindowState:
+    """Work of a step has ended somewhere; what comes to light behind the step's end is not counted as work."""
+    if e.undo or s.steps[e.step].stage != "under way":
+        return s
+    return change_step(s, e.step, worked_until=r.ts)
+
+
 def _of_attempt(e: TaskEvent) -> dict[str, int]:
     """Where the number of the attempt belongs."""
     return {"undo": e.attempt} if e.undo else {"attempt": e.attempt}
@@ -73,8 +80,8 @@ def intent(s: WindowState, r: ev.Record, e: ev.StepIntent) -> WindowState:
     s = _gone_on(_open_again(s, e.step))
     return change_step(
         s, e.step, stage="under way", attempt=e.attempt, batches=batches, tasks=tasks, batch=-1, only=e.hosts,
-        started=r.ts, finished=None, by=r.actor, cause="", void="", override=e.override, votes={}, gate=None,
-        **let_go(e, tasks),
+        started=r.ts, finished=None, worked_until=None, by=r.actor, cause="", void="", override=e.override, votes={},
+        gate=None, **let_go(e, tasks),
     )  # fmt: skip
 
 
@@ -97,8 +104,9 @@ def _open_again(s: WindowState, step_id: str) -> WindowState:
         if KINDS[spec.kind].stands_on and s.steps[spec.id].state == "done":
             reason = f"{step_id} was begun anew"
             s = change_step(
-                s, spec.id, stage="not begun", started=None, finished=None, by="", cause=reason, votes={}, gate=None
-            )
+                s, spec.id, stage="not begun", started=None, finished=None, worked_until=None, by="", cause=reason,
+                votes={}, gate=None,
+            )  # fmt: skip
     return s
 
 
@@ -163,8 +171,9 @@ def finished_task(s: WindowState, r: ev.Record, e: ev.TaskFinished) -> WindowSta
     )
     reason = "" if good else f"rollback: {how}" if e.undo else how
     return change_task(
-        s, e.step, e.host, state=_good(e.undo) if good else "failed", finished=r.ts, seconds=e.seconds, exit=e.exit,
-        signal=e.signal, timed_out=e.timed_out, ended=e.ended, early=e.early, reason=reason, output=e.output,
+        _worked(s, r, e), e.step, e.host, state=_good(e.undo) if good else "failed", finished=r.ts, seconds=e.seconds,
+        exit=e.exit, signal=e.signal, timed_out=e.timed_out, ended=e.ended, early=e.early, reason=reason,
+        output=e.output,
         bytes=e.bytes, last_line=e.last_line, touched=not (good and e.undo), following=False, withheld=e.withheld,
         **_of_attempt(e),
     )  # fmt: skip
@@ -214,8 +223,9 @@ def checked(s: WindowState, r: ev.Record, e: ev.TaskChecked) -> WindowState:
         reason = "check passed before: nothing to run" if e.before else ""
         touched = {"touched": False} if e.undo else {}
         return change_task(
-            s, e.step, e.host, state=_good(e.undo), check=0, finished=r.ts, reason=reason, **touched, **_of_attempt(e)
-        )
+            _worked(s, r, e), e.step, e.host, state=_good(e.undo), check=0, finished=r.ts, reason=reason, **touched,
+            **_of_attempt(e),
+        )  # fmt: skip
     if e.before:
         return s
     what = "rollback check" if e.undo else "check"
@@ -223,7 +233,7 @@ def checked(s: WindowState, r: ev.Record, e: ev.TaskChecked) -> WindowState:
     if e.last_line:
         reason += f": {e.last_line}"
     return change_task(
-        s, e.step, e.host, state="unknown" if e.exit is None else "failed", check=e.exit, finished=r.ts,
+        _worked(s, r, e), e.step, e.host, state="unknown" if e.exit is None else "failed", check=e.exit, finished=r.ts,
         reason=reason, touched=True,
     )  # fmt: skip
 
@@ -233,8 +243,8 @@ def task_unknown(s: WindowState, r: ev.Record, e: ev.TaskUnknown) -> WindowState
         return s
     left = {"abandoned": f"undo{e.attempt}" if e.undo else str(e.attempt)} if e.left else {}
     return change_task(
-        s, e.step, e.host, state="unknown", finished=r.ts, reason=e.reason, touched=True, following=e.following,
-        **_of_attempt(e), **left,
+        _worked(s, r, e), e.step, e.host, state="unknown", finished=r.ts, reason=e.reason, touched=True,
+        following=e.following, **_of_attempt(e), **left,
     )  # fmt: skip
 
 
@@ -251,8 +261,9 @@ def unreachable(s: WindowState, r: ev.Record, e: ev.TaskUnreachable) -> WindowSt
         return s
     touched = {"touched": True} if e.undo else {}
     return change_task(
-        s, e.step, e.host, state="unreachable", finished=r.ts, reason=e.reason, **touched, **_of_attempt(e)
-    )
+        _worked(s, r, e), e.step, e.host, state="unreachable", finished=r.ts, reason=e.reason, **touched,
+        **_of_attempt(e),
+    )  # fmt: skip
 
 
 def settled(s: WindowState, r: ev.Record, e: ev.TaskSettled) -> WindowState:
@@ -275,9 +286,12 @@ def step_finished(s: WindowState, r: ev.Record, e: ev.StepFinished) -> WindowSta
     if step is None or step.stage != "under way" or stale(s, e.step, e.attempt):
         return s
     tasks = {host: _unproven(task, r.ts) for host, task in step.tasks.items()}
+    still_at_it = any(task.state == "running" for task in step.tasks.values())
+    until = r.ts if still_at_it or step.worked_until is None else step.worked_until
     return change_step(
-        s, e.step, stage="ended", attempt=e.attempt, tasks=tasks, finished=r.ts, cause=e.reason, held=None
-    )
+        s, e.step, stage="ended", attempt=e.attempt, tasks=tasks, finished=r.ts, worked_until=until, cause=e.reason,
+        held=None,
+    )  # fmt: skip
 
 
 def decided(s: WindowState, r: ev.Record, e: ev.GateDecided) -> WindowState:
@@ -297,7 +311,7 @@ def _ends(s: WindowState, r: ev.Record, e: ev.GateDecided | ev.BakeEnded, *, goo
     if not carried_out or (step.kind == "gate") != isinstance(e, ev.GateDecided):
         return s
     result = "done" if good else "failed"
-    return change_step(s, e.step, stage="ended", result=result, finished=r.ts, cause=e.reason)
+    return change_step(s, e.step, stage="ended", result=result, finished=r.ts, worked_until=r.ts, cause=e.reason)
 
 
 def _unproven(task: Task, ts: float) -> Task:
@@ -313,7 +327,7 @@ def ticked(s: WindowState, r: ev.Record, e: ev.StepTicked) -> WindowState:
         return s
     return change_step(
         _gone_on(s), e.step, stage="ended", result="done", cause="",
-        started=r.ts if step.started is None else step.started, finished=r.ts, by=r.actor,
+        started=r.ts if step.started is None else step.started, finished=r.ts, worked_until=r.ts, by=r.actor,
         override=e.override or step.override, evidence=e.evidence,
     )  # fmt: skip
 
@@ -323,11 +337,15 @@ def unticked(s: WindowState, r: ev.Record, e: ev.StepUnticked) -> WindowState:
     step = s.steps.get(e.step)
     if step is not None and step.kind == "command" and step.attempt > 0:
         return change_step(s, e.step, stage="ended", by="", cause="")
-    return change_step(s, e.step, stage="not begun", started=None, finished=None, by="", cause=e.reason)
+    return change_step(
+        s, e.step, stage="not begun", started=None, finished=None, worked_until=None, by="", cause=e.reason
+    )
 
 
 def skipped(s: WindowState, r: ev.Record, e: ev.StepSkipped) -> WindowState:
-    return change_step(s, e.step, stage="skipped", finished=r.ts, by=r.actor, cause=e.reason)
+    step = s.steps.get(e.step)
+    until = r.ts if step is not None and step.stage == "under way" else None if step is None else step.worked_until
+    return change_step(s, e.step, stage="skipped", finished=r.ts, worked_until=until, by=r.actor, cause=e.reason)
 
 
 def opened_gate(s: WindowState, r: ev.Record, e: ev.GateOpened) -> WindowState:

@@ -102,7 +102,10 @@ def _moved(step: StepState, by: float) -> StepState:
         host: replace(task, started=_plus(task.started, by), finished=_plus(task.finished, by))
         for host, task in step.tasks.items()
     }
-    return replace(step, started=_plus(step.started, by), undo_started=_plus(step.undo_started, by), tasks=tasks)
+    return replace(
+        step, started=_plus(step.started, by), worked_until=_plus(step.worked_until, by),
+        undo_started=_plus(step.undo_started, by), tasks=tasks,
+    )  # fmt: skip
 
 
 def _plus(moment: float | None, by: float) -> float | None:

@@ -46,6 +46,7 @@ class StepState(Struct, frozen=True, kw_only=True, dict=True):
     tasks: Mapping[str, Task] = {}
     started: float | None = None
     finished: float | None = None
+    worked_until: float | None = None  # the last end of work of its latest attempt; no rollback moves it
     by: str = ""  # who started, ticked or skipped it
     claimed_by: str = ""
     override: str = ""
@@ -104,6 +105,17 @@ class StepState(Struct, frozen=True, kw_only=True, dict=True):
         if task.state != "done" or armed is None or not armed.waits_for(task):
             return task.state
         return "unprotected" if armed.state == "gone" else "armed"
+
+    @property
+    def took(self) -> float | None:
+        """Seconds its latest attempt took, to the end of its last task: what people settle, confirm or undo behind that
+        is no part of it. None: not over, or never measured, like a tick without a start.
+        """
+        if self.stage in ("not begun", "under way") or self.started is None or self.worked_until is None:
+            return None
+        if self.kind == "manual" and self.started == self.worked_until:
+            return None
+        return max(0.0, self.worked_until - self.started)
 
     def touched(self) -> int:
         """How many batches something was done in, or may have been: what a rollback would have to undo."""

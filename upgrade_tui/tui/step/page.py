@@ -73,12 +73,10 @@ def _times(scene: Scene, spec: Step, step: StepState) -> Line:
         if abs(over) >= 30:
             parts.append((f"{duration_text(abs(over))} {'over' if over > 0 else 'under'}", tone))
         parts.append((f"since {scene.time(step.started)}", "muted"))
-    elif step.started is not None and step.finished is not None:
-        took = step.finished - step.started
-        over = took - planned
-        parts.append(
-            (f"took {duration_text(took)}, {scene.time(step.started)} to {scene.time(step.finished)}", "plain")
-        )
+    elif step.started is not None and step.worked_until is not None and step.took is not None:
+        over = step.took - planned
+        span = f"{scene.time(step.started)} to {scene.time(step.worked_until)}"
+        parts.append((f"took {duration_text(step.took)}, {span}", "plain"))
         if abs(over) >= 1:
             parts.append(
                 (f"{duration_text(abs(over))} {'over' if over > 0 else 'under'}", "tight" if over > 0 else "good")

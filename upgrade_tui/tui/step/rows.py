@@ -50,8 +50,7 @@ def step_row(scene: Scene, spec: Step) -> StepRow:
     planned = step_seconds(scene.plan, spec)
     elapsed = None
     if step.started is not None:
-        ended = step.finished if step.stage in ("ended", "skipped") else None
-        elapsed = max(0.0, (ended if ended is not None else scene.now) - step.started)
+        elapsed = max(0.0, scene.now - step.started) if step.stage == "under way" else step.took
     return StepRow(
         id=spec.id, title=spec.title, kind=spec.kind, phase=spec.phase or "Steps", state=state,
         word=HELD if step.held is not None else step_word(state),
@@ -121,9 +120,9 @@ def _undoing(spec: Step, step: StepState, trouble: str) -> str:
 
 def _more(scene: Scene, spec: Step, step: StepState, state: str) -> str:
     """Done: when and by whom. Still ahead: where it runs, how it is undone."""
-    if step.started is not None and step.finished is not None:
+    if step.started is not None and step.worked_until is not None and step.stage != "under way":
         by = f": {step.reason}" if spec.kind == "gate" and step.reason else f" by {step.by}" if step.by else ""
-        return f"{scene.time(step.started)} to {scene.time(step.finished)}{by}"
+        return f"{scene.time(step.started)} to {scene.time(step.worked_until)}{by}"
     hosts = scene.plan.targets(spec)
     where = f"on {few_text(hosts, 3)}" if hosts else ""
     undo = f"undo takes {short_duration(spec.rollback.estimate * max(1, len(step.batches)))}" if spec.rollback else ""
