@@ -51,7 +51,7 @@ def _run(monkeypatch: pytest.MonkeyPatch, log: Log, verb: Any, *words: str) -> t
 def test_waiting_for_a_step_that_is_held_ends_with_4_and_says_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
     done, _ = _run(monkeypatch, _held(), verbs.start, "copy", "--wait")
     assert done.exit_code == Exit.HELD == 4
-    assert "copy: held before batch 2 of 3: no time to undo it (slack after it: -1 m)" in done.output
+    assert "copy: held before batch 2 of 3: no time to undo it (slack after it when held: -1 m)" in done.output
     assert "the lead lets it go: upgrade-tui start copy --override REASON" in done.output
 
 

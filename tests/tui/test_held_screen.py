@@ -20,7 +20,7 @@ from upgrade_tui.window import events as ev
 from upgrade_tui.window.commands import Refusal
 from upgrade_tui.window.glance import plan_zone
 
-WHY = "held before batch 3 of 3: no time to undo it (slack after it: -7 m)"
+WHY = "held before batch 3 of 3: no time to undo it (slack after it when held: -7 m)"
 
 
 def held(**session: Any) -> Recording:

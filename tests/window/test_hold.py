@@ -311,7 +311,7 @@ def test_a_held_step_runs_and_says_what_it_is_held_by() -> None:
 def test_the_lead_lets_one_batch_go_with_a_reason() -> None:
     log = _held_at_3()
     why = log.refuses("mei", cmd.Start(step="roll"))
-    assert '"roll" is held before batch 3 of 4: no time to undo it (slack after it: -8 m)' in why
+    assert '"roll" is held before batch 3 of 4: no time to undo it (slack after it when held: -8 m)' in why
     assert "upgrade-tui start roll --override REASON (with --rest for all batches that are left)" in why
     assert "ask the lead: upgrade-tui start roll --override" in log.refuses(
         "ana", cmd.Start(step="roll", override="go")

@@ -89,10 +89,10 @@ def until(state: WindowState, held: StepHeld) -> float | None:
 
 
 def held_words(held: StepHeld) -> str:
-    """Why it is held: ``no time to undo it (slack after it: -8 m)``."""
+    """Why it is held: ``no time to undo it (slack after it when held: -8 m)``. Time runs on: it is less by now."""
     if held.reason != NO_TIME or held.slack is None:
         return held.reason
-    return f"{held.reason} (slack after it: {duration_text(held.slack)})"
+    return f"{held.reason} (slack after it when held: {duration_text(held.slack)})"
 
 
 def place(held: StepHeld, batches: int) -> str:
@@ -101,7 +101,7 @@ def place(held: StepHeld, batches: int) -> str:
 
 
 def held_where(held: StepHeld, batches: int) -> str:
-    """``held before batch 4 of 4: no time to undo it (slack after it: -8 m)``."""
+    """``held before batch 4 of 4: no time to undo it (slack after it when held: -8 m)``."""
     return f"held before {place(held, batches)}: {held_words(held)}"
 
 

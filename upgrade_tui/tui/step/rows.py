@@ -64,7 +64,7 @@ def step_row(scene: Scene, spec: Step) -> StepRow:
 
 
 def held_text(step: StepState) -> str:
-    """``held before batch 4 of 4: no time to undo it (slack after it: -8 m)``, and what to do about it."""
+    """``held before batch 4 of 4: no time to undo it (slack after it when held: -8 m)``, and what to do about it."""
     if step.held is None:
         return ""
     return f"{hold.held_where(step.held, len(step.batches))}; s lets it go, as the lead"
