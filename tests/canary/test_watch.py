@@ -253,3 +253,15 @@ async def test_no_canaries_is_no_trouble():
     async with scene.running():
         await scene.time.pass_by(5)
     assert scene.canaries.frames(0) == {}
+
+
+async def test_a_good_answer_that_does_not_make_it_healthy_yet_says_how_many_are_wanted():
+    scene = Scene(canary("lag"))
+    async with scene.running():
+        scene.answers["lag"] = BAD
+        await scene.time.pass_by(30)
+        assert "good answer" not in scene.canaries.frames(scene.time.now)["lag"].detail
+        scene.answers["lag"] = GOOD
+        found = await scene.canaries.probe_now("lag")
+        frame = scene.canaries.frames(scene.time.now)["lag"]
+        assert (frame.verdict, frame.detail) == ("failing", f"1 good answer of 3; {found.detail}")

@@ -86,3 +86,16 @@ def test_one_canary_that_is_not_healthy_is_told_without_a_count_of_others() -> N
 
     assert said(health=good, port=bad) == ("port failing",) * 3
     assert said(health=bad, port=bad) == (*("health failing, 1 more not healthy",) * 2, "health failing +1")
+
+
+def test_of_canaries_that_a_new_conductor_did_not_probe_yet_nothing_is_claimed() -> None:
+    log = Log().happens(ev.CanaryVerdict(canary="health", verdict="healthy", before="no data"))
+    unasked, good = (CanaryFrame("healthy", ok, None, None, "", age) for ok, age in ((None, None), (True, 0.0)))
+
+    def said(**canaries: CanaryFrame) -> str:
+        frame = Frame(log.now, {}, canaries)
+        return answers(Glance(state=log.state, now=log.now, frame=frame, frame_age=0.0)).texts()["healthy"]
+
+    assert "health not probed yet" in said(health=unasked, port=good)
+    assert "2 canaries not probed yet" in said(health=unasked, port=unasked)
+    assert "healthy" not in said(health=unasked, port=unasked)

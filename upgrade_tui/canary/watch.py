@@ -9,12 +9,13 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Set
 from typing import Protocol
 
-from upgrade_tui.canary.judge import Judgement, JudgeState, begin_judging, judge, silence, silence_limit
+from upgrade_tui.canary.judge import Judgement, JudgeState, begin_judging, goods_needed, judge, silence, silence_limit
 from upgrade_tui.canary.probe_base import Execute
 from upgrade_tui.canary.probes import Prober
 from upgrade_tui.canary.result import ProbeResult, unknown_result
 from upgrade_tui.foreign import one_line
 from upgrade_tui.plan.model import Canary, Plan
+from upgrade_tui.units import count_text
 from upgrade_tui.window.events import CanaryVerdict
 from upgrade_tui.window.measurements import CanaryFrame, Verdict
 
@@ -154,6 +155,15 @@ def _frame(lane: _Lane, now: float) -> CanaryFrame:
         ok=None if lane.asked is None or last.no_data else last.ok,
         latency=last.latency,
         value=last.value,
-        detail=last.detail,
+        detail=_found(lane, now),
         age=None if lane.asked is None else max(0.0, now - lane.asked),
     )
+
+
+def _found(lane: _Lane, now: float) -> str:
+    """What the last question found; a good answer that does not make it healthy yet says how many are wanted."""
+    health, found = lane.health, lane.last.detail
+    if health.verdict not in ("degraded", "failing") or health.good == 0 or lane.last.no_data:
+        return found
+    wanted = goods_needed(lane.canary, health, now)
+    return f"{count_text(health.good, 'good answer')} of {wanted}; {found}"

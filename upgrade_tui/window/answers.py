@@ -223,6 +223,9 @@ def _hosts(hosts: Sequence[HostHealth], brevity: int, *, known: bool = True) -> 
 def _canaries(every: int, bad: Sequence[CanaryHealth], brevity: int) -> list[Part]:
     if not bad:
         return [Part(f"{count_text(every, 'canary', 'canaries')} healthy", "good", "●")] if every else []
+    if all(c.unasked and c.verdict == "no data" for c in bad):
+        named = count_text(len(bad), "canary", "canaries") if len(bad) > 1 else bad[0].name
+        return [Part(f"{named} not probed yet", "muted", "◌")]
     if all(c.verdict == "healthy" for c in bad):  # nothing bad is known, but nobody asks
         named = count_text(len(bad), "canary", "canaries") if len(bad) > 1 else bad[0].name
         return [Part(f"{named} not probed lately", "watch", bad[0].word.glyph)]

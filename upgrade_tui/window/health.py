@@ -159,6 +159,7 @@ class CanaryHealth(Struct, frozen=True):
     verdict: Verdict
     word: Word
     stale: bool  # it was not probed lately
+    unasked: bool  # nor ever by the conductor that runs now: what an earlier one found is not claimed
     detail: str
 
 
@@ -168,7 +169,10 @@ def canary_health(g: Glance, name: str) -> CanaryHealth:
     seen = g.frame.canaries.get(name) if g.frame is not None else None
     verdict = seen.verdict if seen is not None else state.verdict
     age = g.aged(seen.age) if seen is not None else None
+    unasked = seen is not None and seen.age is None
+    if unasked and verdict == "healthy":
+        verdict = "no data"
     stale, word = age is None or age > 2 * float(spec.interval if spec else 5.0) + STALE, verdict_word(verdict)
     if stale and verdict == "healthy":
         word = word._replace(glyph="◌", tone="muted")  # it was, when it was last asked
-    return CanaryHealth(name, verdict, word, stale, (seen.detail if seen is not None else "") or state.detail)
+    return CanaryHealth(name, verdict, word, stale, unasked, (seen.detail if seen is not None else "") or state.detail)
