@@ -289,3 +289,15 @@ def test_json_has_what_is_checked_and_what_is_needed(tmp_path: Path) -> None:
     assert steps["migrate"]["secrets"] == ["DB_PASSWORD"]
     assert steps["migrate"]["batches"] == [["a"]]
     assert [step["confirm_within"] for step in steps.values()] == [None, None, None, None, 300.0]
+
+
+def test_minutes_and_seconds_of_two_figures_are_whole_at_80_columns(tmp_path: Path) -> None:
+    path = tmp_path / "plan.toml"
+    path.write_text(
+        '[window]\nid = "w"\ntitle = "t"\nstart = "now"\nduration = "2h"\n[hosts.a]\naddress = "10.0.0.1"\n'
+        '[[steps]]\nid = "roll"\ntitle = "Roll"\non = "a"\nrun = "true"\nestimate = "26m10s"\n'
+        'rollback = { run = "true", estimate = "25m50s" }\n'
+    )
+    steps = drawn(path, 80).partition("Steps ─")[2]
+    assert "26 m 10 s" in steps
+    assert "25 m 50 s" in steps

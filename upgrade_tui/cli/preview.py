@@ -243,7 +243,7 @@ def _step_table(wide: bool, *, header: bool = True) -> Table:
     if wide:
         table.add_column("runs on", ratio=4)
         table.add_column("who", no_wrap=True, width=10)
-    for name, width in (("start", 8), ("end", 8), ("takes", 8), ("undo", 8), ("back by", 8)):
+    for name, width in (("start", 8), ("end", 8), ("takes", 9), ("undo", 9), ("back by", 8)):
         if name == "end" and not wide:
             continue  # start and length say it
         table.add_column(name, justify="right", no_wrap=True, width=width)
