@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from tests.window.small import Log
+from upgrade_tui.attach.protocol import Done
+from upgrade_tui.cli import undo, verbs
 from upgrade_tui.cli.undo import rollback_preview
 from upgrade_tui.plan.reader import parse_plan
 from upgrade_tui.window import events as ev
@@ -84,3 +88,33 @@ def test_what_is_under_way_and_would_be_stopped_first_is_named() -> None:
     assert not any("stops first" in line for line in rollback_preview(log.state, phase="", step="", hosts=()))
     log.opens("go")
     assert rollback_preview(log.state, phase="", step="", hosts=())[1] == "  stops first: go"
+
+
+class Conductor:
+    """One that is told to roll back, and does."""
+
+    def __init__(self, state: WindowState) -> None:
+        self._state = state
+
+    async def state(self) -> tuple[WindowState, float, int]:
+        return self._state, 0.0, 0
+
+    async def do(self, command: object) -> Done:
+        return Done(id=1, seqs=(1,))
+
+
+def test_the_answer_to_a_rollback_names_them_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    conductor = Conductor(done(tmp_path))
+    monkeypatch.setattr(undo, "find_window", lambda window: tmp_path)
+    monkeypatch.setattr(undo, "talk", lambda directory, job: asyncio.run(job(conductor)))
+    monkeypatch.setattr(verbs, "talk", lambda directory, job: asyncio.run(job(conductor)))
+    monkeypatch.setattr(verbs, "find_window", lambda window: tmp_path)
+    asked = ["--step", "switch", "--confirm", "w1", "--reason", "it fails"]
+    assert CliRunner().invoke(undo.rollback, asked).output == "rolling back\n"
+    read_only = os.statvfs_result((*os.statvfs(tmp_path)[:8], os.ST_RDONLY, 255))
+    monkeypatch.setattr(os, "statvfs", lambda path: read_only)
+    said = CliRunner().invoke(undo.rollback, asked).output.splitlines()
+    assert said[0] == "rolling back"
+    assert said[1].startswith(
+        f"cannot be undone now: switch on local: its jobs are kept in {tmp_path}, which is read-only"
+    )

@@ -304,6 +304,23 @@ async def test_closing_the_window_needs_its_id() -> None:
         assert session.sent == [cmd.Close(confirm="orders-pg16", outcome="abandoned", reason="out of time")]
 
 
+async def test_closing_says_beforehand_which_output_stays_on_its_host_alone() -> None:
+    session, app = running("preflight")
+    happens(session, ev.StepFinished(step="space", attempt=1), "mei")
+    host = next(iter(session.state.steps["space"].tasks))
+    why = "no value for DB_PASSWORD"
+    happens(session, ev.OutputWithheld(step="space", host=host, attempt=1, bytes=46, why=why), "mei")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("C")
+        await pilot.pause()
+        await pilot.press("down", "down", "enter")
+        await pilot.pause()
+        await type_in(pilot, "out of time")
+        told = " ".join(shown(app).replace("│", " ").split())
+        assert f"Withheld output stays on {host}" in told
+        assert "all job directories of the window stay there" in told
+
+
 async def test_r_asks_for_the_host_under_the_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
     session, app = running("rollout")
 

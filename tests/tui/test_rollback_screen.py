@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -98,6 +101,28 @@ def test_what_cannot_be_undone_comes_first_with_its_reason() -> None:
     page = text(rollback_page.undo_preview_lines(scene_of(session), plan, 100))
     assert page.startswith("CANNOT BE UNDONE")
     assert "point of no return" in page
+
+
+async def test_what_has_nowhere_to_be_written_on_this_machine_is_told_before_and_after_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = recorded("trouble")
+    step = undo_plan(session.state).steps[0]
+    host = step.batches[0][0]
+    here = replace(session.plan.hosts[host], address="local")
+    plan = replace(session.plan, hosts={**session.plan.hosts, host: here})
+    session.state = replace(session.state, plan=plan, places={host: str(tmp_path)})
+    read_only = os.statvfs_result((*os.statvfs(tmp_path)[:8], os.ST_RDONLY, 255))
+    monkeypatch.setattr(os, "statvfs", lambda path: read_only)
+    app = UpgradeApp(session)
+    async with app.run_test(size=(200, 40)) as pilot:
+        await previewed(pilot, "enter")
+        await until(pilot, lambda: "CANNOT BE UNDONE NOW" in shown(app))
+        assert f"{step.step} on {host}: its jobs are kept in {tmp_path}, which is read-only" in shown(app)
+        await pilot.press("enter")
+        await pilot.pause()
+        await type_in(pilot, "health fails", "orders-pg16")
+        assert any(f"Cannot be undone now: {step.step} on {host}" in each for each in said(app))
 
 
 def test_scopes_are_offered_with_what_they_cost_and_empty_ones_are_not() -> None:

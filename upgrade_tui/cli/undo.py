@@ -8,7 +8,7 @@ import click
 
 from upgrade_tui.cli.common import fail, find_window, live_state, talk, window_option
 from upgrade_tui.cli.exits import Exit
-from upgrade_tui.cli.verbs import reason_option, send_command
+from upgrade_tui.cli.verbs import print_answer, reason_option, send_command
 from upgrade_tui.window import commands as cmd
 
 host_option = click.option("--host", "-H", default="", help="On this host only; else on all that are armed.")
@@ -37,13 +37,27 @@ def rollback(
     command = cmd.StartRollback(
         phase=phase, step=step, hosts=hosts, confirm=confirm, reason=reason, unrecorded=not_recorded
     )
-    send_command(window, command, "rolling back")
+    answer, stuck = talk(find_window(window), lambda client: _asked(client, command))
+    print_answer(answer, "rolling back")
+    for text in stuck:
+        click.echo(f"cannot be undone now: {text}")
     if wait:
         _wait(window)
 
 
+async def _asked(client: Any, command: cmd.StartRollback) -> tuple[Any, list[str]]:
+    """The answer, and what of it cannot be undone now."""
+    from upgrade_tui.directory.job_room import without_room
+    from upgrade_tui.window.undo import undo_plan
+
+    state = await live_state(client)
+    plan = undo_plan(state, phase=command.phase, step=command.step, hosts=command.hosts)
+    return await client.do(command), without_room(state, plan.steps)
+
+
 def rollback_preview(state: Any, *, phase: str, step: str, hosts: tuple[str, ...]) -> list[str]:
     """What a rollback would run, exactly, and what stays."""
+    from upgrade_tui.directory.job_room import without_room
     from upgrade_tui.units import duration_text
     from upgrade_tui.window.undo import undo_plan
 
@@ -59,33 +73,10 @@ def rollback_preview(state: Any, *, phase: str, step: str, hosts: tuple[str, ...
         lines += [f"    batch {i}: {', '.join(batch)}" for i, batch in enumerate(undo.batches, 1)]
         lines += [f"    | {text}" for text in (spec.rollback.run or spec.rollback.manual or "").strip().splitlines()]
     lines += [f"  cannot be undone: {name}: {why}" for name, why in plan.cannot]
-    lines += [f"  cannot be undone now: {text}" for undo in plan.steps for text in _without_room(state, undo)]
+    lines += [f"  cannot be undone now: {text}" for text in without_room(state, plan.steps)]
     if not plan.steps:
         lines.append("  nothing that can be undone was done")
     return lines
-
-
-def _without_room(state: Any, undo: Any) -> list[str]:
-    """Where on this machine, which the conductor runs on as well, the step's jobs cannot be started: ``step on host``.
-
-    Most of the time that is the file system of the log. Of other machines only their conductor's try can tell.
-    """
-    import os
-    from contextlib import suppress
-
-    from upgrade_tui.plan.model import LOCAL
-
-    spec, found = state.plan.step(undo.step), []
-    if spec.rollback is None or spec.rollback.run is None:  # a person does it
-        return []
-    for place in dict.fromkeys(spec.run_on or host for batch in undo.batches for host in batch):
-        here = place == LOCAL or (place in state.plan.hosts and state.plan.hosts[place].address == LOCAL)
-        with suppress(OSError):
-            directory = state.places.get(place, "") if here else ""
-            if directory and os.statvfs(directory).f_flag & os.ST_RDONLY:
-                why = f"its jobs are kept in {directory}, which is read-only"
-                found.append(f"{undo.step} on {place}: {why}: the rollback stops there until it can be written")
-    return found
 
 
 def _wait(window: str | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from upgrade_tui.tui import undo_lines
 from upgrade_tui.tui.glyphs import Tone
@@ -62,14 +62,19 @@ def fits(scene: Scene, seconds: float) -> Span:
     return (f"over at {scene.time(at, seconds=False)}, {gap} {words}", "bad" if late else "plain")
 
 
-def undo_preview_lines(scene: Scene, plan: UndoPlan, width: int) -> list[Line]:
-    """Steps in the order in which they would be undone, each with its batches and commands; then what stays."""
+def undo_preview_lines(scene: Scene, plan: UndoPlan, width: int, without_room: Sequence[str] = ()) -> list[Line]:
+    """Steps in the order in which they would be undone, each with its batches and commands, below what stays.
+
+    ``without_room``: what cannot be undone as long as nothing can be written.
+    """
     out: list[Line] = []
     if plan.stops and plan.steps:
         said = "; start it again to go on with what was not begun"
         section(out, "STOPS FIRST", wrapped(((", ".join(plan.stops), "strong"), (said, "muted")), width))
     if plan.cannot:
         section(out, "CANNOT BE UNDONE: IT STAYS AS IT IS", _cannot(scene, plan, width))
+    stuck = [line for each in without_room for line in wrapped((("✗ ", "bad"), (each, "plain")), width)]
+    section(out, "CANNOT BE UNDONE NOW", stuck)
     if not plan.steps:
         return [*out, *wrapped((("Nothing that can be undone was done here.", "strong"),), width)]
     out.append((("WHAT RUNS, IN THIS ORDER", "title"),))

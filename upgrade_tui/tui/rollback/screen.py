@@ -10,6 +10,7 @@ from textual.containers import Container
 from textual.widget import Widget
 
 from upgrade_tui.attach.session import Session
+from upgrade_tui.directory.job_room import without_room
 from upgrade_tui.tui.alarms import window_alarms
 from upgrade_tui.tui.detail_screen import DetailScreen, Pane
 from upgrade_tui.tui.rollback import page
@@ -87,7 +88,8 @@ class RollbackScreen(DetailScreen):
         """The preview; or how it goes."""
         plan, p = self.plan, going_back.progress(scene)
         if plan is not None:
-            self.show_lines("undo", lambda width, _: page.undo_preview_lines(scene, plan, width))
+            stuck = without_room(scene.state, plan.steps)
+            self.show_lines("undo", lambda width, _: page.undo_preview_lines(scene, plan, width, stuck))
         elif p is not None:
             self.about_step = p.stuck[0][0] if p.stuck else p.step
             self.show_lines("undo", lambda width, _: page.progress_lines(scene, p, width))

@@ -7,6 +7,7 @@ from typing import Any
 from textual.app import App
 
 from upgrade_tui.attach.session import Session
+from upgrade_tui.directory.job_room import without_room
 from upgrade_tui.tui.dialogs import ask_choice, ask_text, ask_typed
 from upgrade_tui.tui.open_message import Open
 from upgrade_tui.tui.sending import refused, send
@@ -106,4 +107,8 @@ async def ask_rollback(app: App[Any], session: Session, command: cmd.StartRollba
     sent = cmd.StartRollback(
         confirm=window, reason=reason, phase=command.phase, step=command.step, hosts=command.hosts
     )  # fmt: skip
-    return await send(app, session, sent)
+    stuck = without_room(session.state, plan.steps)
+    done = await send(app, session, sent)
+    if done and stuck:
+        app.notify("\n".join(stuck), title="Cannot be undone now", severity="warning", timeout=20, markup=False)
+    return done

@@ -11,6 +11,7 @@ from upgrade_tui.tui.verbs.verb import SAID, Look, Target, Verb
 from upgrade_tui.units import few_text
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window.commands import AnyCommand
+from upgrade_tui.window.state import WindowState
 
 Outcome = Literal["completed", "rolled back", "abandoned"]
 
@@ -104,6 +105,14 @@ class CloseVerb(WindowVerb):
         reason = await ask_text(app, title, "Why, in a line?", required=outcome != "completed")
         if reason is None:
             return None
-        body = "This ends the window for everybody."
+        body = f"This ends the window for everybody.{_stays(at.session.state)}"
         sure = await ask_typed(app, title, body, at.session.plan.window.id)
         return self.command(at, outcome, reason) if sure else None
+
+
+def _stays(state: WindowState) -> str:
+    """What closing leaves on hosts, as a line more; nothing where it leaves nothing that is known now."""
+    places = list(dict.fromkeys(output.place for output in state.withheld))
+    if not places:
+        return ""
+    return f"\nWithheld output stays on {few_text(places, 4)} alone,\nand all job directories of the window stay there."
