@@ -27,6 +27,17 @@ def _public(kind: type[ast.AST] | tuple[type[ast.AST], ...]) -> Iterator[tuple[s
                 yield node.name, module  # type: ignore[attr-defined]
 
 
+def _assigned() -> Iterator[tuple[str, str]]:
+    """Constants and aliases of modules, but for type variables: those name nothing."""
+    for module, path in _modules():
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+            for target in targets:
+                for each in target.elts if isinstance(target, ast.Tuple) else [target]:
+                    if isinstance(each, ast.Name) and not each.id.startswith("_") and len(each.id) > 1:
+                        yield each.id, module
+
+
 def _twice(found: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     places = defaultdict[str, list[str]](list)
     for name, module in found:
@@ -45,6 +56,19 @@ def test_each_public_function_is_there_once() -> None:
         (name, module)
         for name, module in found
         if not module.startswith(("cli/", "tui/verbs")) and not (name == "check" and module.startswith("plan/rules/"))
+    )
+
+
+def test_each_public_constant_and_alias_is_there_once() -> None:
+    """Nor as a class or function of that name; but for what each file of a table has: its ``ROWS``, its ``PROBE``."""
+    defined = _public((ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))
+    assigned = {name for name, _ in _assigned()}
+    found = [*_assigned(), *((name, module) for name, module in defined if name in assigned)]
+    assert not _twice(
+        (name, module)
+        for name, module in found
+        if not (name == "ROWS" and module.startswith("window/rows/"))
+        and not (name == "PROBE" and module.startswith("canary/"))
     )
 
 

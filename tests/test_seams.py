@@ -8,19 +8,19 @@ from tests.window.small import small_plan
 from upgrade_tui.conductor.execution.waits import RUNNERS
 from upgrade_tui.plan.estimate import step_seconds
 from upgrade_tui.plan.model import StepKind
-from upgrade_tui.plan.step_kinds import KINDS
+from upgrade_tui.plan.step_kinds import STEP_KINDS
 
 
 def test_every_kind_of_step_has_its_row_and_what_carries_it_out() -> None:
-    assert set(KINDS) == set(get_args(StepKind))
-    assert {name for name, kind in KINDS.items() if not kind.on_hosts} - {"manual"} == set(RUNNERS)
+    assert set(STEP_KINDS) == set(get_args(StepKind))
+    assert {name for name, kind in STEP_KINDS.items() if not kind.on_hosts} - {"manual"} == set(RUNNERS)
 
 
 def test_every_row_can_tell_of_a_step() -> None:
     plan = small_plan()
-    assert {step.kind for step in plan.steps} <= set(KINDS)
+    assert {step.kind for step in plan.steps} <= set(STEP_KINDS)
     for step in plan.steps:
-        kind = KINDS[step.kind]
+        kind = STEP_KINDS[step.kind]
         assert kind.says
         assert kind.overview(step)
         assert kind.press

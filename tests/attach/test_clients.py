@@ -25,7 +25,7 @@ def record(seq: int, text: str = "a note") -> ev.Record:
     return ev.Record(seq=seq, ts=0.0, mono=0.0, boot="b", actor="mei", event=ev.NoteAdded(text=text))
 
 
-async def output(request: p.Request) -> p.Answer:
+async def output(request: p.Request) -> p.AnyAnswer:
     return p.Output(id=request.id, data=PIECE, offset=0, size=len(PIECE), running=False)
 
 
@@ -50,7 +50,7 @@ async def asking(directory: Path, count: int) -> asyncio.StreamWriter:
 async def test_six_hundred_unread_requests_take_no_more_than_a_few_megabytes(tmp_path: Path) -> None:
     asked = 0
 
-    async def counting(request: p.Request) -> p.Answer:
+    async def counting(request: p.Request) -> p.AnyAnswer:
         nonlocal asked
         asked += 1
         return await output(request)
@@ -122,7 +122,7 @@ async def test_records_of_any_size_come_in_messages_that_a_client_can_read(tmp_p
 async def test_a_request_that_takes_long_is_waited_for(soon: None, tmp_path: Path) -> None:
     go = asyncio.Event()
 
-    async def slow(request: p.Request) -> p.Answer:
+    async def slow(request: p.Request) -> p.AnyAnswer:
         await go.wait()
         return p.Ok(id=request.id, text="at last")
 

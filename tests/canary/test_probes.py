@@ -533,7 +533,7 @@ async def test_run_on_a_host_that_cannot_be_reached_is_no_data():
 
 
 async def test_run_that_nobody_reports_on_is_no_data(monkeypatch):
-    monkeypatch.setattr("upgrade_tui.canary.run_probe.GRACE", 0.05)
+    monkeypatch.setattr("upgrade_tui.canary.run_probe.BEYOND", 0.05)
 
     async def execute(_host: str, _command: str, _timeout: float):
         await asyncio.Event().wait()

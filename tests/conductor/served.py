@@ -19,7 +19,7 @@ class Served:
     def __init__(
         self,
         directory: Path,
-        answers: Callable[[p.Request], Awaitable[p.Answer]] | None = None,
+        answers: Callable[[p.Request], Awaitable[p.AnyAnswer]] | None = None,
         records: tuple[ev.Record, ...] = (),
         plan_text: str = "",
     ) -> None:
@@ -92,7 +92,7 @@ class Served:
         if since < until:
             yield self._records
 
-    async def answer(self, request: p.FromClient, welcome: p.Welcome) -> p.Answer:
+    async def answer(self, request: p.FromClient, welcome: p.Welcome) -> p.AnyAnswer:
         assert not isinstance(request, p.Hello)
         return await self._answers(request) if self._answers else p.Ok(id=request.id)
 
@@ -110,4 +110,4 @@ class Served:
 
 async def speaking(directory: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """A raw connection to the socket in ``directory``."""
-    return await asyncio.open_unix_connection(str(directory / "socket"), limit=p.MAX_LINE)
+    return await asyncio.open_unix_connection(str(directory / "socket"), limit=p.MAX_MESSAGE)

@@ -53,7 +53,7 @@ async def asking(directory: Path, told: Told, **what: Any) -> Any:
     none: Any = None
     sources = Sources(directory, small_plan(), cast("Any", told), none, none, none, lambda: 7.0, lambda: FRAME)
 
-    async def answer(request: p.Request) -> p.Answer:
+    async def answer(request: p.Request) -> p.AnyAnswer:
         return await RequestHandler(sources).answer(request, none)
 
     async with Served(directory, answer, tuple(told.log.records), TEXT):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from upgrade_tui.journal.format import GENESIS, encode
+from upgrade_tui.journal.format import GENESIS, encode_line
 from upgrade_tui.window.events import Event, LogFenced, NoteAdded, StepIntent, TaskFinished
 
 
@@ -49,7 +49,7 @@ def lines_of(
     clock = clock or SetClock()
     lines = []
     for event in events:
-        line = encode(seq, clock.wall(), clock.mono(), clock.boot_id(), "mei", event, prev)
+        line = encode_line(seq, clock.wall(), clock.mono(), clock.boot_id(), "mei", event, prev)
         lines.append(line.data)
         seq, prev = seq + 1, line.h
     return lines

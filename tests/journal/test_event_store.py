@@ -14,7 +14,7 @@ import pytest
 
 from tests.journal.journal_support import SetClock, note, some_events
 from upgrade_tui.journal import FencedError, JournalError, LockedError, RefusedError, file_store, verify_log
-from upgrade_tui.journal.store import EventStore, MemoryLog, OpenStore, Replay
+from upgrade_tui.journal.store import EventStore, MemoryLog, OnReplay, OpenStore
 from upgrade_tui.window.events import LogFenced, LogJoined, LogRecovered, Record
 
 
@@ -96,7 +96,7 @@ def nobody(_: object) -> None:
 
 
 async def opened(
-    disk: Disk, committed: Callable[[list[Record]], object] = nobody, replay: Replay = nobody
+    disk: Disk, committed: Callable[[list[Record]], object] = nobody, replay: OnReplay = nobody
 ) -> EventStore:
     return await disk.open(on_commit=committed, replay=replay)
 

@@ -25,7 +25,7 @@ from upgrade_tui.journal.format import (
     OtherVersionError,
     UnknownKindError,
     decode_line,
-    encode,
+    encode_line,
 )
 from upgrade_tui.window.event_table import VERSIONS
 from upgrade_tui.window.events import Event, LimitCrossed, NoteAdded, StepIntent, TaskFinished
@@ -44,7 +44,7 @@ EVENTS = st.one_of(
 
 
 def written(event: Event, *, actor: str = "mei", ts: float = 1.5, mono: float = 2.5, prev: str = GENESIS) -> bytes:
-    return encode(1, ts, mono, "boot", actor, event, prev).data
+    return encode_line(1, ts, mono, "boot", actor, event, prev).data
 
 
 def forged(text: str) -> bytes:
@@ -59,7 +59,7 @@ def forged_fields(members: str, v: int = 1) -> bytes:
 
 
 def test_a_line_is_exactly_what_the_document_says() -> None:
-    line = encode(7, 1763680000.25, 80.5, "b-1", "mei", NoteAdded(text="go", mark="good"), "ab" * 32).data
+    line = encode_line(7, 1763680000.25, 80.5, "b-1", "mei", NoteAdded(text="go", mark="good"), "ab" * 32).data
     body = (
         '{"v":1,"seq":7,"ts":1763680000.25,"mono":80.5,"boot":"b-1","actor":"mei",'
         '"kind":"note.added","text":"go","mark":"good","prev":"' + "ab" * 32 + '"}'
@@ -84,7 +84,7 @@ def test_no_event_has_a_field_that_the_line_needs_for_itself() -> None:
 @example(event=NoteAdded(text="\ud800"), actor="\udfff", ts=1e16, mono=-0.0, seq=1)
 @example(event=NoteAdded(text="null"), actor="null", ts=1, mono=5e-324, seq=1)
 def test_what_is_written_is_what_is_read(event: Event, actor: str, ts: float, mono: float, seq: int) -> None:
-    line = encode(seq, ts, mono, "boot", actor, event, GENESIS)
+    line = encode_line(seq, ts, mono, "boot", actor, event, GENESIS)
     record, prev, h = decode_line(line.data)
     assert record == line.record
     assert (prev, h) == (GENESIS, line.h)

@@ -17,7 +17,7 @@ from tests.support import require
 from upgrade_tui.journal import FencedError, Journal, read_log, recovery, segments, verify_log
 from upgrade_tui.journal.files import BALLAST_FILE, SegmentFile
 from upgrade_tui.journal.kept import read_both
-from upgrade_tui.journal.store import MEMORY
+from upgrade_tui.journal.store import NOWHERE
 from upgrade_tui.window.events import ConductorStarted, LogFenced, LogJoined, NoteAdded, Record
 
 LINES = lines_of(some_events(6))
@@ -285,7 +285,7 @@ async def test_where_the_runtime_directory_is_gone_nothing_is_acknowledged_until
     with pytest.raises(FencedError, match="No such file or directory"):
         await journal.keep()
     await journal.keep(recorded=False)
-    assert journal.kept == MEMORY
+    assert journal.kept == NOWHERE
     await journal.append("mei", note("on"))
     monkeypatch.setattr("upgrade_tui.journal.files.sync", lambda fd: None)
     await journal.join()
@@ -309,13 +309,13 @@ async def test_kept_lines_that_are_removed_are_put_back_or_told_to_be_in_memory_
         lines = read_both(tmp_path / "w", Path(there).parent)
         assert texts(r for r, elsewhere in lines if elsewhere) == ["log.fenced", "kept"]
     else:
-        assert journal.kept == MEMORY
+        assert journal.kept == NOWHERE
         with pytest.raises(FencedError):
             await journal.append("mei", note("not acknowledged"))
         runtime.mkdir(mode=0o700)
     await journal.keep() if journal.fenced else None
     await journal.append("mei", note("on"))
-    assert journal.kept != MEMORY
+    assert journal.kept != NOWHERE
     monkeypatch.setattr("upgrade_tui.journal.files.sync", lambda fd: None)
     await journal.join()
     assert [t for t in texts(read_log(tmp_path / "w")) if t != "log.fenced"] == ["durable", "kept", "on"]

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from tests.golden import Golden, golden
 from upgrade_tui.canary.result import ProbeResult, unknown_result
 from upgrade_tui.directory.recorded import digest
-from upgrade_tui.journal.format import GENESIS, encode
+from upgrade_tui.journal.format import GENESIS, encode_line
 from upgrade_tui.plan.model import Plan
 from upgrade_tui.plan.reader import parse_plan
 from upgrade_tui.report.build import build_report
@@ -103,7 +103,7 @@ def window_at(directory: Path, window: Golden) -> Path:
             event = r.event
             if isinstance(event, ev.WindowOpened):  # the plan that lies beside it
                 event = replace(event, plan_sha256=digest(window.plan_text.encode()))
-            line = encode(r.seq, r.ts, r.mono, r.boot, r.actor, event, prev)
+            line = encode_line(r.seq, r.ts, r.mono, r.boot, r.actor, event, prev)
             log.write(line.data)
             prev = line.h
     return directory

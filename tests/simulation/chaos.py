@@ -12,7 +12,7 @@ from upgrade_tui.canary.result import ProbeResult
 from upgrade_tui.journal.store import MemoryLog
 from upgrade_tui.plan.model import LOCAL
 from upgrade_tui.rehearsal.simulated_host import SimHost
-from upgrade_tui.rehearsal.simulated_link import Path as Way
+from upgrade_tui.rehearsal.simulated_link import SimPath as Way
 from upgrade_tui.rehearsal.world import World
 from upgrade_tui.window import events as ev
 

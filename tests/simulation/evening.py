@@ -255,7 +255,7 @@ class _Evening:
         if command is not None:
             await self.ask(moment.login, command)
 
-    async def ask(self, login: str, command: cmd.AnyCommand) -> p.Answer | None:
+    async def ask(self, login: str, command: cmd.AnyCommand) -> p.AnyAnswer | None:
         """As a client does; None where the conductor is not there, or dies before it answers."""
         if self.conductor is None or self.process is None:
             return None

@@ -7,7 +7,7 @@ from rich.cells import cell_len
 from upgrade_tui.tui import glyphs
 from upgrade_tui.tui.theme import THEMES
 from upgrade_tui.window import state_words
-from upgrade_tui.window.clock import LEVELS
+from upgrade_tui.window.clock import CLOCK_LEVELS
 from upgrade_tui.window.measurements import Link, Verdict
 from upgrade_tui.window.state import StepName, TaskName
 
@@ -27,7 +27,7 @@ def test_no_state_of_the_window_core_is_left_without_a_word() -> None:
     assert set(state_words.TASKS) >= set(get_args(TaskName))
     assert set(state_words.LINKS) == set(get_args(Link))
     assert set(state_words.VERDICTS) == set(get_args(Verdict))
-    assert set(state_words.LEVELS) == set(LEVELS)
+    assert set(state_words.LEVELS) == set(CLOCK_LEVELS)
     assert {state_words.armed_word(state).word for state in ("armed", "confirmed", "fired")} == {
         "armed", "confirmed", "undone by the host",
     }  # fmt: skip

@@ -12,7 +12,8 @@ from upgrade_tui.window import clock
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.commands import Actor, Refusal
-from upgrade_tui.window.decide import Decision, decide
+from upgrade_tui.window.decide import decide
+from upgrade_tui.window.decide_undo import Decision
 from upgrade_tui.window.fold import fold
 from upgrade_tui.window.gates import open_gate
 from upgrade_tui.window.state import StepState, WindowState, initial

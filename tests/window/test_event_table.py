@@ -15,12 +15,12 @@ from tests.window.small import small_plan
 from tests.window.strategies import EVENTS, calmly, record_lists
 from tests.window.test_sentences import made
 from upgrade_tui.report.decisions import weight
-from upgrade_tui.report.model import Weight as ReportWeight
+from upgrade_tui.report.model import EntryWeight as ReportWeight
 from upgrade_tui.tui.glyphs import TONES
 from upgrade_tui.window import clock
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.event_row import Row, Tone, Weight
-from upgrade_tui.window.event_table import KINDS, ROWS, moves_the_clock, notice
+from upgrade_tui.window.event_table import ROW_OF, ROWS, moves_the_clock, notice
 from upgrade_tui.window.fold import fold
 from upgrade_tui.window.notifications import notification
 from upgrade_tui.window.sentences import sentence
@@ -31,8 +31,8 @@ PACKAGE = Path(upgrade_tui.__file__).parent
 
 def test_every_event_has_one_row_and_every_row_an_event() -> None:
     assert set(ROWS) == set(EVENTS)
-    assert [kind for kind, row in KINDS.items() if row.kind != kind] == []
-    assert len(KINDS) == len(EVENTS)
+    assert [kind for kind, row in ROW_OF.items() if row.kind != kind] == []
+    assert len(ROW_OF) == len(EVENTS)
 
 
 @pytest.mark.parametrize("kind", EVENTS, ids=lambda k: k.__name__)
@@ -91,4 +91,4 @@ def test_nobody_keeps_a_list_of_event_kinds_of_their_own() -> None:
 def test_the_document_tells_every_kind_its_version_and_what_changed() -> None:
     document = (PACKAGE.parent / "docs/log-format.md").read_text(encoding="utf-8")
     told = re.findall(r"^\| `([a-z.]+)` \| (\d+) \| ?(.*?) ?\|$", document, flags=re.MULTILINE)
-    assert told == [(kind, str(row.v), row.changed) for kind, row in KINDS.items()]
+    assert told == [(kind, str(row.v), row.changed) for kind, row in ROW_OF.items()]

@@ -170,7 +170,7 @@ def test_the_clock_reads_any_state_at_any_time(records: list[ev.Record], now: fl
     state = fold_all(PLAN, records)
     reading = clock.read(state, now)
     assert reading.words
-    assert reading.level in clock.LEVELS
+    assert reading.level in clock.CLOCK_LEVELS
     assert all(isinstance(c, ev.ClockCrossed) for c in clock.crossings(state, reading))
     for spec in PLAN.steps:
         clock.after(state, spec, now)

@@ -226,7 +226,7 @@ async def test_answers_carry_the_number_of_what_was_asked(served: Served, tmp_pa
 async def test_a_command_does_not_wait_behind_questions(tmp_path: Path) -> None:
     free, asked = asyncio.Event(), 0
 
-    async def answers(request: p.Request) -> p.Answer:
+    async def answers(request: p.Request) -> p.AnyAnswer:
         nonlocal asked
         if isinstance(request, p.Do):
             return p.Done(id=request.id, seqs=())
@@ -249,7 +249,7 @@ async def test_a_command_does_not_wait_behind_questions(tmp_path: Path) -> None:
 
 
 async def test_a_mistake_of_ours_is_told_and_ends_one_connection_alone(tmp_path: Path) -> None:
-    async def answers(request: p.Request) -> p.Answer:
+    async def answers(request: p.Request) -> p.AnyAnswer:
         raise KeyError("no such thing")
 
     async with Served(tmp_path, answers) as served:
@@ -268,7 +268,7 @@ async def test_a_mistake_of_ours_is_told_and_ends_one_connection_alone(tmp_path:
 
 
 async def test_a_client_tells_done_refused_and_failed_apart(tmp_path: Path) -> None:
-    async def answers(request: p.Request) -> p.Answer:
+    async def answers(request: p.Request) -> p.AnyAnswer:
         assert isinstance(request, p.Do)
         match request.command:
             case cmd.Pause():
@@ -293,7 +293,7 @@ async def test_a_client_tells_done_refused_and_failed_apart(tmp_path: Path) -> N
 async def test_answers_in_any_order_reach_who_asked(tmp_path: Path) -> None:
     second = asyncio.Event()
 
-    async def answers(request: p.Request) -> p.Answer:
+    async def answers(request: p.Request) -> p.AnyAnswer:
         assert isinstance(request, p.Reconnect)
         if request.host == "first":
             await second.wait()
@@ -313,7 +313,7 @@ async def test_answers_in_any_order_reach_who_asked(tmp_path: Path) -> None:
 async def test_where_the_connection_ends_everybody_who_waits_is_told(tmp_path: Path) -> None:
     leaving = asyncio.Event()
 
-    async def answers(request: p.Request) -> p.Answer:
+    async def answers(request: p.Request) -> p.AnyAnswer:
         await leaving.wait()
         raise KeyError("a fault")
 

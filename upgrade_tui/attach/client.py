@@ -66,7 +66,7 @@ async def _reach(directory: Path) -> tuple[asyncio.StreamReader, asyncio.StreamW
     for path in sockets(directory):
         try:
             with address(path) as name:
-                return await asyncio.open_unix_connection(name, limit=p.MAX_LINE)
+                return await asyncio.open_unix_connection(name, limit=p.MAX_MESSAGE)
         except OSError as error:
             first = first or error
     assert first is not None, "there is always the window's own directory"
@@ -85,7 +85,7 @@ class Client:
         self._reader, self._writer, self.welcome, self._pid = reader, writer, welcome, pid
         self._spoke = 0.0  # when the conductor last said anything, by the loop's clock
         self._ids = itertools.count(1)
-        self._waiting: dict[int, asyncio.Future[p.Answer]] = {}
+        self._waiting: dict[int, asyncio.Future[p.AnyAnswer]] = {}
         self._stream: asyncio.Queue[p.Happened | p.CaughtUp | p.FrameMessage | None] = asyncio.Queue()
         self._failure = "the conductor closed the connection"
         self._pump = asyncio.create_task(self._read(), name="conductor-client")
@@ -184,11 +184,11 @@ class Client:
             raise Lost(f"this window's conductor is of another version of upgrade-tui: {error}") from error
         return state, answer.frame, answer.now
 
-    async def _request(self, request: Any) -> p.Answer:
+    async def _request(self, request: Any) -> p.AnyAnswer:
         if self._pump.done():
             raise Lost(self._failure)
         number = next(self._ids)
-        waiter: asyncio.Future[p.Answer] = asyncio.get_running_loop().create_future()
+        waiter: asyncio.Future[p.AnyAnswer] = asyncio.get_running_loop().create_future()
         self._waiting[number] = waiter
         self._writer.write(p.encode(replace(request, id=number)) + b"\n")
         loop = asyncio.get_running_loop()

@@ -18,7 +18,7 @@ from upgrade_tui.directory.windows import WindowInfo, all_windows
 from upgrade_tui.journal.files import private_directory, sync_directory
 from upgrade_tui.plan.model import Plan
 
-START_LIMIT = 30.0  # seconds; opening a log of 100,000 events takes about one
+_START_LIMIT = 30.0  # seconds; opening a log of 100,000 events takes about one
 
 
 class CannotStart(Exception):
@@ -134,7 +134,7 @@ def _wait(fd: int) -> str:
     """The line the conductor says on its pipe: ``ready``, or what is wrong. Empty: it ended without a word."""
     import select
 
-    said, deadline = b"", time.monotonic() + START_LIMIT
+    said, deadline = b"", time.monotonic() + _START_LIMIT
     while not said.endswith(b"\n"):
         readable, _, _ = select.select([fd], [], [], max(0.0, deadline - time.monotonic()))
         if not readable:

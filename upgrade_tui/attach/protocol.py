@@ -18,7 +18,7 @@ from upgrade_tui.window.measurements import Frame
 from upgrade_tui.window.state import WindowState
 
 PROTOCOL = 1
-MAX_LINE = 16 * 1024 * 1024  # bytes; a frame of 500 hosts is about 200 kB
+MAX_MESSAGE = 16 * 1024 * 1024  # bytes; a frame of 500 hosts is about 200 kB
 
 
 class Message(Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True):
@@ -217,7 +217,7 @@ FromConductor = (
     Welcome | Happened | CaughtUp | FrameMessage | Done | Refused | Output | HistoryReply | Top | State | Ok | Working
     | Failed
 )  # fmt: skip
-Answer = Done | Refused | Output | HistoryReply | Top | State | Ok | Failed
+AnyAnswer = Done | Refused | Output | HistoryReply | Top | State | Ok | Failed
 
 encode = json.Encoder().encode
 decode_client = json.Decoder(FromClient).decode

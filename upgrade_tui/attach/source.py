@@ -22,7 +22,7 @@ from upgrade_tui.window.events import Record
 A = TypeVar("A")
 
 REPLAYED = "there is no conductor: this is a replay"
-CHUNK = 500  # records given at once
+_CHUNK = 500  # records given at once
 
 
 class Connection(Protocol):
@@ -103,7 +103,7 @@ class Replay:
     async def stream(self) -> AsyncIterator[p.Happened | p.CaughtUp | p.FrameMessage]:
         """All of it, then silence."""
         left = iter(self._records)
-        while chunk := tuple(islice(left, CHUNK)):
+        while chunk := tuple(islice(left, _CHUNK)):
             yield p.Happened(records=chunk)
         yield p.CaughtUp(seq=self.welcome.seq)
         await asyncio.get_running_loop().create_future()

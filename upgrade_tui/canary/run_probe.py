@@ -13,7 +13,7 @@ from upgrade_tui.units import latency_text
 
 _KEPT = 4096  # bytes of output that are looked at: its end
 _SHOWN = 100  # characters of foreign output in a detail
-GRACE = 2.0  # seconds beyond the timeout in which the means of running must say what became of the command
+BEYOND = 2.0  # seconds beyond the timeout in which the means of running must say what became of the command
 
 
 class RunProbe(Probe):
@@ -22,11 +22,11 @@ class RunProbe(Probe):
     async def ask(self, canary: Canary) -> ProbeResult:
         host = canary.on or LOCAL
         try:
-            async with asyncio.timeout(canary.timeout + GRACE):
+            async with asyncio.timeout(canary.timeout + BEYOND):
                 code, output, proven = await self.means.execute(host, canary.run or "", canary.timeout)
         except TimeoutError:
             return unknown_result(
-                f"{host} did not say what became of the command within {latency_text(canary.timeout + GRACE)}"
+                f"{host} did not say what became of the command within {latency_text(canary.timeout + BEYOND)}"
             )
         last = _last_line(output)
         if not proven:

@@ -7,7 +7,7 @@ from typing import Any
 
 from upgrade_tui.units import few_text
 
-MANY = 10  # hosts that are named
+_MANY = 10  # hosts that are named
 
 
 def armed_lines(state: Any, frame: Any, now: float, at: Callable[[float], str]) -> list[str]:
@@ -28,7 +28,7 @@ def _armed(state: Any, step: Any, frame: Any, now: float, at: Callable[[float], 
     out = [f"armed     {step.id} is {said}: upgrade-tui confirm {step.id}"]
     if len(groups) > 1 or any(way for _, way in groups):
         out += [
-            f"          {few_text(hosts, MANY)}: {until}{f'; {way}' * bool(way)}"
+            f"          {few_text(hosts, _MANY)}: {until}{f'; {way}' * bool(way)}"
             for (until, way), hosts in groups.items()
         ]
     return out
@@ -67,7 +67,7 @@ def _gone(step: Any) -> list[str]:
         reasons.setdefault(step.armed[host].reason, []).append(host)
     others = len(unconfirmed(step)) > len(unprotected(step))
     return [
-        f"no undo   NOTHING will undo {step.id} on {few_text(hosts, MANY)}{f' ({why})' * bool(why)}, and nobody "
+        f"no undo   NOTHING will undo {step.id} on {few_text(hosts, _MANY)}{f' ({why})' * bool(why)}, and nobody "
         f"confirmed it there: upgrade-tui confirm {step.id}{f' --host {hosts[0]}' * others}, "
         f"or upgrade-tui rollback --step {step.id}"
         for why, hosts in reasons.items()

@@ -18,7 +18,7 @@ from upgrade_tui.plan.estimate import Slot, batches_of, schedule, step_seconds, 
 from upgrade_tui.plan.model import LOCAL, Canary, Plan, Step
 from upgrade_tui.plan.probe_kinds import expected, in_time, probe_kind
 from upgrade_tui.plan.rules.timing_rules import first_without_a_way_back
-from upgrade_tui.plan.step_kinds import KINDS
+from upgrade_tui.plan.step_kinds import STEP_KINDS
 from upgrade_tui.plan.undone import undone_by_itself
 from upgrade_tui.units import count_text, duration_text, latency_text
 
@@ -266,7 +266,7 @@ def _step_row(plan: Plan, number: int, step: Step, slot: Slot, moments: Moments,
 
 def _where(plan: Plan, step: Step) -> str:
     """The kind in words, with the batches worked out: ``command on web: 6 hosts as 1 + 3 + 2, bake 2 m between``."""
-    kind = KINDS[step.kind]
+    kind = STEP_KINDS[step.kind]
     return _command(plan, step) + _guarded(step) if kind.on_hosts else kind.overview(step)
 
 

@@ -33,7 +33,7 @@ from upgrade_tui.directory.recorded import PlanDiffers, digest
 from upgrade_tui.fleet.sampling.limits import Limits
 from upgrade_tui.plan.estimate import window_end, window_start
 from upgrade_tui.plan.model import LOCAL
-from upgrade_tui.plan.step_kinds import KINDS
+from upgrade_tui.plan.step_kinds import STEP_KINDS
 from upgrade_tui.window import clock
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.gates import beginning
@@ -259,7 +259,7 @@ class Conductor:
             return []
         events: list[ev.Event] = []
         for spec in self.plan.steps:
-            if KINDS[spec.kind].begins and state.shown(spec.id) == "ready":
+            if STEP_KINDS[spec.kind].begins and state.shown(spec.id) == "ready":
                 events += beginning(state, spec, self.clock.now())
         return events
 
@@ -347,7 +347,7 @@ class Conductor:
             event = ev.OperatorDetached(login=welcome.login, client=welcome.client)
             await self.store.write([event], welcome.login)
 
-    async def answer(self, request: p.FromClient, welcome: p.Welcome) -> p.Answer:
+    async def answer(self, request: p.FromClient, welcome: p.Welcome) -> p.AnyAnswer:
         return await self.answers.answer(request, welcome)
 
     # -- probes -----------------------------------------------------------------------------------------------------

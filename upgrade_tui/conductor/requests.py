@@ -43,7 +43,7 @@ class RequestHandler:
     def __init__(self, sources: Sources) -> None:
         self._c = sources
 
-    async def answer(self, request: p.FromClient, welcome: p.Welcome) -> p.Answer:
+    async def answer(self, request: p.FromClient, welcome: p.Welcome) -> p.AnyAnswer:
         if isinstance(request, p.Do):
             return await self._do(request, welcome)
         if isinstance(request, p.GetOutput):
@@ -60,7 +60,7 @@ class RequestHandler:
             return await self._state(request)
         return p.Failed(error="say hello once")
 
-    async def _state(self, request: p.GetState) -> p.Answer:
+    async def _state(self, request: p.GetState) -> p.AnyAnswer:
         store = self._c.store
         if request.over and request.over not in store.state.steps:
             return p.Failed(id=request.id, error=f'there is no step "{request.over}"')
@@ -70,13 +70,13 @@ class RequestHandler:
             await store.changed()
         return p.State(id=request.id, state=p.packed(store.state), frame=self._c.frame(), now=self._c.now())
 
-    async def _do(self, request: p.Do, welcome: p.Welcome) -> p.Answer:
+    async def _do(self, request: p.Do, welcome: p.Welcome) -> p.AnyAnswer:
         result = await self._c.store.command(request.command, Actor(welcome.login, welcome.role))
         if isinstance(result, Refusal):
             return p.Refused(id=request.id, refusal=result)
         return p.Done(id=request.id, seqs=tuple(record.seq for record in result), kept=self._c.store.kept)
 
-    async def _output(self, request: p.GetOutput) -> p.Answer:
+    async def _output(self, request: p.GetOutput) -> p.AnyAnswer:
         step = self._c.store.state.steps.get(request.step)
         if step is None or request.host not in step.tasks:
             return p.Failed(id=request.id, error=f'"{request.step}" does not run on "{request.host}"')
@@ -96,7 +96,7 @@ class RequestHandler:
             return p.Failed(id=request.id, error=f"{path.name} cannot be read: {error.strerror}")
         return p.Output(id=request.id, data=data, offset=request.offset, size=size, running=running)
 
-    async def _history(self, request: p.GetHistory) -> p.Answer:
+    async def _history(self, request: p.GetHistory) -> p.AnyAnswer:
         since = self._c.now() - max(1.0, request.seconds)
         points = max(2, min(request.points, 2000))
         try:
@@ -110,7 +110,7 @@ class RequestHandler:
             return p.Failed(id=request.id, error=f"the telemetry cannot be read: {error}")
         return p.HistoryReply(id=request.id, series=series)
 
-    async def _top(self, request: p.GetTop) -> p.Answer:
+    async def _top(self, request: p.GetTop) -> p.AnyAnswer:
         if request.host not in self._c.plan.hosts:
             return p.Failed(id=request.id, error=f'there is no host "{request.host}"')
         found = await self._c.fleet.top(request.host)
@@ -120,13 +120,13 @@ class RequestHandler:
             id=request.id, processes=tuple(p.ProcessInfo(x.pid, x.user, x.cpu, x.memory, x.command) for x in found)
         )
 
-    async def _reconnect(self, request: p.Reconnect) -> p.Answer:
+    async def _reconnect(self, request: p.Reconnect) -> p.AnyAnswer:
         if request.host not in self._c.plan.hosts:
             return p.Failed(id=request.id, error=f'there is no host "{request.host}"')
         await self._c.fleet.kick(request.host)
         return p.Ok(id=request.id, text=f"connecting to {request.host}")
 
-    async def _probe(self, request: p.ProbeNow) -> p.Answer:
+    async def _probe(self, request: p.ProbeNow) -> p.AnyAnswer:
         if self._c.plan.canary(request.canary) is None:
             return p.Failed(id=request.id, error=f'there is no canary "{request.canary}"')
         result = await self._c.canaries.probe_now(request.canary)

@@ -25,7 +25,7 @@ AT_ONCE = 4  # questions of one client that are worked on together; an answer ha
 SILENCE = 10.0  # seconds in which a client for which something waits has to read some of it
 WORKING = 3.0  # seconds between two words that a request is still worked on
 CHUNK = 500  # records of the backlog in one message
-LARGEST = 1024 * 1024  # bytes of one message of records, unless a single one is larger
+_LARGEST = 1024 * 1024  # bytes of one message of records, unless a single one is larger
 
 
 class ServerBackend(Protocol):
@@ -35,7 +35,7 @@ class ServerBackend(Protocol):
 
     def backlog(self, since: int, until: int) -> AsyncIterator[tuple[ev.Record, ...]]: ...
 
-    async def answer(self, request: p.FromClient, welcome: p.Welcome) -> p.Answer: ...
+    async def answer(self, request: p.FromClient, welcome: p.Welcome) -> p.AnyAnswer: ...
 
     async def attached(self, welcome: p.Welcome, terminal: str) -> None: ...
 
@@ -83,7 +83,7 @@ class WindowServer:
         """Serve until cancelled. Raises OSError where there can be no socket. Clients count from ``first_client``."""
         self._count = first_client
         listening = await asyncio.to_thread(self._listening)
-        server = await asyncio.start_server(self._accepted, sock=listening, limit=p.MAX_LINE)
+        server = await asyncio.start_server(self._accepted, sock=listening, limit=p.MAX_MESSAGE)
         self.listening.set()
         try:
             await asyncio.get_running_loop().create_future()
@@ -239,7 +239,7 @@ class WindowServer:
 def _lines(records: Sequence[ev.Record]) -> Iterator[bytes]:
     """Messages of these records, none larger than a client reads: a record can have 64 KiB."""
     line = p.encode(p.Happened(records=tuple(records))) + b"\n"
-    if len(line) <= LARGEST or len(records) < 2:
+    if len(line) <= _LARGEST or len(records) < 2:
         yield line
         return
     half = len(records) // 2

@@ -19,7 +19,7 @@ from upgrade_tui.demo.site import (
     HOSTS,
     KEY,
     KNOWN_HOSTS,
-    PLAN,
+    PLAN_FILE,
     REGISTRY,
     RELEASES,
     SLOW_FOR,
@@ -82,7 +82,7 @@ def write_plan(site: Site, ports: Mapping[str, int]) -> None:
         orders=ORDERS, user=USER, key=KEY, known_hosts=KNOWN_HOSTS, ssh_config=SSH_CONFIG,
         jobs=str(site.directory / "jobs"),
     )  # fmt: skip
-    (site.directory / PLAN).write_text(text, encoding="utf-8")
+    (site.directory / PLAN_FILE).write_text(text, encoding="utf-8")
 
 
 def paced(seconds: float, pace: float) -> str:

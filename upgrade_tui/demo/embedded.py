@@ -25,7 +25,7 @@ from upgrade_tui.demo.build import build_run, write_known_hosts, write_plan
 from upgrade_tui.demo.host_load import GIB, HABITS, Load
 from upgrade_tui.demo.leave import leave
 from upgrade_tui.demo.server import HostServer, end_leftovers
-from upgrade_tui.demo.site import KEEP, SHAKY_AFTER, SHAKY_FOR, SHAKY_HOST, Box
+from upgrade_tui.demo.site import KEEP_FILE, SHAKY_AFTER, SHAKY_FOR, SHAKY_HOST, Box
 
 _TURN_AT = 0.5  # of a second: samplers fire on the second
 
@@ -80,7 +80,7 @@ class Embedded:
             self._ended = True
         end_leftovers(str(self.site.directory))
         if keep:
-            (self.site.directory / KEEP).touch()
+            (self.site.directory / KEEP_FILE).touch()
             self.site.directory.rename(keep)  # its name is free for the next demo
         else:
             shutil.rmtree(self.site.directory, ignore_errors=True)

@@ -21,7 +21,7 @@ from upgrade_tui.window.events import ConductorStarted, WindowOpened
 from upgrade_tui.window.fold import fold_all
 from upgrade_tui.window.state import WindowState, initial
 
-LIMIT = 40.0  # seconds for running steps to end
+_LIMIT = 40.0  # seconds for running steps to end
 _AFTER = 20.0  # seconds for the conductor to tidy the hosts and end, once its window is closed
 
 
@@ -38,7 +38,7 @@ async def leave(directory: Path, reason: str, stop_work: Callable[[], None] = la
     if info.open:
         stop_work()
         try:
-            async with asyncio.timeout(LIMIT):
+            async with asyncio.timeout(_LIMIT):
                 await _close(directory, reason)
         except (TimeoutError, NotRunning, Lost):
             pass

@@ -11,7 +11,7 @@ from pathlib import Path
 from msgspec import Struct
 
 USER = "deploy"
-KEY, KNOWN_HOSTS, SSH_CONFIG, PLAN, HOSTS, REGISTRY, FLEET_LOG, KEEP = (
+KEY, KNOWN_HOSTS, SSH_CONFIG, PLAN_FILE, HOSTS, REGISTRY, FLEET_LOG, KEEP_FILE = (
     "key", "known_hosts", "ssh_config", "plan.toml", "hosts", "registry", "fleet.log", "keep",
 )  # fmt: skip
 RELEASES = ("1", "2")
@@ -23,7 +23,7 @@ SHAKY_AFTER = 40.0  # seconds after the first login to it
 SHAKY_FOR = 6.0  # seconds
 
 
-class Role(Struct, frozen=True):
+class DemoRole(Struct, frozen=True):
     """What hosts of a kind are like."""
 
     name: str
@@ -34,11 +34,11 @@ class Role(Struct, frozen=True):
 
 
 ROLES = (
-    Role("lb", 1, 4, 8, upstreams="web"),
-    Role("web", 3, 8, 16),
-    Role("api", 2, 8, 32),
-    Role("cache", 1, 4, 64),
-    Role("db", 1, 16, 128),
+    DemoRole("lb", 1, 4, 8, upstreams="web"),
+    DemoRole("web", 3, 8, 16),
+    DemoRole("api", 2, 8, 32),
+    DemoRole("cache", 1, 4, 64),
+    DemoRole("db", 1, 16, 128),
 )
 
 
@@ -46,7 +46,7 @@ class Box(Struct, frozen=True, kw_only=True):
     """One host."""
 
     name: str
-    role: Role
+    role: DemoRole
     address: str
     http_port: int
     directory: Path
@@ -70,6 +70,6 @@ class Site(Struct, frozen=True, kw_only=True):
         return {box.name: box for box in self.boxes}[name]
 
 
-def host_names() -> list[tuple[str, Role]]:
+def host_names() -> list[tuple[str, DemoRole]]:
     """Every host's name and role, in the plan's order: lb1, web1, web2, ..."""
     return [(f"{role.name}{n}", role) for role in ROLES for n in range(1, role.count + 1)]

@@ -12,11 +12,11 @@ import sys
 import time
 from pathlib import Path
 
-from upgrade_tui.demo.site import FLEET_LOG, KEEP, PLAN
+from upgrade_tui.demo.site import FLEET_LOG, KEEP_FILE, PLAN_FILE
 from upgrade_tui.directory.paths import state_directory
 from upgrade_tui.directory.windows import WindowInfo
 
-START_LIMIT = 60.0  # seconds; two on an idle machine
+_START_LIMIT = 60.0  # seconds; two on an idle machine
 _END_LIMIT = 60.0  # seconds
 
 
@@ -71,12 +71,12 @@ class DemoHosts:
 
     @property
     def plan(self) -> Path:
-        return self.directory / PLAN
+        return self.directory / PLAN_FILE
 
     def wait(self) -> None:
         """Until they are up. Raises CannotStart."""
         assert self._process.stdout is not None
-        ready, _, _ = select.select([self._process.stdout], [], [], START_LIMIT)
+        ready, _, _ = select.select([self._process.stdout], [], [], _START_LIMIT)
         said = self._process.stdout.readline().decode("utf-8", "replace").strip() if ready else ""
         if said != "ready":
             raise DemoCannotStart(said or f"they said nothing; see {self.directory / FLEET_LOG}{self._last_words()}")
@@ -112,6 +112,6 @@ def remove_leftovers() -> None:
         return
     living = {argument for process in psutil.process_iter(["cmdline"]) for argument in process.info["cmdline"] or ()}
     for place in demos_directory().iterdir():
-        fresh = time.time() - place.stat().st_mtime < START_LIMIT  # perhaps its process is only just starting
-        if str(place) not in living and not fresh and not (place / KEEP).exists():
+        fresh = time.time() - place.stat().st_mtime < _START_LIMIT  # perhaps its process is only just starting
+        if str(place) not in living and not fresh and not (place / KEEP_FILE).exists():
             shutil.rmtree(place, ignore_errors=True)

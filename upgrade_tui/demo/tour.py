@@ -22,7 +22,7 @@ from upgrade_tui.window.events import CanaryVerdict, HostLink, Record
 from upgrade_tui.window.state import WindowState
 
 ATTEMPTS = 4  # of one step before the tour gives up
-LIMIT = 900.0  # seconds of the script, five minutes of which are expected
+_LIMIT = 900.0  # seconds of the script, five minutes of which are expected
 READING = 10.0  # seconds before a move: somebody looks on
 
 
@@ -110,7 +110,7 @@ async def play(directory: Path, pace: float, say: Callable[[str], None]) -> str:
     session.listener = changed.set
     following = asyncio.create_task(session.run(), name="tour: follow")
     try:
-        async with asyncio.timeout(max(60.0, LIMIT * pace)):
+        async with asyncio.timeout(max(60.0, _LIMIT * pace)):
             await _act(session, changed, pace, say)
     except TimeoutError:
         say("the tour took too long and gives up")

@@ -18,7 +18,7 @@ import msgspec
 
 from upgrade_tui.foreign import harmless
 from upgrade_tui.journal.errors import RefusedError
-from upgrade_tui.window.event_table import KINDS, VERSIONS
+from upgrade_tui.window.event_table import ROW_OF, VERSIONS
 from upgrade_tui.window.events import Event, Record
 
 MAX_LINE = 64 * 1024  # bytes, newline included
@@ -93,7 +93,7 @@ class Encoded(msgspec.Struct, frozen=True):
     h: str
 
 
-def encode(seq: int, ts: float, mono: float, boot: str, actor: str, event: Event, prev: str) -> Encoded:
+def encode_line(seq: int, ts: float, mono: float, boot: str, actor: str, event: Event, prev: str) -> Encoded:
     """The line of ``event``. The record in the result is exactly what a reader of the line will get.
 
     Raises RefusedError for NaN and infinity, wrong types, and lines over 64 KiB.
@@ -252,10 +252,10 @@ def _explain_payload(payload: bytes, v: int, link: ChainLink, error: Exception) 
         kind = _ANY.decode(payload).get("kind")
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise FormatError(f"it is not JSON: {error}") from error
-    if isinstance(kind, str) and kind not in KINDS:
+    if isinstance(kind, str) and kind not in ROW_OF:
         kind = harmless(kind)
         raise UnknownKindError(f'its kind "{kind}" is not known to this version', kind, link) from error
-    known = VERSIONS[KINDS[kind].event] if isinstance(kind, str) else v
+    known = VERSIONS[ROW_OF[kind].event] if isinstance(kind, str) else v
     if v != known:
         raise OtherVersionError(str(kind), v, known, link) from error
     raise FormatError(f"its {harmless(str(kind))} event does not fit: {harmless(str(error))}") from error

@@ -12,7 +12,7 @@ from upgrade_tui.journal.format import Encoded
 from upgrade_tui.journal.kept import forget, read_unwritable, rejoin
 from upgrade_tui.journal.log_clock import LogClock
 from upgrade_tui.journal.recovery import Opened, append_own, recover
-from upgrade_tui.journal.store import Replay
+from upgrade_tui.journal.store import OnReplay
 from upgrade_tui.window.events import Record
 
 
@@ -28,7 +28,7 @@ class Opening:
     unsure: tuple[Path, int] | None = None  # the log's last segment and its bytes, which may not be durable
 
 
-def open_log(directory: Path, clock: LogClock, replay: Replay | None, ballast: int, kept: Path | None) -> Opening:
+def open_log(directory: Path, clock: LogClock, replay: OnReplay | None, ballast: int, kept: Path | None) -> Opening:
     """The log of ``directory``, made where it is missing.
 
     ``kept``: where events are kept while the log cannot be written; with it a log that is there can also be opened
@@ -53,7 +53,7 @@ def open_log(directory: Path, clock: LogClock, replay: Replay | None, ballast: i
         raise
 
 
-def _writable(directory: Path, clock: LogClock, once: Replay, ballast: int, kept: Path | None, lock: Lock) -> Opening:
+def _writable(directory: Path, clock: LogClock, once: OnReplay, ballast: int, kept: Path | None, lock: Lock) -> Opening:
     try:
         opened = _recovered(directory, clock, once, kept)
     except OSError as error:
@@ -68,7 +68,7 @@ def _writable(directory: Path, clock: LogClock, once: Replay, ballast: int, kept
         raise
 
 
-def _recovered(directory: Path, clock: LogClock, replay: Replay, kept: Path | None) -> Opened:
+def _recovered(directory: Path, clock: LogClock, replay: OnReplay, kept: Path | None) -> Opened:
     """What was kept elsewhere comes first, before anybody reads the log or adds to it."""
     joined = rejoin(directory, kept) if kept is not None else None
     opened = recover(directory, clock, replay)
@@ -82,7 +82,7 @@ def _recovered(directory: Path, clock: LogClock, replay: Replay, kept: Path | No
     return opened
 
 
-def _unwritable(directory: Path, kept: Path, replay: Replay, lock: Lock, error: OSError) -> Opening:
+def _unwritable(directory: Path, kept: Path, replay: OnReplay, lock: Lock, error: OSError) -> Opening:
     """The log as it reads; raises ``error`` where there is nothing to read."""
     try:
         found = read_unwritable(directory, kept)
@@ -104,7 +104,7 @@ def release_log(lock: Lock, ballast: Ballast) -> None:
         lock.release()
 
 
-def _once(replay: Replay | None) -> Replay:
+def _once(replay: OnReplay | None) -> OnReplay:
     """``replay`` that gets each record once, however often recovery has to begin again."""
     given = 0
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from upgrade_tui.journal.chain import FIRST_SEGMENT, Tail, Walk, find_segments, segment_name
 from upgrade_tui.journal.errors import MissingLogError
 from upgrade_tui.journal.files import MovedError, Nowhere, SegmentFile, new_segment, sync, sync_directory, write_all
-from upgrade_tui.journal.format import MAX_LINE, Encoded, encode
+from upgrade_tui.journal.format import MAX_LINE, Encoded, encode_line
 from upgrade_tui.journal.log_clock import LogClock
-from upgrade_tui.journal.store import Replay
+from upgrade_tui.journal.store import OnReplay
 from upgrade_tui.window.events import SYSTEM, Event, LogFenced, LogRecovered
 
 MAX_BATCH = 1 << 20  # bytes a commit writes at most, but for its last line
@@ -29,7 +29,7 @@ class Opened:
     h: str
 
 
-def recover(directory: Path, clock: LogClock, replay: Replay | None = None) -> Opened:
+def recover(directory: Path, clock: LogClock, replay: OnReplay | None = None) -> Opened:
     """Open the log of ``directory``, make it where there is none, and give every record in it to ``replay``.
 
     A torn tail is moved to a ``.torn`` file and logged as ``log.recovered``. Raises DamagedError or OtherLogError, with
@@ -84,7 +84,7 @@ def next_path(directory: Path) -> Path:
     return directory / segment_name(max((s.number for s in find_segments(directory)), default=1) + 1)
 
 
-def append_own(opened: Opened, clock: LogClock, event: Event, replay: Replay | None) -> None:
+def append_own(opened: Opened, clock: LogClock, event: Event, replay: OnReplay | None) -> None:
     """Write an event of the log itself while it is opened."""
     line = own_line(opened, clock, event)
     opened.segment.commit(line.data)
@@ -95,7 +95,7 @@ def append_own(opened: Opened, clock: LogClock, event: Event, replay: Replay | N
 
 def own_line(opened: Opened, clock: LogClock, event: Event) -> Encoded:
     """An event of the log itself as the next line."""
-    return encode(opened.seq + 1, clock.wall(), clock.mono(), clock.boot_id(), SYSTEM, event, opened.h)
+    return encode_line(opened.seq + 1, clock.wall(), clock.mono(), clock.boot_id(), SYSTEM, event, opened.h)
 
 
 def _torn_files(directory: Path) -> list[Path]:

@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from upgrade_tui.journal.errors import FencedError, JournalError, LockedError
-from upgrade_tui.journal.format import GENESIS, Encoded, encode
+from upgrade_tui.journal.format import GENESIS, Encoded, encode_line
 from upgrade_tui.journal.log_clock import LogClock, SystemLogClock
 from upgrade_tui.window.events import SYSTEM, Event, LogFenced, LogJoined, LogRecovered, Record
 
-KEPT, MEMORY = "the runtime directory", "memory"  # where a store in memory keeps what it cannot put into its log
+KEPT, NOWHERE = "the runtime directory", "memory"  # where a store in memory keeps what it cannot put into its log
 
 OnCommit = Callable[[list[Record]], object]
-Replay = Callable[[Record], object]
+OnReplay = Callable[[Record], object]
 
 
 class Submitted(NamedTuple):
@@ -103,7 +103,7 @@ class OpenStore(Protocol):
     Raises LockedError where somebody else is the writer, other JournalErrors and OSError where it cannot be opened.
     """
 
-    async def __call__(self, *, on_commit: OnCommit, replay: Replay) -> EventStore: ...
+    async def __call__(self, *, on_commit: OnCommit, replay: OnReplay) -> EventStore: ...
 
 
 @dataclass
@@ -124,7 +124,7 @@ class MemoryLog:
     torn: int = 0  # bytes of a line that a crash left unfinished
     writer: MemoryStore | None = None
 
-    async def open(self, *, on_commit: OnCommit, replay: Replay) -> EventStore:
+    async def open(self, *, on_commit: OnCommit, replay: OnReplay) -> EventStore:
         if self.writer is not None:
             raise LockedError("memory", os.getpid(), "")
         store = MemoryStore(self, on_commit)
@@ -145,7 +145,7 @@ class MemoryLog:
 
     def line(self, actor: str, event: Event, seq: int, prev: str) -> Encoded:
         """``event`` as the line with that place."""
-        return encode(seq, self.clock.wall(), self.clock.mono(), self.clock.boot_id(), actor, event, prev)
+        return encode_line(seq, self.clock.wall(), self.clock.mono(), self.clock.boot_id(), actor, event, prev)
 
     def crash(self, keep: int = 0, torn: bool = False) -> None:
         """The conductor is gone. ``keep``: how many of the doubtful lines are found; ``torn``: a part of the next."""
@@ -154,7 +154,7 @@ class MemoryLog:
             self.writer.die()
             self.writer = None
         self.torn = len(self.doubtful[keep].data) // 2 if torn and not place and keep < len(self.doubtful) else 0
-        if place != MEMORY:
+        if place != NOWHERE:
             (self.kept if place else self.lines).extend(self.doubtful[:keep])
         self.doubtful = []
 
@@ -270,7 +270,7 @@ class MemoryStore:
         return await self._going_on("")
 
     async def keep(self, *, recorded: bool = True) -> Record:
-        return await self._going_on(KEPT if recorded else MEMORY)
+        return await self._going_on(KEPT if recorded else NOWHERE)
 
     async def _going_on(self, place: str) -> Record:
         if self.fenced is None:

@@ -20,14 +20,14 @@ from msgspec import Struct
 
 from upgrade_tui.journal.errors import FencedError, JournalError
 from upgrade_tui.journal.files import BALLAST
-from upgrade_tui.journal.format import Encoded, encode
+from upgrade_tui.journal.format import Encoded, encode_line
 from upgrade_tui.journal.kept import forget
 from upgrade_tui.journal.log_clock import LogClock, SystemLogClock
 from upgrade_tui.journal.opening import Opening, open_log
 from upgrade_tui.journal.reader import read_log
 from upgrade_tui.journal.recovery import MAX_BATCH
 from upgrade_tui.journal.segments import ELSEWHERE, LOG, MEMORY, GoesOn, Segments
-from upgrade_tui.journal.store import EventStore, OnCommit, OpenStore, Replay, Submitted
+from upgrade_tui.journal.store import EventStore, OnCommit, OnReplay, OpenStore, Submitted
 from upgrade_tui.window.events import Event, LogJoined, Record
 
 
@@ -91,7 +91,7 @@ class Journal:
         *,
         clock: LogClock | None = None,
         on_commit: OnCommit | None = None,
-        replay: Replay | None = None,
+        replay: OnReplay | None = None,
         ballast: int = BALLAST,
         kept: Path | None = None,
     ) -> Journal:
@@ -211,7 +211,7 @@ class Journal:
         if self._closed:
             raise JournalError("the log is closed")
         clock = self._clock
-        line = encode(self._next, clock.wall(), clock.mono(), self._boot, actor, event, self._prev)
+        line = encode_line(self._next, clock.wall(), clock.mono(), self._boot, actor, event, self._prev)
         self._next += 1
         self._prev = line.h
         return line
@@ -325,7 +325,7 @@ def file_store(
 ) -> OpenStore:  # fmt: skip
     """The log in ``directory``, as ``Journal`` writes it; ``kept`` and ``ballast`` as there."""
 
-    async def open_store(*, on_commit: OnCommit, replay: Replay) -> EventStore:
+    async def open_store(*, on_commit: OnCommit, replay: OnReplay) -> EventStore:
         return await Journal.open(
             directory, kept=kept, clock=clock, on_commit=on_commit, replay=replay, ballast=ballast
         )  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Literal
 from msgspec import Struct
 
 Severity = Literal["error", "warning"]
-Path = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 """Where in the decoded TOML: ``("steps", 2, "batches", 0)``."""
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
@@ -46,7 +46,7 @@ class PlanError(Exception):
         super().__init__("\n".join(str(d) for d in self.diagnostics if d.severity == "error"))
 
 
-def path_text(path: Path) -> str:
+def path_text(path: KeyPath) -> str:
     """``("steps", 2, "batches", 0)`` -> ``steps[2].batches[0]``, as one would write it in TOML."""
     out = ""
     for part in path:

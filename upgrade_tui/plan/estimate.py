@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from upgrade_tui.plan.batches import split
 from upgrade_tui.plan.model import Plan, Step
-from upgrade_tui.plan.step_kinds import KINDS
+from upgrade_tui.plan.step_kinds import STEP_KINDS
 
 
 class Slot(Struct, frozen=True, kw_only=True):
@@ -39,14 +39,14 @@ def batches_of(plan: Plan, step: Step) -> tuple[tuple[str, ...], ...]:
     if known is not None and known[0] is step:  # the clock asks several times a second, of hundreds of hosts
         return known[1]
     targets = plan.targets(step)
-    batches = split(targets, step.batches) if KINDS[step.kind].on_hosts else (targets,) if targets else ()
+    batches = split(targets, step.batches) if STEP_KINDS[step.kind].on_hosts else (targets,) if targets else ()
     plan.cut[step.id] = (step, batches)
     return batches
 
 
 def step_seconds(plan: Plan, step: Step) -> float:
     """Planned length, as its kind counts it."""
-    return KINDS[step.kind].seconds(step, max(1, len(batches_of(plan, step))))
+    return STEP_KINDS[step.kind].seconds(step, max(1, len(batches_of(plan, step))))
 
 
 def rollback_seconds(plan: Plan, step: Step) -> float:

@@ -6,14 +6,14 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from upgrade_tui.plan.diagnostics import Diagnostic, Path, Severity, path_text
+from upgrade_tui.plan.diagnostics import Diagnostic, KeyPath, Severity, path_text
 from upgrade_tui.plan.positions import Positions
 
 
 class Finding(Struct, frozen=True):
     """A mistake at a key path: at its value, or at the key itself."""
 
-    path: Path
+    path: KeyPath
     message: str
     hint: str
     severity: Severity
@@ -25,26 +25,26 @@ class Findings:
 
     def __init__(self) -> None:
         self.found: list[Finding] = []
-        self._broken: set[Path] = set()
-        self._spelt: dict[Path, Path] = {}
+        self._broken: set[KeyPath] = set()
+        self._spelt: dict[KeyPath, KeyPath] = {}
 
-    def error(self, path: Path, message: str, hint: str = "", *, at_key: bool = False) -> None:
+    def error(self, path: KeyPath, message: str, hint: str = "", *, at_key: bool = False) -> None:
         """A mistake: the plan will be refused."""
         self.found.append(Finding(path, message, hint, "error", at_key))
 
-    def warn(self, path: Path, message: str, hint: str = "", *, at_key: bool = False) -> None:
+    def warn(self, path: KeyPath, message: str, hint: str = "", *, at_key: bool = False) -> None:
         """Something that may be meant, but had better be looked at."""
         self.found.append(Finding(path, message, hint, "warning", at_key))
 
-    def breaks(self, path: Path) -> None:
+    def breaks(self, path: KeyPath) -> None:
         """What stands at ``path`` was replaced by a stand-in: nothing can be said about its meaning."""
         self._broken.add(path)
 
-    def renamed(self, right: Path, written: Path) -> None:
+    def renamed(self, right: KeyPath, written: KeyPath) -> None:
         """A misspelt key is checked as the key it was meant to be, and shown where it was written."""
         self._spelt[right] = written
 
-    def broken(self, *prefixes: Path) -> bool:
+    def broken(self, *prefixes: KeyPath) -> bool:
         """True if any of these places, or anything in or around them, could not be understood."""
         return any(
             broken[: len(prefix)] == prefix or prefix[: len(broken)] == broken
@@ -52,7 +52,7 @@ class Findings:
             for broken in self._broken
         )
 
-    def lost(self, path: Path) -> bool:
+    def lost(self, path: KeyPath) -> bool:
         """True if this place itself, or one around it, could not be understood, and so nothing is known of it."""
         return any(path[: len(broken)] == broken for broken in self._broken)
 
@@ -80,7 +80,7 @@ class Findings:
             message=finding.message, hint=finding.hint, severity=finding.severity,
         )  # fmt: skip
 
-    def _written(self, path: Path) -> Path:
+    def _written(self, path: KeyPath) -> KeyPath:
         for length in range(len(path), 0, -1):
             written = self._spelt.get(path[:length])
             if written is not None:

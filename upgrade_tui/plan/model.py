@@ -21,7 +21,7 @@ from upgrade_tui.plan.kit import Check
 from upgrade_tui.units import Duration, Percent, When
 
 Role = Literal["lead", "engineer", "observer"]
-Level = Literal["low", "medium", "high"]
+RiskLevel = Literal["low", "medium", "high"]
 StepKind = Literal["bake", "command", "gate", "manual"]
 OnFail = Literal["warn", "pause", "rollback"]
 UndoScope = Literal["all", "phase", "step"]
@@ -77,8 +77,8 @@ class Risk(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     heading: ClassVar = "[[risks]]"
 
     title: Key[str, says("What may go wrong.", text="label", missing=FEW_WORDS)]
-    likelihood: Key[Level, says("How likely it is.")]
-    impact: Key[Level, says("How bad it would be.")]
+    likelihood: Key[RiskLevel, says("How likely it is.")]
+    impact: Key[RiskLevel, says("How bad it would be.")]
     response: Key[str, says("What to do if it happens.", text="prose")] = ""
     owner: Key[str, says("Login of who watches for it.")] = ""
     watch: Key[tuple[str, ...], says("Canaries that would show it.")] = ()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from upgrade_tui.foreign import one_line
-from upgrade_tui.plan.diagnostics import Path
+from upgrade_tui.plan.diagnostics import KeyPath
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -35,25 +35,25 @@ class Spot(Struct, frozen=True):
 class Positions:
     """Looks up the place of a key path; of the nearest table around it where the path itself is not in the file."""
 
-    def __init__(self, spots: dict[Path, Spot], *, known: bool = False) -> None:
+    def __init__(self, spots: dict[KeyPath, Spot], *, known: bool = False) -> None:
         self._spots = spots
         self._top = (1, 1) if known else (0, 0)  # an empty file has a first line too
 
-    def key(self, path: Path) -> Place:
+    def key(self, path: KeyPath) -> Place:
         """Where the key stands, for what is wrong with the key itself. (0, 0) where nothing is known."""
         return self._nearest(path)[0]
 
-    def value(self, path: Path) -> Place:
+    def value(self, path: KeyPath) -> Place:
         """Where the value stands. (0, 0) where nothing is known."""
         return self._nearest(path)[1]
 
-    def again(self) -> Iterator[tuple[Path, Place, Place]]:
+    def again(self) -> Iterator[tuple[KeyPath, Place, Place]]:
         """Every path given more than once: the path, its first place, and each further place."""
         for path, spot in self._spots.items():
             for place in spot.again:
                 yield path, spot.key, place
 
-    def _nearest(self, path: Path) -> tuple[Place, Place]:
+    def _nearest(self, path: KeyPath) -> tuple[Place, Place]:
         for length in range(len(path), 0, -1):
             spot = self._spots.get(path[:length])
             if spot is not None:
@@ -80,9 +80,9 @@ class _Index:
     """One walk over the syntax tree, following TOML's rules for which table a key belongs to."""
 
     def __init__(self, lines: list[bytes]) -> None:
-        self.spots: dict[Path, Spot] = {}
+        self.spots: dict[KeyPath, Spot] = {}
         self._lines = lines
-        self._counts: dict[Path, int] = {}  # how many elements each array of tables has so far
+        self._counts: dict[KeyPath, int] = {}  # how many elements each array of tables has so far
 
     def document(self, root: Node) -> None:
         for node in root.named_children:
@@ -95,7 +95,7 @@ class _Index:
         header = next((child for child in node.named_children if child.type in _KEYS), None)
         if header is None:
             return
-        parts, path = list(_parts(header))[:_DEPTH], ()  # type: tuple[list[tuple[str, Node]], Path]
+        parts, path = list(_parts(header))[:_DEPTH], ()  # type: tuple[list[tuple[str, Node]], KeyPath]
         for position, (name, key) in enumerate(parts):
             path = (*path, name)
             last = position == len(parts) - 1
@@ -112,7 +112,7 @@ class _Index:
             if child.type == "pair":
                 self._pair(child, path, 0)
 
-    def _pair(self, node: Node, path: Path, depth: int) -> None:
+    def _pair(self, node: Node, path: KeyPath, depth: int) -> None:
         children = [child for child in node.named_children if child.type != "comment"]
         if len(children) < 2 or children[0].type not in _KEYS:
             return
@@ -123,7 +123,7 @@ class _Index:
             self._note(path, self._place(key), self._place(value), repeats=position < len(parts) - 1)
         self._value(value, path, depth)
 
-    def _value(self, node: Node, path: Path, depth: int) -> None:
+    def _value(self, node: Node, path: KeyPath, depth: int) -> None:
         if depth > _DEPTH:
             return
         if node.type == "inline_table":
@@ -137,7 +137,7 @@ class _Index:
                 self._note(inner, self._place(child), self._place(child))
                 self._value(child, inner, depth + 1)
 
-    def _note(self, path: Path, key: Place, value: Place, *, repeats: bool = False) -> None:
+    def _note(self, path: KeyPath, key: Place, value: Place, *, repeats: bool = False) -> None:
         """The first mention counts. ``repeats``: TOML allows another mention (a table on the way to a key)."""
         known = self.spots.get(path)
         if known is None:

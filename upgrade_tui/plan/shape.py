@@ -14,7 +14,7 @@ from typing import Any
 from msgspec import Struct, inspect
 
 from upgrade_tui.foreign import harmless, one_line
-from upgrade_tui.plan.diagnostics import Path, path_text
+from upgrade_tui.plan.diagnostics import KeyPath, path_text
 from upgrade_tui.plan.findings import Findings
 from upgrade_tui.plan.keys import PlanKey, keys_of, tables_of
 from upgrade_tui.plan.model import Plan
@@ -64,11 +64,11 @@ class _Walker:
         self._findings = findings
         self._partial = partial
 
-    def value(self, value: Any, about: PlanKey, path: Path) -> Any:
+    def value(self, value: Any, about: PlanKey, path: KeyPath) -> Any:
         """``value`` if it is what this key may have; else a stand-in, with the mistake reported."""
         return self._of_kind(value, about.type, about, path)
 
-    def _of_kind(self, value: Any, kind: inspect.Type, about: PlanKey, path: Path) -> Any:
+    def _of_kind(self, value: Any, kind: inspect.Type, about: PlanKey, path: KeyPath) -> Any:
         match kind:
             case inspect.UnionType():
                 return self._union(value, kind, about, path)
@@ -106,7 +106,7 @@ class _Walker:
         self._wrong(path, kind, value)
         return _stand_in(kind)
 
-    def table(self, data: dict[str, Any], table: type[Struct], path: Path) -> dict[str, Any]:
+    def table(self, data: dict[str, Any], table: type[Struct], path: KeyPath) -> dict[str, Any]:
         """The keys of a table that its structure knows, each checked; unknown and missing ones reported."""
         keys = keys_of(table)
         out: dict[str, Any] = {}
@@ -128,7 +128,7 @@ class _Walker:
                 out[name] = _stand_in(key.type)
         return out
 
-    def _unknown(self, name: str, path: Path, table: type[Struct], free: Sequence[str]) -> str | None:
+    def _unknown(self, name: str, path: KeyPath, table: type[Struct], free: Sequence[str]) -> str | None:
         """Reports an unknown key; returns the free key it was meant to be, if one is near."""
         known = list(keys_of(table))
         meant = near(name, known)
@@ -143,7 +143,7 @@ class _Walker:
             return meant
         return None
 
-    def _union(self, value: Any, kind: inspect.UnionType, about: PlanKey, path: Path) -> Any:
+    def _union(self, value: Any, kind: inspect.UnionType, about: PlanKey, path: KeyPath) -> Any:
         options = [option for option in kind.types if not isinstance(option, inspect.NoneType)]
         if len(options) == 1:
             return self._of_kind(value, options[0], about, path)
@@ -153,7 +153,7 @@ class _Walker:
         self._wrong(path, kind, value)
         return _stand_in(options[0])
 
-    def _choice(self, value: Any, kind: inspect.LiteralType, about: PlanKey, path: Path) -> Any:
+    def _choice(self, value: Any, kind: inspect.LiteralType, about: PlanKey, path: KeyPath) -> Any:
         if isinstance(value, str) and value in kind.values:
             return value
         known = [str(option) for option in kind.values]
@@ -162,7 +162,7 @@ class _Walker:
         self._wrong(path, allowed, value, f'did you mean "{meant}"?' if meant else "")
         return meant or known[0]
 
-    def _custom(self, value: Any, kind: inspect.CustomType, path: Path) -> Any:
+    def _custom(self, value: Any, kind: inspect.CustomType, path: KeyPath) -> Any:
         if isinstance(value, dict | list) or (isinstance(value, str) and len(value) > 60):
             self._wrong(path, kind, value)
             return _stand_in(kind)
@@ -174,14 +174,14 @@ class _Walker:
             return _stand_in(kind)
         return value
 
-    def _number(self, value: float, path: Path) -> float:
+    def _number(self, value: float, path: KeyPath) -> float:
         if abs(value) < 2**53:  # NaN compares false too
             return value
         self._findings.error(path, f"`{_last(path)}`: {shown_toml(value)} is not a number that makes sense here")
         self._findings.breaks(path)
         return 1
 
-    def _text(self, value: str, about: PlanKey, path: Path, *, of_key: bool = False) -> str:
+    def _text(self, value: str, about: PlanKey, path: KeyPath, *, of_key: bool = False) -> str:
         """Foreign text made harmless. In what is run or compared a replaced character is a mistake, not a detail."""
         clean = harmless if about.text in ("lines", "command", "prose") and not of_key else one_line
         text = value if clean is harmless or of_key else value.strip()
@@ -201,7 +201,7 @@ class _Walker:
         return clean(text)
 
     def _wrong(
-        self, path: Path, wanted: inspect.Type | str, value: object, hint: str = "", *, breaks: bool = True
+        self, path: KeyPath, wanted: inspect.Type | str, value: object, hint: str = "", *, breaks: bool = True
     ) -> None:
         expected = wanted if isinstance(wanted, str) else _words(wanted)
         self._findings.error(path, f"`{_last(path)}`: expected {expected}, got {shown_toml(value)}", hint)
@@ -217,7 +217,7 @@ def _fits(value: object, kind: inspect.Type) -> bool:
     )
 
 
-def _last(path: Path) -> str:
+def _last(path: KeyPath) -> str:
     """The key a message is about: ``batches[1]`` for an element of a list, with no more of the path than that."""
     start = len(path) - 1
     while start > 0 and isinstance(path[start], int):

@@ -35,7 +35,7 @@ def only_looks(step: Step) -> bool:
 
 def may_change(step: Step) -> bool:
     """Whether a step may leave something behind that somebody would undo."""
-    return KINDS[step.kind].may_change and not only_looks(step)
+    return STEP_KINDS[step.kind].may_change and not only_looks(step)
 
 
 def _bake_length(step: Step) -> float:
@@ -63,7 +63,7 @@ def _opens_the_vote(step: Step) -> str:
     return f"Opens the vote: {step.approvals} go{' by ' + ', '.join(step.by) if step.by else ''}{late}"
 
 
-KINDS: dict[StepKind, KindOfStep] = {
+STEP_KINDS: dict[StepKind, KindOfStep] = {
     "manual": KindOfStep(
         says="manual step: somebody ticks it", overview=_by_hand, press="do it, then press space to tick it",
         before=lambda step: f"A person does this: {step.instructions or step.title}", may_change=True,

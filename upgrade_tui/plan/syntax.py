@@ -16,7 +16,7 @@ from upgrade_tui.foreign import one_line
 from upgrade_tui.plan.diagnostics import path_text
 from upgrade_tui.plan.positions import Place, positions
 
-LARGEST = 1 << 20  # characters; a plan that is longer is not a plan
+_LARGEST = 1 << 20  # characters; a plan that is longer is not a plan
 _MANY = 50
 
 _AT = re.compile(r"^(?P<what>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$", re.DOTALL)
@@ -50,9 +50,9 @@ class DecodedPlan(Struct, frozen=True):
 
 def decode_plan(text: str) -> DecodedPlan:
     """Decodes TOML; total on any text."""
-    if len(text) > LARGEST:
+    if len(text) > _LARGEST:
         return DecodedPlan(
-            None, (SyntaxMistake((1, 1), "this file is too long for a plan", f"at most {LARGEST} characters"),)
+            None, (SyntaxMistake((1, 1), "this file is too long for a plan", f"at most {_LARGEST} characters"),)
         )
     lines = text.replace("\r\n", "\n").split("\n")
     mistakes: list[SyntaxMistake] = []

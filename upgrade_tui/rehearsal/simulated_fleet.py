@@ -12,27 +12,27 @@ from upgrade_tui.fleet.commands.top import TopProcess
 from upgrade_tui.fleet.fleet import Fleet
 from upgrade_tui.fleet.jobs.transport import Transport
 from upgrade_tui.plan.model import LOCAL, Plan
-from upgrade_tui.rehearsal.simulated_link import Line, Path
+from upgrade_tui.rehearsal.simulated_link import SimLine, SimPath
 from upgrade_tui.window.measurements import HostDetail, HostFrame
 
-CORES, MEMORY = 4, 8 << 30
+_CORES, _MEMORY = 4, 8 << 30
 
 
 class SimFleet(Fleet):
     """Over ``paths``, one for each host of the plan and one for ``local``."""
 
-    def __init__(self, plan: Plan, observations: Observations, paths: Mapping[str, Path]) -> None:
+    def __init__(self, plan: Plan, observations: Observations, paths: Mapping[str, SimPath]) -> None:
         self.plan, self._observations = plan, observations
-        self._lines = {name: Line(path, self._changed) for name, path in paths.items()}
+        self._lines = {name: SimLine(path, self._changed) for name, path in paths.items()}
 
-    def _changed(self, line: Line) -> None:
+    def _changed(self, line: SimLine) -> None:
         name = line.host.name
         if name not in self.plan.hosts:
             return
         self._observations.link(name, "up" if line.up else "lost", line.why)
         if line.up:
             self._observations.facts(
-                name, HostDetail(kernel="6.1", boot_id=line.host.boot_id, sampler="sim"), CORES, MEMORY
+                name, HostDetail(kernel="6.1", boot_id=line.host.boot_id, sampler="sim"), _CORES, _MEMORY
             )
 
     async def run(self) -> None:

@@ -22,7 +22,7 @@ from upgrade_tui.rehearsal.world import World
 
 PLACE = "/home/ops/.local/state/upgrade-tui/jobs"  # in answers; nothing is made there
 UNDECIDED = 8.0  # seconds after which a job that was made and not begun is claimed
-LOOK = 2.0  # seconds within which who follows by looking sees that a directory is gone
+_LOOK = 2.0  # seconds within which who follows by looking sees that a directory is gone
 
 
 class Reply(Protocol):
@@ -84,7 +84,7 @@ class SimHost:
         """Somebody tidies up."""
         for job in self.jobs.values():
             job.gone = True
-            self.world.later(self.world.between(0, LOOK), job.news)
+            self.world.later(self.world.between(0, _LOOK), job.news)
         self.jobs.clear()
 
     # -- what it is asked ---------------------------------------------------------------------------------------------

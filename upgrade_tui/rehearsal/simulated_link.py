@@ -21,17 +21,17 @@ from upgrade_tui.rehearsal.world import World
 Weather = Literal["good", "cut", "stalled"]
 KEEPALIVE = (3.0, 4.5)  # seconds until a silent line is given up
 REDIAL = (0.2, 4.0)  # seconds until a line is there again, once that is possible
-PATIENCE = (0.5, 6.0)  # seconds that one attempt to reach a host takes
-LATE = 0.4  # share of what was under way when the line broke that arrives all the same
+_PATIENCE = (0.5, 6.0)  # seconds that one attempt to reach a host takes
+_LATE = 0.4  # share of what was under way when the line broke that arrives all the same
 
 
-class Path:
+class SimPath:
     """The network between the conductor's machine and a host. ``stalled``: packets wait, and nobody is told."""
 
     def __init__(self, world: World, host: SimHost, *, always: bool = False) -> None:
         self.world, self.host, self._always = world, host, always
         self.weather: Weather = "good"
-        self.line: Line | None = None  # of the conductor that lives
+        self.line: SimLine | None = None  # of the conductor that lives
 
     @property
     def open(self) -> bool:
@@ -51,10 +51,10 @@ class Path:
             self.line.felt()
 
 
-class Line:
+class SimLine:
     """A conductor's connection to a host, made again whenever that is possible."""
 
-    def __init__(self, path: Path, on_change: Callable[[Line], None]) -> None:
+    def __init__(self, path: SimPath, on_change: Callable[[SimLine], None]) -> None:
         self.path, self.world, self.host = path, path.world, path.host
         self.up = False
         self.why = "not connected yet"
@@ -128,7 +128,7 @@ class Line:
     async def reached(self) -> str:
         if not self.up:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self.world.between(*PATIENCE)):
+                async with asyncio.timeout(self.world.between(*_PATIENCE)):
                     await self.changed()
         return "" if self.up else f"{self.host.name} is not reachable (lost): {self.why}"
 
@@ -175,7 +175,7 @@ class Line:
 class SimulatedSession:
     """One run of a script over a line. ``over``: how it went."""
 
-    def __init__(self, line: Line, call: Call, feed: Feed) -> None:
+    def __init__(self, line: SimLine, call: Call, feed: Feed) -> None:
         self._line, self._call, self._feed = line, call, feed
         self._world, self._path, self._host = line.world, line.path, line.host
         self.over: asyncio.Future[ScriptRun] = asyncio.get_running_loop().create_future()
@@ -218,7 +218,7 @@ class SimulatedSession:
         if self.closed:
             return
         if self._sent and not self._arrived:
-            if self._world.chance(LATE):
+            if self._world.chance(_LATE):
                 self._world.later(self._world.between(0.1, 20.0), self._arrive)
             else:
                 self._arrived = True

@@ -19,12 +19,12 @@ from upgrade_tui.foreign import decoded, one_line
 from upgrade_tui.journal.store import MemoryLog, OpenStore
 from upgrade_tui.plan.model import Canary, Plan
 from upgrade_tui.rehearsal.simulated_fleet import SimFleet
-from upgrade_tui.rehearsal.simulated_link import Path as Way
+from upgrade_tui.rehearsal.simulated_link import SimPath as Way
 from upgrade_tui.rehearsal.world import World
 from upgrade_tui.telemetry.writer import TelemetryWriter
 from upgrade_tui.window.measurements import Sample, Verdict
 
-Answer = Callable[[str], ProbeResult]
+_Answer = Callable[[str], ProbeResult]
 """What a canary answers when it is asked: (its name)."""
 
 
@@ -34,7 +34,7 @@ class SimMachine(Machine):
     tick = 15.0
 
     def __init__(
-        self, world: World, text: str, plan: Plan, ways: Mapping[str, Way], answer: Answer, log: MemoryLog
+        self, world: World, text: str, plan: Plan, ways: Mapping[str, Way], answer: _Answer, log: MemoryLog
     ) -> None:
         self.world, self._text, self._plan, self._ways, self._answer = world, text, plan, ways, answer
         self.log = log
@@ -138,7 +138,7 @@ class _NoServer(WindowServer):
 
 
 class _Script(Prober):
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: _Answer) -> None:
         self._script = answer
 
     async def prepare(self, kinds: object) -> None:

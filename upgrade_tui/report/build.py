@@ -23,13 +23,13 @@ from upgrade_tui.report.model import (  # fmt: skip
     Integrity,
     Moment,
     Numbers,
-    Outcome,
     Participant,
     Report,
-    Span,
+    StepSpan,
     StepSummary,
     Summary,
     TimelineEntry,
+    WindowOutcome,
 )
 from upgrade_tui.report.times import elapsed, moment, zone_name, zone_of
 from upgrade_tui.window import events as ev
@@ -91,7 +91,7 @@ def build_report(
         hosts=hosts,
         canaries=signals.canary_rows(plan, history, told),
         pauses=tuple(
-            Span("paused", p.began.ts, p.ended.ts if p.ended else history.end) for p in history.pauses
+            StepSpan("paused", p.began.ts, p.ended.ts if p.ended else history.end) for p in history.pauses
         ),
         decisions=decisions.decisions(plan, history, local),
         notes=notes,
@@ -127,12 +127,12 @@ def _work(history: WindowHistory) -> tuple[Record | None, Record | None]:
     return min(starts, key=lambda r: r.seq, default=None), max(ends, key=lambda r: r.seq, default=None)
 
 
-def _outcome(history: WindowHistory) -> Outcome:
+def _outcome(history: WindowHistory) -> WindowOutcome:
     """How it ended; of a window that goes on, its phase."""
     state = history.state
     match state.phase:
         case "closed":
-            return cast(Outcome, state.outcome)
+            return cast(WindowOutcome, state.outcome)
         case "paused" | "aborted":
             return state.phase
         case "open":

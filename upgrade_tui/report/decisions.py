@@ -6,7 +6,7 @@ from datetime import tzinfo
 
 from upgrade_tui.plan.model import Plan
 from upgrade_tui.report.history import WindowHistory
-from upgrade_tui.report.model import Decision, NoteRow, Weight
+from upgrade_tui.report.model import DecisionRow, EntryWeight, NoteRow
 from upgrade_tui.report.times import moment
 from upgrade_tui.units import duration_text
 from upgrade_tui.window import events as ev
@@ -14,9 +14,9 @@ from upgrade_tui.window.event_table import notice
 from upgrade_tui.window.sentences import sentence
 
 
-def decisions(plan: Plan, history: WindowHistory, zone: tzinfo) -> tuple[Decision, ...]:
+def decisions(plan: Plan, history: WindowHistory, zone: tzinfo) -> tuple[DecisionRow, ...]:
     """Every decision in the order it was made. One hand settling several hosts for one reason is one decision."""
-    out: list[Decision] = []
+    out: list[DecisionRow] = []
     groups: dict[int, tuple[ev.TaskSettled, list[str]]] = {}  # index in ``out`` -> what was settled, on which hosts
     for record in history.records:
         event = record.event
@@ -37,8 +37,8 @@ def decisions(plan: Plan, history: WindowHistory, zone: tzinfo) -> tuple[Decisio
     return tuple(out)
 
 
-def _made(record: ev.Record, zone: tzinfo, what: str, why: str, before: Decision | None = None) -> Decision:
-    return Decision(
+def _made(record: ev.Record, zone: tzinfo, what: str, why: str, before: DecisionRow | None = None) -> DecisionRow:
+    return DecisionRow(
         evidence=(*(before.evidence if before else ()), record.seq),
         at=before.at if before else moment(record.ts, zone),
         who=record.actor, what=what, why=why,
@@ -125,7 +125,7 @@ def notes(history: WindowHistory, zone: tzinfo) -> tuple[NoteRow, ...]:
     )  # fmt: skip
 
 
-def weight(event: ev.Event) -> Weight:
+def weight(event: ev.Event) -> EntryWeight:
     """How much an event weighs: what stands out in the timeline, and what may be left out."""
     said = notice(event)
     if said.decision:

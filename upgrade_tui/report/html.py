@@ -22,13 +22,13 @@ from upgrade_tui.report.picture import offset_of, picture
 if TYPE_CHECKING:
     from jinja2 import Template
 
-TIMELINE_LIMIT = 1_000
+_TIMELINE_LIMIT = 1_000
 """Entries of the timeline; a longer one leaves entries out, and says so."""
 
 
 def render_html(report: Report) -> str:
     scripts = (_asset("uPlot.iife.min.js"), _asset("report.js"))
-    shown, left_out = shared_lines.timeline_for(report.timeline, TIMELINE_LIMIT)
+    shown, left_out = shared_lines.timeline_for(report.timeline, _TIMELINE_LIMIT)
     return _template().render(
         r=report, s=report.summary, n=report.numbers, picture=picture(report), timeline=shown, left_out=left_out,
         curves=_json(_curves(report)) if _drawn(report) else "", scripts=scripts if _drawn(report) else scripts[1:],

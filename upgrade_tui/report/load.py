@@ -22,7 +22,7 @@ from upgrade_tui.telemetry.model import Point
 from upgrade_tui.telemetry.reader import TelemetryReader, TelemetryUnreadable
 from upgrade_tui.window.events import Record
 
-POINTS = 240  # of a curve
+_POINTS = 240  # of a curve
 
 
 def load(directory: Path, *, zone: tzinfo | None = None) -> Report:
@@ -109,7 +109,7 @@ def _canary(reader: TelemetryReader, name: str, since: float, until: float, inte
 
 def _points(since: float, until: float, interval: float) -> int:
     """As many stretches as have at least two measurements each: an empty one then is a gap and not a short window."""
-    return max(2, min(POINTS, int((until - since) / (2 * max(interval, 0.001)))))
+    return max(2, min(_POINTS, int((until - since) / (2 * max(interval, 0.001)))))
 
 
 def _figures(points: tuple[Point, ...]) -> Point:

@@ -12,10 +12,10 @@ from msgspec import Struct
 
 FORMAT = 1
 
-Outcome = Literal["not opened", "running", "paused", "aborted", "completed", "rolled back", "abandoned"]
+WindowOutcome = Literal["not opened", "running", "paused", "aborted", "completed", "rolled back", "abandoned"]
 """How a window ended; of one that goes on, its phase."""
 
-Weight = Literal["routine", "normal", "good", "warning", "bad", "decision"]
+EntryWeight = Literal["routine", "normal", "good", "warning", "bad", "decision"]
 """What an entry of the timeline is: ``routine`` ones are left out where room is short."""
 
 
@@ -43,7 +43,7 @@ class Summary(Struct, frozen=True, kw_only=True):
     change: str
     goal: str
     services: tuple[str, ...]
-    outcome: Outcome
+    outcome: WindowOutcome
     reason: str  # of the pause or of the end
     window_start: Moment | None
     window_end: Moment | None
@@ -109,7 +109,7 @@ class Participant(Struct, frozen=True, kw_only=True):
     steps: tuple[str, ...]  # started, ticked or skipped
 
 
-class Span(Struct, frozen=True):
+class StepSpan(Struct, frozen=True):
     """A stretch of time in one state, epoch seconds."""
 
     state: str
@@ -145,7 +145,7 @@ class StepSummary(Struct, frozen=True, kw_only=True):
     irreversible: bool
     rollback_planned: float | None  # the whole step
     rollback_seconds: float | None  # measured
-    spans: tuple[Span, ...]  # its attempts and rollbacks, by how they ended
+    spans: tuple[StepSpan, ...]  # its attempts and rollbacks, by how they ended
     evidence: tuple[int, ...]  # seq of what started and ended it
 
 
@@ -174,7 +174,7 @@ class TimelineEntry(Struct, frozen=True, kw_only=True):
     at: Moment
     actor: str
     kind: str
-    weight: Weight
+    weight: EntryWeight
     text: str
 
 
@@ -234,11 +234,11 @@ class CanarySummary(Struct, frozen=True, kw_only=True):
     answers_good: int  # telemetry only, as the next two
     answers_bad: int
     answers_unknown: int
-    spans: tuple[Span, ...]
+    spans: tuple[StepSpan, ...]
     evidence: tuple[int, ...]  # verdicts degraded and failing
 
 
-class Decision(Struct, frozen=True, kw_only=True):
+class DecisionRow(Struct, frozen=True, kw_only=True):
     """Something that was decided, by a person or by the rules of the plan."""
 
     at: Moment
@@ -342,8 +342,8 @@ class Report(Struct, frozen=True, kw_only=True):
     alerts: tuple[AlertSummary, ...]
     hosts: tuple[HostSummary, ...]
     canaries: tuple[CanarySummary, ...]
-    pauses: tuple[Span, ...]
-    decisions: tuple[Decision, ...]
+    pauses: tuple[StepSpan, ...]
+    decisions: tuple[DecisionRow, ...]
     notes: tuple[NoteRow, ...]
     risks: tuple[RiskRow, ...]
     lessons: Lessons

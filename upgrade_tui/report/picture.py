@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
 
-from upgrade_tui.report.model import Report, Span, StepSummary
+from upgrade_tui.report.model import Report, StepSpan, StepSummary
 from upgrade_tui.report.shared_lines import GLYPHS
 from upgrade_tui.report.times import deviation
 from upgrade_tui.units import duration_text
@@ -117,7 +117,7 @@ def _marks(axis: Axis, report: Report) -> Iterable[Mark]:
         yield Mark("window end", f"{axis.at(end.ts):.2f}", f"end {axis.clock(end.ts)}")
 
 
-def _hint(axis: Axis, span: Span) -> str:
+def _hint(axis: Axis, span: StepSpan) -> str:
     return f"{span.state} {axis.clock(span.began)}–{axis.clock(span.ended)}, {duration_text(span.ended - span.began)}"
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 from upgrade_tui.plan.model import Canary, Plan, Risk
 from upgrade_tui.report.history import Stretch, WindowHistory
 from upgrade_tui.report.measured import CanaryTelemetry, HostTelemetry, ReportTelemetry
-from upgrade_tui.report.model import AlertSummary, CanarySummary, HostSummary, RiskRow, Span
+from upgrade_tui.report.model import AlertSummary, CanarySummary, HostSummary, RiskRow, StepSpan
 from upgrade_tui.report.times import moment
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.health import unit_is_good, unit_text
@@ -77,7 +77,7 @@ def _canary(history: WindowHistory, canary: Canary, told: CanaryTelemetry | None
         healthy_seconds=lasted["healthy"], degraded_seconds=lasted["degraded"], failing_seconds=lasted["failing"],
         no_data_seconds=lasted["no data"], worst_latency=max(worst, default=None), latency_p95=told.latency_p95,
         answers_good=told.good, answers_bad=told.bad, answers_unknown=told.unknown,
-        spans=tuple(Span(s.state, s.began.ts, s.ended.ts if s.ended else history.end) for s in stretches),
+        spans=tuple(StepSpan(s.state, s.began.ts, s.ended.ts if s.ended else history.end) for s in stretches),
         evidence=tuple(s.began.seq for s in stretches if s.state in ("degraded", "failing")),
     )  # fmt: skip
 

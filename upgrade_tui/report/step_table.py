@@ -7,7 +7,7 @@ from datetime import tzinfo
 from upgrade_tui.plan.estimate import Slot, rollback_seconds, schedule, step_seconds, window_start
 from upgrade_tui.plan.model import Plan, Step
 from upgrade_tui.report.history import StepRun, WindowHistory
-from upgrade_tui.report.model import Span, StepSummary, TaskSummary
+from upgrade_tui.report.model import StepSpan, StepSummary, TaskSummary
 from upgrade_tui.report.times import moment
 from upgrade_tui.window.events import Record
 from upgrade_tui.window.state import OVER, Task
@@ -65,18 +65,18 @@ def _row(plan: Plan, history: WindowHistory, zone: tzinfo, number: int, spec: St
     )  # fmt: skip
 
 
-def _spans(history: WindowHistory, step: str) -> tuple[Span, ...]:
+def _spans(history: WindowHistory, step: str) -> tuple[StepSpan, ...]:
     """Attempts, also those taken back, and rollbacks: what a picture of the step shows. A tick alone has no length."""
     out = []
     for run in history.runs:
         first, last = run.began or run.ended, run.stopped or run.ended
         if run.step == step and first is not None:
             outcome = run.stopped_as or run.outcome or "running"
-            out.append(Span(outcome, first.ts, last.ts if last else history.end))
+            out.append(StepSpan(outcome, first.ts, last.ts if last else history.end))
     for run in history.rollbacks:
         if run.step == step and run.began is not None:
             outcome = {"": "rolling back", "done": "rolled back"}.get(run.outcome, run.outcome)
-            out.append(Span(outcome, run.began.ts, run.ended.ts if run.ended else history.end))
+            out.append(StepSpan(outcome, run.began.ts, run.ended.ts if run.ended else history.end))
     return tuple(out)
 
 

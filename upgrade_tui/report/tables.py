@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from upgrade_tui.report.model import Moment, Report
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-Cell = str | int | float | None
+_Cell = str | int | float | None
 
 
 def neutral(text: str) -> str:
@@ -20,7 +20,7 @@ def neutral(text: str) -> str:
     return "'" + text if text.startswith(_FORMULA) or text.lstrip().startswith(_FORMULA) else text
 
 
-def _written(head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
+def _written(head: Sequence[str], rows: Iterable[Sequence[_Cell]]) -> str:
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(head)

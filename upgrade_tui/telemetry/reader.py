@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from upgrade_tui.telemetry.model import Point
-from upgrade_tui.telemetry.schema import DISK_METRICS, METRICS, VERSION
+from upgrade_tui.telemetry.schema import DISK_METRICS, SAMPLE_METRICS, VERSION
 
 Series = dict[str, tuple[Point, ...]]
 """Points by what they measure, each series over the same stretches of time; None in a point is a gap."""
@@ -43,7 +43,7 @@ def _folded(names: Sequence[str]) -> str:
 _BUCKET = "min(CAST((ts - :since) / :width AS INTEGER), :last) AS bucket"
 _BETWEEN = "= :name AND ts >= :since AND ts < :until"
 _PROBED = ("ok", "latency", "value")
-_HOST = f"SELECT {_BUCKET}, {_folded(METRICS)} FROM samples WHERE host {_BETWEEN} GROUP BY bucket"  # noqa: S608
+_HOST = f"SELECT {_BUCKET}, {_folded(SAMPLE_METRICS)} FROM samples WHERE host {_BETWEEN} GROUP BY bucket"  # noqa: S608
 _DISKS = f"SELECT {_BUCKET}, mount, {_folded(DISK_METRICS)} FROM disks WHERE host {_BETWEEN} GROUP BY mount, bucket"  # noqa: S608
 _CANARY = f"SELECT {_BUCKET}, {_folded(_PROBED)} FROM probes WHERE canary {_BETWEEN} GROUP BY bucket"  # noqa: S608
 _COUNTS = f"SELECT total(ok = 1), total(ok = 0), total(ok IS NULL) FROM probes WHERE canary {_BETWEEN}"  # noqa: S608
@@ -100,7 +100,7 @@ class TelemetryReader:
         """
         grid = _Grid(since, until, points)
         for bucket, *values in self._rows(_HOST, **grid.values(host)):
-            grid.put(bucket, METRICS, values)
+            grid.put(bucket, SAMPLE_METRICS, values)
         for bucket, mount, *values in self._rows(_DISKS, **grid.values(host)):
             grid.put(bucket, [f"{metric} {mount}" for metric in DISK_METRICS], values)
         return grid.series()

@@ -18,7 +18,7 @@ SAMPLE_COLUMNS = (
     "ts", "host", "host_ts", "cpu", "iowait", "steal", "cores", "load1", "load5", "load15",
     "memory", "memory_total", "swap", "disk", "psi_cpu", "psi_memory", "psi_io", "received", "sent", "tcp", "uptime",
 )  # fmt: skip
-METRICS = (
+SAMPLE_METRICS = (
     "cpu", "iowait", "steal", "load1", "load5", "load15", "memory", "swap", "disk",
     "psi_cpu", "psi_memory", "psi_io", "received", "sent", "tcp",
 )  # fmt: skip
@@ -43,7 +43,7 @@ INSERT_SAMPLE = f"INSERT OR REPLACE INTO samples VALUES ({', '.join('?' * len(SA
 INSERT_DISK = "INSERT OR REPLACE INTO disks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 INSERT_PROBE = "INSERT OR REPLACE INTO probes VALUES (?, ?, ?, ?, ?, ?, ?)"
 
-Row = tuple[float | int | str | None, ...]
+_Row = tuple[float | int | str | None, ...]
 _LARGEST = 2**63 - 1  # what an INTEGER column holds; a host may claim more
 
 
@@ -79,9 +79,9 @@ def prepare(connection: sqlite3.Connection) -> None:
 
 def write_items(connection: sqlite3.Connection, items: list[HostItem | ProbeItem]) -> None:
     """All of ``items`` in one transaction, or none of them."""
-    samples: list[Row] = []
-    disks: list[Row] = []
-    probes: list[Row] = []
+    samples: list[_Row] = []
+    disks: list[_Row] = []
+    probes: list[_Row] = []
     for item in items:
         if isinstance(item, ProbeItem):
             r = item.result
@@ -97,7 +97,7 @@ def write_items(connection: sqlite3.Connection, items: list[HostItem | ProbeItem
         connection.executemany(INSERT_PROBE, probes)
 
 
-def _sample_row(item: HostItem) -> Row:
+def _sample_row(item: HostItem) -> _Row:
     s = item.sample
     return (
         item.at, item.host, s.ts, s.cpu, s.iowait, s.steal, _whole(s.cores), s.load1, s.load5, s.load15,
@@ -106,7 +106,7 @@ def _sample_row(item: HostItem) -> Row:
     )  # fmt: skip
 
 
-def _disk_rows(item: HostItem) -> list[Row]:
+def _disk_rows(item: HostItem) -> list[_Row]:
     return [
         (item.at, item.host, d.mount, _whole(d.total), _whole(d.used), d.percent, d.read, d.written, d.busy)
         for d in item.sample.disks

@@ -31,7 +31,7 @@ __all__ = ["TelemetryReader", "TelemetryUnreadable", "TelemetryWriter"]
 
 PERIOD = 1.0  # seconds between two writes
 WAITING = 20_000  # items that may wait at most: 40 s of 500 hosts
-LONGEST_PAUSE = 30.0  # seconds between two attempts while writing fails
+_LONGEST_PAUSE = 30.0  # seconds between two attempts while writing fails
 _BUSY = 5.0  # seconds to wait while somebody else holds the file
 _CLOSING = 5.0  # seconds that the last write may take
 _AT_ONCE = 5_000  # items in one transaction at most
@@ -153,7 +153,7 @@ class TelemetryWriter:
             self._wake.clear()
             ending, flushes = self._ending, [self._flushes.popleft() for _ in range(len(self._flushes))]
             wrote = self._write_waiting(file)
-            pause = self._period if wrote else min(2 * pause, LONGEST_PAUSE)
+            pause = self._period if wrote else min(2 * pause, _LONGEST_PAUSE)
             for done in flushes:
                 self._in_loop(_resolve, done)
             if ending:

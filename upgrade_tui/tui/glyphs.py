@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
+from upgrade_tui.window.event_row import Tone
 from upgrade_tui.window.state_words import ARMED, EXCLUDED, LEVELS, LINKS, PHASES, TASKS, VERDICTS
 
-Tone = Literal["bad", "unknown", "tight", "watch", "run", "plain", "strong", "good", "muted", "title", "key"]
-TONES: tuple[Tone, ...] = get_args(Tone)
+ScreenTone = Tone | Literal["title", "key"]
+TONES: tuple[ScreenTone, ...] = (*get_args(Tone), "title", "key")
 
 
 _OURS = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from upgrade_tui.plan.step_kinds import KINDS
+from upgrade_tui.plan.step_kinds import STEP_KINDS
 from upgrade_tui.tui.scene import Scene
 from upgrade_tui.tui.widgets.spans import Line, Span
 from upgrade_tui.units import countdown_text
@@ -48,7 +48,7 @@ def guide(scene: Scene) -> Line:
     if step.state == "running" and spec.kind in ("command", "bake"):
         said = "enter shows its output; 3 hosts, 4 canaries; ? for all keys"
         return (lead, (f"{spec.id} runs. ", "strong"), (said, "plain"))
-    press = KINDS[spec.kind].press
+    press = STEP_KINDS[spec.kind].press
     return (lead, (f"{spec.id}. ", "strong"), (f"With the cursor on it, {press}", "plain"))
 
 

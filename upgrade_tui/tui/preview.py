@@ -10,7 +10,7 @@ from upgrade_tui.attach.session import Session
 from upgrade_tui.plan.command_text import what_runs
 from upgrade_tui.plan.estimate import step_seconds
 from upgrade_tui.plan.model import Plan, Step
-from upgrade_tui.plan.step_kinds import KINDS, may_change
+from upgrade_tui.plan.step_kinds import STEP_KINDS, may_change
 from upgrade_tui.tui.dialogs import ask_choice
 from upgrade_tui.units import duration_text, few_text
 from upgrade_tui.window import clock, hold
@@ -31,7 +31,7 @@ def preview_lines(state: WindowState, spec: Step, now: float) -> list[str]:
     """The preview as text: kind, hosts by batch, command and check, what watches it, the clock after it."""
     step = state.steps[spec.id]
     out: list[str] = []
-    kind = KINDS[spec.kind]
+    kind = STEP_KINDS[spec.kind]
     out += _command_lines(spec, step) if kind.on_hosts else [kind.before(spec)]
     if spec.canaries:
         out.append("Watched by: " + ", ".join(f"{c} ({_verdict(state, c)})" for c in spec.canaries))

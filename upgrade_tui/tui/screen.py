@@ -38,7 +38,7 @@ from upgrade_tui.window import clock
 from upgrade_tui.window.outcomes import outcome_sentence
 from upgrade_tui.window.sentences import about
 
-KINDS = {"steps": "step", "hosts": "host", "canaries": "canary"}
+_SHOWS = {"steps": "step", "hosts": "host", "canaries": "canary"}
 
 
 class MainScreen(VerbScreen):
@@ -217,8 +217,8 @@ class MainScreen(VerbScreen):
         if not self.details.display:
             return
         pane = self.panes[self.current - 1]
-        if pane.NAME in KINDS:
-            self.details.look_at(KINDS[pane.NAME], pane.selected)
+        if pane.NAME in _SHOWS:
+            self.details.look_at(_SHOWS[pane.NAME], pane.selected)
         elif isinstance(pane, LogPane) and (record := pane.record(pane.selected)) is not None and not pane.following:
             kind, name = about(record.event)
             if kind:
@@ -289,7 +289,7 @@ class MainScreen(VerbScreen):
 
     def open(self, pane: LinePane, key: str) -> None:
         """The details of an item; an event opens what it is about."""
-        kind, name = KINDS.get(pane.NAME, ""), key
+        kind, name = _SHOWS.get(pane.NAME, ""), key
         if isinstance(pane, LogPane):
             record = pane.record(key)
             kind, name = about(record.event) if record is not None else ("", "")

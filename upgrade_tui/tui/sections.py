@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from rich.cells import cell_len, set_cell_size
 
 from upgrade_tui.foreign import harmless
-from upgrade_tui.tui.glyphs import Tone
+from upgrade_tui.tui.glyphs import ScreenTone
 from upgrade_tui.tui.log import rows as log_rows
 from upgrade_tui.tui.scene import Scene
 from upgrade_tui.tui.widgets.spans import BLANK, Line, Span, fit, wrapped
@@ -24,7 +24,7 @@ def events(scene: Scene, records: Sequence[Record], width: int, most: int = MOST
     """The newest ``most`` records, newest first: as the log pane says them, but long sentences go on below."""
     out: list[Line] = []
     for record in reversed(records[-most:]):
-        shade: Tone = notice(record.event).tone
+        shade: ScreenTone = notice(record.event).tone
         mark = log_rows.record_line(scene, record, 40)[1]
         words: list[Span] = [(outcome_sentence(record, scene.outcomes), "plain" if shade == "run" else shade)]
         if record.actor != SYSTEM:

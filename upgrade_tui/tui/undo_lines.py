@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from upgrade_tui.tui.glyphs import Tone
+from upgrade_tui.tui.glyphs import ScreenTone
 from upgrade_tui.tui.scene import Scene
 from upgrade_tui.tui.widgets.spans import Line, Span, fit
 from upgrade_tui.units import duration_text
@@ -30,7 +30,7 @@ def sums(scene: Scene, p: Progress) -> list[Line]:
         planned = f"planned {duration_text(planned_seconds(scene, each))}"
         out.append((name, (fit(took, 12), "plain"), (planned, "muted")))
     promised = "nothing promised" if p.promised is None else f"{duration_text(p.promised)} promised"
-    sums: tuple[tuple[str, str, Tone], ...] = (
+    sums: tuple[tuple[str, str, ScreenTone], ...] = (
         ("spent so far", duration_text(p.spent), "plain"),
         ("+ still to do", duration_text(p.left), "plain"),
         ("= in all", f"{duration_text(p.total)}, {promised}", p.tone),

@@ -23,7 +23,7 @@ from upgrade_tui.window.pace import THROUGH, pace
 from upgrade_tui.window.state import OVER, StepState, Task, WindowState
 
 Level = Literal["good", "watch", "tight", "critical", "over"]
-LEVELS: tuple[Level, ...] = ("good", "watch", "tight", "critical", "over")
+CLOCK_LEVELS: tuple[Level, ...] = ("good", "watch", "tight", "critical", "over")
 
 MINUTE = 60.0
 _LIMITS: tuple[tuple[float, Level], ...] = (
@@ -56,7 +56,7 @@ class Reading(Struct, frozen=True, kw_only=True):
     @property
     def level(self) -> Level:
         """The worse of slack's and forecast's level."""
-        return max(self.slack_level, self.forecast_level, key=LEVELS.index)
+        return max(self.slack_level, self.forecast_level, key=CLOCK_LEVELS.index)
 
 
 def read(state: WindowState, now: float) -> Reading:
@@ -263,7 +263,7 @@ def _words(
     """One line: the worst thing the clock has to say."""
     if forecast_level == "over":
         return "the window is over"
-    if LEVELS.index(forecast_level) > LEVELS.index(slack_level):
+    if CLOCK_LEVELS.index(forecast_level) > CLOCK_LEVELS.index(slack_level):
         if forecast > end:
             return f"forecast runs {duration_text(forecast - end)} past the window"
         return f"forecast runs {duration_text(forecast - end + margin)} into the margin"

@@ -6,18 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 from upgrade_tui.plan.model import Step
-from upgrade_tui.plan.step_kinds import KINDS
+from upgrade_tui.plan.step_kinds import STEP_KINDS
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import decide_clock, decide_undo
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.clock import crossings, read
 from upgrade_tui.window.commands import Actor, Need, Refusal
+from upgrade_tui.window.decide_undo import Decision
 from upgrade_tui.window.gates import approvers, asked_for_it, open_gate
 from upgrade_tui.window.state import OVER, UNSETTLED, Armed, StepState, Task, WindowState
 from upgrade_tui.window.step_state import UNCONFIRMED
-
-Events = tuple[ev.Event, ...]
-Decision = Events | Refusal
 
 
 def decide(state: WindowState, command: cmd.AnyCommand, actor: Actor, now: float) -> Decision:
@@ -162,7 +160,7 @@ def _tick(state: WindowState, c: cmd.Tick, actor: Actor, now: float) -> Decision
     if step.state == "rolling back" and _by_hand(_spec(state, c.step)):
         return _not_theirs(state, c.step, actor) or _undone_by_hand(step, now)
     if what != "manual":
-        return Refusal(f'"{c.step}" is a {what} step, not a manual one', KINDS[what].instead)
+        return Refusal(f'"{c.step}" is a {what} step, not a manual one', STEP_KINDS[what].instead)
     if step.state in OVER:
         return Refusal(
             f'"{c.step}" is already {step.state}', f"by {step.by}; untick it with a reason to take that back"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from upgrade_tui.plan.step_kinds import KINDS
+from upgrade_tui.plan.step_kinds import STEP_KINDS
 from upgrade_tui.units import duration_text
 from upgrade_tui.window import commands as cmd
 from upgrade_tui.window import events as ev
@@ -84,7 +84,7 @@ def stopped_attempt(step: StepState, why: str) -> ev.Event:
     """The end of an attempt before it is through."""
     if step.kind == "gate":
         return ev.GateDecided(step=step.id, attempt=step.attempt, go=False, reason=why)
-    if step.kind == "manual" or KINDS[step.kind].on_hosts:
+    if step.kind == "manual" or STEP_KINDS[step.kind].on_hosts:
         return ev.StepFinished(step=step.id, attempt=step.attempt, reason=why)
     return ev.BakeEnded(step=step.id, attempt=step.attempt, passed=False, reason=why)
 

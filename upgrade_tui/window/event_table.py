@@ -16,7 +16,7 @@ ROWS: dict[type, Row] = {
 }
 """By the event's class, in the order of the subjects."""
 
-KINDS: dict[str, Row] = {row.kind: row for row in ROWS.values()}
+ROW_OF: dict[str, Row] = {row.kind: row for row in ROWS.values()}
 """By the name of the kind in the log."""
 
 VERSIONS: dict[type, int] = {row.event: row.v for row in ROWS.values()}

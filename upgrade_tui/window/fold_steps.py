@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from upgrade_tui.plan.step_kinds import KINDS
+from upgrade_tui.plan.step_kinds import STEP_KINDS
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.changes import change_step, change_task, excluded_reason, stale, with_
 from upgrade_tui.window.fold_hold import let_go
@@ -101,7 +101,7 @@ def _open_again(s: WindowState, step_id: str) -> WindowState:
         if after.isdisjoint(s.plan.needs(spec)) or s.steps[spec.id].state == "skipped":
             continue
         after.add(spec.id)
-        if KINDS[spec.kind].stands_on and s.steps[spec.id].state == "done":
+        if STEP_KINDS[spec.kind].stands_on and s.steps[spec.id].state == "done":
             reason = f"{step_id} was begun anew"
             s = change_step(
                 s, spec.id, stage="not begun", started=None, finished=None, worked_until=None, by="", cause=reason,
@@ -307,7 +307,7 @@ def _ends(s: WindowState, r: ev.Record, e: ev.GateDecided | ev.BakeEnded, *, goo
     step = s.steps.get(e.step)
     if step is None or step.stage != "under way" or stale(s, e.step, e.attempt):
         return s
-    carried_out = step.kind != "manual" and not KINDS[step.kind].on_hosts
+    carried_out = step.kind != "manual" and not STEP_KINDS[step.kind].on_hosts
     if not carried_out or (step.kind == "gate") != isinstance(e, ev.GateDecided):
         return s
     result = "done" if good else "failed"

@@ -28,7 +28,7 @@ OPEN: Mapping[Stage, StepName] = {
 UNCONFIRMED: frozenset[str] = frozenset({"armed", "unprotected"})
 """The work was done, and somebody has yet to say that it stays; unprotected: on some host nothing will undo it."""
 
-NAMED = 3  # hosts that a reason names
+_NAMED = 3  # hosts that a reason names
 
 
 class StepVerdict(Struct, frozen=True):
@@ -103,14 +103,14 @@ def trouble_text(tasks: Mapping[str, Task]) -> str:
     for state in ("unknown", "failed", "unreachable"):
         found = [t for t in tasks.values() if t.state == state]
         if found:
-            where.append(f"{state} on {few_text([t.host for t in found], NAMED)}")
+            where.append(f"{state} on {few_text([t.host for t in found], _NAMED)}")
             why.append(found[0].reason or found[0].said)
     return ", ".join(where) + (": " if any(why) else "") + "; ".join(w for w in why if w)
 
 
 def names_text(hosts: Sequence[str]) -> str:
     """All of a few hosts, the number of many."""
-    return ", ".join(hosts) if len(hosts) <= NAMED else f"{len(hosts)} hosts"
+    return ", ".join(hosts) if len(hosts) <= _NAMED else f"{len(hosts)} hosts"
 
 
 def _any(tasks: Sequence[Task], state: str) -> bool:
@@ -130,7 +130,7 @@ def _why_undone(tasks: Sequence[Task]) -> str:
     """What is known of the hosts where it was undone, or where undoing it did not work."""
     back = [t for t in tasks if t.undo and (t.undone or t.state in ("failed", "unreachable"))]
     told = [f"{t.host}: {t.reason}" for t in back if t.reason]
-    return few_text(told, NAMED, "; ")
+    return few_text(told, _NAMED, "; ")
 
 
 def _by_hand(tasks: Sequence[Task]) -> str:

@@ -25,8 +25,8 @@ from upgrade_tui.fleet.jobs.spec import JobSpec
 from upgrade_tui.fleet.jobs.transport import LocalTransport, Transport
 from upgrade_tui.rehearsal.simulated_host import SimHost
 from upgrade_tui.rehearsal.simulated_jobs import SimJob, SimulatedCommand
-from upgrade_tui.rehearsal.simulated_link import Line
-from upgrade_tui.rehearsal.simulated_link import Path as Way
+from upgrade_tui.rehearsal.simulated_link import SimLine
+from upgrade_tui.rehearsal.simulated_link import SimPath as Way
 from upgrade_tui.rehearsal.world import World
 
 LONG = 100.0  # seconds of a command that somebody else has to end
@@ -253,7 +253,7 @@ class Simulated:
 
     def play(self, case: Callable[[Bench], Awaitable[None]]) -> None:
         async def played() -> None:
-            self.transport: Transport = Line(self._way, lambda line: None)
+            self.transport: Transport = SimLine(self._way, lambda line: None)
             self.transport.dial()  # type: ignore[attr-defined]
             await self.transport.opened()
             async with asyncio.timeout(100_000):

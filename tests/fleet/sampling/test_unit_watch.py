@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from upgrade_tui.fleet.sampling.parse import Unit
-from upgrade_tui.fleet.sampling.unit_watch import CALM, UnitWatch
+from upgrade_tui.fleet.sampling.unit_watch import QUIET, UnitWatch
 
 
 class Watch:
@@ -26,7 +26,7 @@ def test_a_unit_that_systemd_starts_again_is_restarting_until_it_is_calm() -> No
     assert watch.look(restarts=2, started=3) == "restarting"
     assert watch.restarts == 2
     last = watch.now
-    while watch.now < last + CALM - 5:
+    while watch.now < last + QUIET - 5:
         assert watch.look(restarts=2, started=3) == "restarting"
     watch.look(restarts=2, started=3)
     assert watch.look(restarts=2, started=3) == "active"

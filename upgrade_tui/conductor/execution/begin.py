@@ -17,7 +17,7 @@ from upgrade_tui.window.commands import Refusal
 from upgrade_tui.window.state import WindowState
 
 Still = Callable[[WindowState], bool]
-SHORTEST = 0.01  # seconds to wait where the two clocks disagree about a deadline
+_SHORTEST = 0.01  # seconds to wait where the two clocks disagree about a deadline
 
 
 async def begin(
@@ -78,4 +78,4 @@ async def _while_held(context: ExecutionContext, spec: Step, attempt: int, batch
         if ends is None:
             await context.changed()
         else:
-            await context.change_within(max(SHORTEST, ends - context.now()))
+            await context.change_within(max(_SHORTEST, ends - context.now()))

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Protocol
 
 from msgspec import Struct
 
+from upgrade_tui.conductor.window_store import Decide
 from upgrade_tui.directory.output import OutputFile
-from upgrade_tui.fleet.commands.command_result import CommandResult
+from upgrade_tui.fleet.commands.command_result import CommandResult, OnOutput
 from upgrade_tui.fleet.jobs import JobSpec
 from upgrade_tui.foreign import one_line
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.commands import Refusal
 from upgrade_tui.window.state import StepState, WindowState
 
-OnOutput = Callable[[bytes], None]
-Decide = Callable[[WindowState], Sequence[ev.Event] | Refusal]
 Decided = list[ev.Record] | Refusal
 
 

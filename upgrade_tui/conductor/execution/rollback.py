@@ -19,7 +19,7 @@ from upgrade_tui.window.on_fail import cut_off, in_the_way
 from upgrade_tui.window.state import Task, Undo
 from upgrade_tui.window.undo import batches_to_undo
 
-NAMED = 10  # hosts that the reason names
+_NAMED = 10  # hosts that the reason names
 PROVEN = 1.5  # seconds over three keepalives, until a link that looks up is known to be
 
 Trouble = tuple[ev.Outcome, str]
@@ -149,7 +149,7 @@ class Rollbacks:
     async def _stopped(self, spec: Step, stuck: list[Task], begun: float) -> Trouble:
         outcome: ev.Outcome = "unknown" if any(t.state == "unknown" for t in stuck) else "failed"
         what = [f"{t.host} {t.state}: {t.reason}" for t in stuck]
-        return await self._left(spec, (outcome, few_text(what, NAMED)), begun)  # a line of the log is not endless
+        return await self._left(spec, (outcome, few_text(what, _NAMED)), begun)  # a line of the log is not endless
 
     async def _left(self, spec: Step, why: Trouble, begun: float) -> Trouble:
         """Undoing the step ended before it was through."""

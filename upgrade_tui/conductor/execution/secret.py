@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from upgrade_tui.plan.model import Step
 
 MASK = b"[secret]"
-SHORTEST = 4  # bytes; masking every "1" would say more than it hides
+_SHORTEST = 4  # bytes; masking every "1" would say more than it hides
 _LIMIT = 60.0  # seconds for the command that gives secrets
 
 
@@ -94,7 +94,7 @@ class Redactor:
 
     def __init__(self, secrets: Mapping[str, str], on_output: Callable[[bytes], None]) -> None:
         values = {v.encode("utf-8", "surrogateescape") for v in secrets.values()}
-        self._values = sorted((v for v in values if len(v) >= SHORTEST), key=len, reverse=True)
+        self._values = sorted((v for v in values if len(v) >= _SHORTEST), key=len, reverse=True)
         self._held, self._on_output = b"", on_output
 
     def feed(self, data: bytes) -> None:

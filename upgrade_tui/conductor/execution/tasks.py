@@ -30,7 +30,7 @@ from upgrade_tui.window import events as ev
 from upgrade_tui.window.measurements import TaskFrame
 from upgrade_tui.window.state import Task, WindowState
 
-Output = OutputFile | CountedOutput
+_Output = OutputFile | CountedOutput
 
 CHECK_LIMIT = 60.0  # seconds for a check
 LONGEST_NAME = 120  # of a job
@@ -105,7 +105,7 @@ class RunningTask(Struct):
     """A running task and its output so far."""
 
     work: Work
-    file: Output
+    file: _Output
     last_byte: float  # monotonic seconds
 
 
@@ -272,7 +272,7 @@ class Tasks:
                 return False
         return True
 
-    async def _output(self, name: str) -> Output:
+    async def _output(self, name: str) -> _Output:
         """Where output is kept; nowhere, and saying so, where it cannot be: a rollback goes on with a full disk."""
         try:
             return await asyncio.to_thread(self._context.output_file, self._context.output / name)
@@ -282,7 +282,7 @@ class Tasks:
             return file
 
     async def _tell(
-        self, work: Work, ended: CommandResult, file: Output, name: str, digest: str, withheld: str
+        self, work: Work, ended: CommandResult, file: _Output, name: str, digest: str, withheld: str
     ) -> None:
         if not ended.sent:
             await self.cannot(work, ended.reason)

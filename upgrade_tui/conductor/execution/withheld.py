@@ -13,7 +13,7 @@ from upgrade_tui.window import events as ev
 from upgrade_tui.window.on_fail import REACHED
 from upgrade_tui.window.state import WindowState, WithheldOutput
 
-LIMIT = 60.0  # seconds for a host to print it again
+_LIMIT = 60.0  # seconds for a host to print it again
 
 
 class Withheld:
@@ -50,7 +50,7 @@ class Withheld:
         redactor = Redactor(secrets, file.write)
         spec = job_spec(self._context, work, secrets)
         try:
-            async with asyncio.timeout(LIMIT):
+            async with asyncio.timeout(_LIMIT):
                 ended = await self._context.hosts.job(
                     work.place, spec, on_output=redactor.feed, on_lost=lambda reason: None, on_found=lambda: None,
                     resume=True, begun=True,

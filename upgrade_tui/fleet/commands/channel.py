@@ -16,7 +16,7 @@ from msgspec import Struct
 from upgrade_tui.foreign import one_line
 
 CHANNELS = 8  # commands at a time on a connection: sshd's MaxSessions is 10, the sampler and its companion take two
-WINDOW = 256 * 1024  # bytes of output under way
+_WINDOW = 256 * 1024  # bytes of output under way
 _PATIENCE = 5.0  # seconds that a host may refuse channels while none of ours is in the way
 
 T = TypeVar("T")
@@ -100,7 +100,7 @@ class Channel(asyncssh.SSHClientSession[bytes]):
     async def open(self, connection: asyncssh.SSHClientConnection, line: str) -> NoChannel | None:
         """Have the host run ``line``; NoChannel: nothing was sent. Raises LinkBroke."""
         try:
-            await connection.create_session(lambda: self, line, encoding=None, window=WINDOW, request_pty=False)
+            await connection.create_session(lambda: self, line, encoding=None, window=_WINDOW, request_pty=False)
         except asyncssh.ChannelOpenError as error:
             if not self.opened and not connection.is_closed():
                 return NoChannel(one_line(str(error), 200))

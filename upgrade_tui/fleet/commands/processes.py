@@ -14,7 +14,7 @@ import psutil
 
 from upgrade_tui.fleet.commands.command_result import CommandResult, OnOutput
 
-CHUNK = 64 * 1024
+_CHUNK = 64 * 1024
 GRACE = 5.0  # seconds between asking (TERM) and forcing (KILL)
 _DRAIN = 1.0  # seconds of silence that end the output of a command that left something running
 
@@ -104,7 +104,7 @@ class _Pipe:
 
     def _read(self) -> None:
         try:
-            data = os.read(self._reading, CHUNK)
+            data = os.read(self._reading, _CHUNK)
         except BlockingIOError:
             return
         if not data:

@@ -15,9 +15,9 @@ import asyncssh
 
 from upgrade_tui.fleet.commands.channel import Channel, CommandChannels, LinkBroke, NoChannel, done, in_a_place
 from upgrade_tui.fleet.commands.command_result import CommandResult, OnOutput
+from upgrade_tui.fleet.commands.processes import GRACE
 from upgrade_tui.foreign import one_line
 
-GRACE = 5  # seconds between asking (TERM) and forcing (KILL)
 _DRAIN = 1.0  # seconds of silence after the exit that end the output of a command that left something running
 _MARK = b"upgrade-tui-pid:"
 _BANNER = 64 * 1024  # bytes that a login script may print before the command starts
@@ -210,7 +210,7 @@ async def _kill(link: CommandChannels, session: _Command) -> None:
     if session.pid is None:
         session.terminate()
         return
-    command = "exec " + shlex.join(("sh", "-c", _KILL.format(pid=session.pid, turns=GRACE * 5)))
+    command = "exec " + shlex.join(("sh", "-c", _KILL.format(pid=session.pid, turns=int(GRACE * 5))))
     killer = _Command(b"", lambda _data: None)
     try:
         async with asyncio.timeout(GRACE + 5):

@@ -22,7 +22,7 @@ from upgrade_tui.plan.inventory import Host
 from upgrade_tui.units import duration_text
 from upgrade_tui.window.measurements import HostDetail, HostFrame, Link, Sample
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0  # seconds between attempts, doubling
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0  # seconds between attempts, doubling
 SLOW_PAUSES = (15.0, 30.0)  # seconds, where somebody has to change something first
 STEADY = 5.0  # seconds that a link must hold before the pauses start small again
 ANSWER = 8.0  # seconds for a probe, or for a sampler's first line
@@ -65,7 +65,7 @@ class Backoff:
         """Seconds until the next attempt."""
         if slow:
             return self._rng.uniform(*SLOW_PAUSES)
-        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self._count, 10))
+        pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(self._count, 10))
         self._count += 1
         return float(pause * self._rng.uniform(0.7, 1.0))
 

@@ -12,18 +12,18 @@ from msgspec import Struct
 
 from upgrade_tui.fleet.jobs.job import Job, Tale
 from upgrade_tui.fleet.jobs.manage import NotAnswered, ask_manager
-from upgrade_tui.fleet.jobs.scripts import SYSTEMD, Verb, manage_call
+from upgrade_tui.fleet.jobs.scripts import SYSTEMD, ManageVerb, manage_call
 from upgrade_tui.fleet.jobs.spec import JobSpec
 from upgrade_tui.fleet.jobs.transport import Transport
 from upgrade_tui.foreign import decoded, one_line
 
-State = Literal["armed", "confirmed", "fired", "gone", "not known"]
+DeadmanState = Literal["armed", "confirmed", "fired", "gone", "not known"]
 
 
 class HostDeadman(Struct, frozen=True, kw_only=True):
     """What is known of a dead-man. "gone": it cannot fire (any more). "not known": the host did not say."""
 
-    state: State
+    state: DeadmanState
     remaining: float = 0.0  # seconds until it fires
     exit: int | None = None  # of a fired rollback; None while it runs, or where ``reason`` says that nobody knows
     output: str = ""  # of a fired rollback: the last 4 KiB
@@ -75,7 +75,7 @@ class Arms:
         """What became of it."""
         return await self._ask("state", name)
 
-    async def _ask(self, verb: Verb, name: str, seconds: int = 0) -> HostDeadman:
+    async def _ask(self, verb: ManageVerb, name: str, seconds: int = 0) -> HostDeadman:
         call = manage_call(
             verb, name, self._host, directory=self._directory, place=self._place, proc_root=self._proc_root,
             seconds=seconds,

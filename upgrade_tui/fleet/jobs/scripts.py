@@ -22,7 +22,7 @@ from upgrade_tui.fleet.jobs.spec import JobSpec, place_name
 SYSTEMD = "/run/systemd"
 _ODD = re.compile(r"[^ -\[\]-~]")  # all but printable ASCII, and the backslash
 Mode = Literal["start", "attach", "resume"]
-Verb = Literal["place", "end", "clean", "confirm", "extend", "state"]
+ManageVerb = Literal["place", "end", "clean", "confirm", "extend", "state"]
 
 
 class JobCall(Struct, frozen=True, kw_only=True):
@@ -50,7 +50,7 @@ class JobCall(Struct, frozen=True, kw_only=True):
 class ManageCall(Struct, frozen=True, kw_only=True):
     """End a job, clear a window's jobs away, confirm, extend, look at a dead-man, or say where jobs are."""
 
-    verb: Verb
+    verb: ManageVerb
     key: str = ""  # as in JobCall
     place: str = ""
     job_dir: str = ""
@@ -108,7 +108,7 @@ def job_call(
 
 
 def manage_call(
-    verb: Verb, name: str, host: str, *, directory: str = "", place: str = "", proc_root: str = "/proc",
+    verb: ManageVerb, name: str, host: str, *, directory: str = "", place: str = "", proc_root: str = "/proc",
     window: str = "", seconds: int = 0,
 ) -> ManageCall:  # fmt: skip
     """End, clear away, confirm, extend, ask. ``name`` is empty to clear (``window`` then says whose), and for "place".

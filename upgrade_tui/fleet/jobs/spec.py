@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from msgspec import Struct, field
 
 KEEP = 16 * 1024 * 1024
-LONGEST = 100_000  # bytes of command and exports: Linux allows 128 KiB in one argument
+_LONGEST = 100_000  # bytes of command and exports: Linux allows 128 KiB in one argument
 _LEAST_KEPT = 4096
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+-]{0,119}")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]")
@@ -47,8 +47,9 @@ class JobSpec(Struct, frozen=True, kw_only=True):
             if "\0" in text:
                 return f"{what} contains a NUL character, which no shell can be given"
         size = len(self.command.encode("utf-8", "surrogateescape")) + sum(len(v) * 4 + 20 for v in self.env.values())
-        if size > LONGEST:
-            return f"the command is too long ({size:,} bytes with its variables, {LONGEST:,} at most): put it in a file"
+        if size > _LONGEST:
+            said = f"{size:,} bytes with its variables, {_LONGEST:,} at most"
+            return f"the command is too long ({said}): put it in a file"
         return ""
 
 

@@ -12,7 +12,7 @@ from upgrade_tui.window.events import LimitCleared, LimitCrossed
 from upgrade_tui.window.measurements import Sample
 
 _DISK = "disk"
-GAP = 10.0  # seconds without samples after which nothing is known of the time between
+_GAP = 10.0  # seconds without samples after which nothing is known of the time between
 
 
 class _State(Struct):
@@ -32,7 +32,7 @@ class Limits:
             name: {**plan.watch.limits, **host.limits} for name, host in plan.hosts.items()
         }
         self._states: dict[tuple[str, str, str], _State] = {}
-        self._gap = max(GAP, 3 * float(plan.watch.interval))
+        self._gap = max(_GAP, 3 * float(plan.watch.interval))
 
     def feed(self, host: str, sample: Sample) -> list[LimitCrossed | LimitCleared]:
         """What ``sample`` (by its own ``ts``) brings about."""

@@ -147,7 +147,7 @@ class ChildSampler:
         own = (self._root, f"{self._interval:g}", "0", str(len(known.devices)), *known.devices, *self._mounts)
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-S", "-E", "-c", script, *own,
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, limit=parse.LONGEST,
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, limit=parse.LONGEST_LINE,
         )  # fmt: skip
         assert process.stdout is not None
         try:
@@ -169,7 +169,7 @@ class ChildUnits:
         """Lines, ``every`` so many seconds, until the child ends or this is cancelled."""
         process = await asyncio.create_subprocess_exec(
             "/bin/sh", "-c", self._command,
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=parse.LONGEST,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=parse.LONGEST_LINE,
         )  # fmt: skip
         assert process.stdin is not None
         assert process.stdout is not None

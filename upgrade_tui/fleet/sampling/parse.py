@@ -10,7 +10,7 @@ from msgspec.json import Decoder
 
 from upgrade_tui.window.measurements import DiskSample, Sample
 
-LONGEST = 65536  # bytes of a line; a longer one is garbage
+LONGEST_LINE = 65536  # bytes of a line; a longer one is garbage
 SECTOR = 512  # bytes, in /proc/diskstats whatever the disk says
 _WRAP = 2**32
 
@@ -88,7 +88,7 @@ class Usage(Struct, frozen=True, gc=False):
     capacity: int
 
 
-Line = Counters | Cores | Disks | Units | Answered
+SamplerLine = Counters | Cores | Disks | Units | Answered
 
 _STATES = frozenset(
     (
@@ -104,10 +104,10 @@ _STATES = frozenset(
         "auto-restart",
     )
 )
-_decode: Callable[[bytes], Line] = Decoder(Line).decode
+_decode: Callable[[bytes], SamplerLine] = Decoder(SamplerLine).decode
 
 
-def sampler_line(text: bytes) -> Line | None:
+def sampler_line(text: bytes) -> SamplerLine | None:
     """A line of a sampler; None if it is not one."""
     try:
         return _decode(text)

@@ -133,7 +133,7 @@ class Splitter:
             self._skipping, out = False, []
         else:
             out = [b"".join(chain(self._rest, (first,))) if self._rest else first]
-            if len(out[0]) > parse.LONGEST:
+            if len(out[0]) > parse.LONGEST_LINE:
                 self.dropped, out = self.dropped + 1, []
         self._rest, self._held = [], 0
         if more:
@@ -148,6 +148,6 @@ class Splitter:
             return
         self._rest.append(data)
         self._held += len(data)
-        if self._held > parse.LONGEST:
+        if self._held > parse.LONGEST_LINE:
             self._rest, self._held, self._skipping = [], 0, True
             self.dropped += 1

@@ -11,7 +11,7 @@ from upgrade_tui.fleet.commands.channel import Channel
 from upgrade_tui.fleet.sampling.sample_builder import Splitter
 from upgrade_tui.foreign import decoded, one_line
 
-WINDOW = 32 * 1024  # bytes that a host may send unread: bounds what is stale after a stall
+_WINDOW = 32 * 1024  # bytes that a host may send unread: bounds what is stale after a stall
 _STDERR_KEPT = 400
 
 _log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ async def open_lines(
 ) -> Lines:
     """Start ``command`` on the host. Raises asyncssh.Error or OSError where the channel cannot be opened."""
     _channel, session = await connection.create_session(
-        lambda: Lines(on_lines), command, encoding=None, window=WINDOW, request_pty=False
+        lambda: Lines(on_lines), command, encoding=None, window=_WINDOW, request_pty=False
     )
     assert isinstance(session, Lines)
     return session

@@ -11,7 +11,7 @@ from msgspec import Struct
 from upgrade_tui.fleet.sampling.parse import Unit
 
 RESTARTING = "restarting"
-CALM, LONGEST = 60.0, 900.0  # seconds without a restart, at least and at most, after which a unit is steady again
+QUIET, _LONGEST = 60.0, 900.0  # seconds without a restart, at least and at most, after which a unit is steady again
 _TURNS = 3  # ... and as many times as long as between its last two
 _BY_HAND = 2  # starts within the calm that systemd did not make: more of them are no person's
 
@@ -60,8 +60,8 @@ def _count(seen: _Seen, unit: Unit, now: float) -> None:
     if not by_systemd and not moved:
         return
     since = now - seen.at if seen.at else 0.0
-    seen.by_hand = 0 if by_systemd or since > CALM else seen.by_hand + 1
+    seen.by_hand = 0 if by_systemd or since > QUIET else seen.by_hand + 1
     seen.total += by_systemd or 1
     seen.at = now
     if by_systemd or seen.by_hand > _BY_HAND:
-        seen.until = now + min(LONGEST, max(CALM, _TURNS * since))
+        seen.until = now + min(_LONGEST, max(QUIET, _TURNS * since))

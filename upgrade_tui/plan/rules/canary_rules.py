@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from upgrade_tui.plan.diagnostics import Path
+from upgrade_tui.plan.diagnostics import KeyPath
 from upgrade_tui.plan.keys import keys_of
 from upgrade_tui.plan.model import LOCAL, Canary, Expect
 from upgrade_tui.plan.probe_kinds import PROBES
@@ -16,13 +16,13 @@ _SECRET = ("authorization", "cookie", "x-api-key", "private-token", "x-auth-toke
 def check(context: Context) -> None:
     """Looks at every canary by itself."""
     for i, canary in enumerate(context.plan.canaries):
-        path: Path = ("canaries", i)
+        path: KeyPath = ("canaries", i)
         if _probe(context, path, canary):
             _fits_probe(context, path, canary)
         _rhythm(context, path, canary)
 
 
-def _probe(context: Context, path: Path, canary: Canary) -> bool:
+def _probe(context: Context, path: KeyPath, canary: Canary) -> bool:
     """Exactly one probe, and a target that can be probed."""
     given = [kind for kind in Canary.one_of if kind in context.written(*path)]
     if len(given) > 1:
@@ -48,7 +48,7 @@ def _probe(context: Context, path: Path, canary: Canary) -> bool:
     return len(given) == 1
 
 
-def _fits_probe(context: Context, path: Path, canary: Canary) -> None:
+def _fits_probe(context: Context, path: KeyPath, canary: Canary) -> None:
     """Every key given must mean something for this probe."""
     kind, given = canary.probe, context.written(*path)
     for key in keys_of(Canary).values():
@@ -89,7 +89,7 @@ def _fits_probe(context: Context, path: Path, canary: Canary) -> None:
             )
 
 
-def _expectations(context: Context, path: Path, canary: Canary) -> None:
+def _expectations(context: Context, path: KeyPath, canary: Canary) -> None:
     expect = canary.expect
     for key, value, low, high in (
         ("status", expect.status, 100, 599),
@@ -104,7 +104,7 @@ def _expectations(context: Context, path: Path, canary: Canary) -> None:
         )
 
 
-def _rhythm(context: Context, path: Path, canary: Canary) -> None:
+def _rhythm(context: Context, path: KeyPath, canary: Canary) -> None:
     often = context.positive((*path, "interval"), canary.interval) and canary.interval < _FASTEST
     if often and not context.broken((*path, "interval")):
         hint = 'at least "100ms"; "5s" is usual'

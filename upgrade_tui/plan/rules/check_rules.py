@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from upgrade_tui.plan.diagnostics import Path
+from upgrade_tui.plan.diagnostics import KeyPath
 from upgrade_tui.plan.keys import keys_of
 from upgrade_tui.plan.kit import Check
 from upgrade_tui.plan.rules.host_rules import UNIT
@@ -30,7 +30,7 @@ def check(context: Context) -> None:
     """Looks at the ``checks`` of every step."""
     for i, step in enumerate(context.plan.steps):
         for j, wanted in enumerate(step.checks):
-            path: Path = ("steps", i, "checks", j)
+            path: KeyPath = ("steps", i, "checks", j)
             given = tuple(context.written(*path))
             kinds = [key for key in given if key in Check.one_of]
             if context.broken(path):
@@ -44,7 +44,7 @@ def check(context: Context) -> None:
                 context.error(path, "this check looks at nothing", f"write one of {choices(Check.one_of)}")
 
 
-def _one(context: Context, path: Path, wanted: Check, kind: str, given: tuple[str, ...]) -> None:
+def _one(context: Context, path: KeyPath, wanted: Check, kind: str, given: tuple[str, ...]) -> None:
     keys = keys_of(Check)
     for key in given:
         if keys[key].only and kind not in keys[key].only:
@@ -71,17 +71,17 @@ def _one(context: Context, path: Path, wanted: Check, kind: str, given: tuple[st
         _clock(context, (*path, "clock"), wanted.clock or 0.0)
 
 
-def _spelt(context: Context, path: Path, value: str, like: re.Pattern[str], what: str, hint: str) -> None:
+def _spelt(context: Context, path: KeyPath, value: str, like: re.Pattern[str], what: str, hint: str) -> None:
     if not like.fullmatch(value):
         context.error(path, f"{shown_toml(value)} is not {what}", hint)
 
 
-def _absolute(context: Context, path: Path, value: str) -> None:
+def _absolute(context: Context, path: KeyPath, value: str) -> None:
     if not value.startswith("/"):
         context.error(path, f"{shown_toml(value)} is not an absolute path", 'paths begin with "/"')
 
 
-def _sizes(context: Context, path: Path, wanted: Check, kind: str) -> None:
+def _sizes(context: Context, path: KeyPath, wanted: Check, kind: str) -> None:
     if kind == "free" and not wanted.min:
         context.error(path, "a check of free space needs to know how much", 'write min = "5GiB" or min = "10%"')
     for key, text in (("memory", wanted.memory), ("min", wanted.min)):
@@ -100,7 +100,7 @@ def _sizes(context: Context, path: Path, wanted: Check, kind: str) -> None:
         context.error((*path, "memory"), "`memory` is empty", 'write memory = "2GiB"')
 
 
-def _clock(context: Context, path: Path, limit: float) -> None:
+def _clock(context: Context, path: KeyPath, limit: float) -> None:
     if limit < _SHORTEST_CLOCK:
         context.warn(
             path,

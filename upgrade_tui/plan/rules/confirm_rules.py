@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from upgrade_tui.plan.diagnostics import Path
+from upgrade_tui.plan.diagnostics import KeyPath
 from upgrade_tui.plan.model import Step
 from upgrade_tui.plan.rules.rule_context import Context
 from upgrade_tui.plan.shape import shown_toml
@@ -13,7 +13,7 @@ from upgrade_tui.units import duration_text
 def check(context: Context) -> None:
     """Looks at every command step."""
     for i, step in enumerate(context.plan.steps):
-        path: Path = ("steps", i)
+        path: KeyPath = ("steps", i)
         if step.kind != "command" or context.broken((*path, "confirm_within")):
             continue
         if step.on_armed:
@@ -26,7 +26,7 @@ def check(context: Context) -> None:
             _by_itself(context, path, step)
 
 
-def _alone(context: Context, path: Path) -> None:
+def _alone(context: Context, path: KeyPath) -> None:
     for key in ("confirm", "failure_changes_nothing"):
         if key in context.written(*path):
             context.error(
@@ -37,7 +37,7 @@ def _alone(context: Context, path: Path) -> None:
             )
 
 
-def _on_armed(context: Context, path: Path, step: Step) -> None:
+def _on_armed(context: Context, path: KeyPath, step: Step) -> None:
     """Nothing that the host's own undoing would leave behind may be built on what it undoes."""
     if context.broken((*path, "changes"), (*path, "needs"), (*path, "checks")):
         return
@@ -58,7 +58,7 @@ def _on_armed(context: Context, path: Path, step: Step) -> None:
         )
 
 
-def _way_back(context: Context, path: Path, step: Step) -> None:
+def _way_back(context: Context, path: KeyPath, step: Step) -> None:
     place = (*path, "confirm_within")
     if context.broken((*path, "rollback"), (*path, "irreversible")):
         return
@@ -78,7 +78,7 @@ def _way_back(context: Context, path: Path, step: Step) -> None:
         )
 
 
-def _in_time(context: Context, path: Path, step: Step, within: float) -> None:
+def _in_time(context: Context, path: KeyPath, step: Step, within: float) -> None:
     """It counts from before the step's start: shorter than the step, it would strike in the middle of it."""
     if context.broken((*path, "timeout")) or step.checks or step.rollback is None or step.rollback.run is None:
         return
@@ -105,7 +105,7 @@ def _in_time(context: Context, path: Path, step: Step, within: float) -> None:
         )
 
 
-def _by_itself(context: Context, path: Path, step: Step) -> None:
+def _by_itself(context: Context, path: KeyPath, step: Step) -> None:
     known = not context.broken((*path, "check"), (*path, "canaries"), (*path, "confirm"))
     if step.confirm == "auto" and known and not (step.check or "").strip() and not step.canaries:
         context.error(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from upgrade_tui.plan.diagnostics import Path
+from upgrade_tui.plan.diagnostics import KeyPath
 from upgrade_tui.plan.model import Step
 from upgrade_tui.plan.rules.rule_context import Context
 from upgrade_tui.plan.shape import shown_toml
@@ -15,7 +15,7 @@ def check(context: Context) -> None:
             _gate(context, ("steps", i), step)
 
 
-def _gate(context: Context, path: Path, step: Step) -> None:
+def _gate(context: Context, path: KeyPath, step: Step) -> None:
     people = context.plan.people
     context.once((*path, "by"), step.by)
     if step.approvals < 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from upgrade_tui.plan.diagnostics import Path
+from upgrade_tui.plan.diagnostics import KeyPath
 from upgrade_tui.plan.inventory import METRICS, Ssh
 from upgrade_tui.plan.model import LOCAL
 from upgrade_tui.plan.rules.rule_context import Context
@@ -33,7 +33,7 @@ def check(context: Context) -> None:
             'at least "100ms"; "1s" is usual',
         )
     for name, host in plan.hosts.items():
-        path: Path = ("hosts", name)
+        path: KeyPath = ("hosts", name)
         _address(context, (*path, "address"), host.address)
         _limits(context, (*path, "limits"), host.limits)
         for key, paths in (("disks", host.disks), ("proc_root", (host.proc_root,))):
@@ -58,7 +58,7 @@ def check(context: Context) -> None:
     _same_machine(context)
 
 
-def _address(context: Context, path: Path, address: str) -> None:
+def _address(context: Context, path: KeyPath, address: str) -> None:
     if context.broken(path):
         return
     if not address.strip():
@@ -92,7 +92,7 @@ def _same_machine(context: Context) -> None:
             )
 
 
-def _limits(context: Context, path: Path, limits: Mapping[str, Percent]) -> None:
+def _limits(context: Context, path: KeyPath, limits: Mapping[str, Percent]) -> None:
     for metric, limit in limits.items():
         place = (*path, metric)
         if metric not in METRICS:
@@ -102,7 +102,7 @@ def _limits(context: Context, path: Path, limits: Mapping[str, Percent]) -> None
             context.error(place, f"a limit of {shown_toml('0%')} is always crossed", 'such as "90%"')
 
 
-def _ssh(context: Context, path: Path, ssh: Ssh) -> None:
+def _ssh(context: Context, path: KeyPath, ssh: Ssh) -> None:
     known = ssh.known_hosts
     if known is not None and (not known.strip() or known.strip().lower() == "none" or known.strip() == "/dev/null"):
         context.error(

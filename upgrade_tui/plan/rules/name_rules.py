@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from upgrade_tui.plan.diagnostics import Path
+from upgrade_tui.plan.diagnostics import KeyPath
 from upgrade_tui.plan.keys import NAME
 from upgrade_tui.plan.model import LOCAL
 from upgrade_tui.plan.rules.rule_context import NAME_HINT, Context
@@ -38,7 +38,7 @@ def _spelling(context: Context) -> None:
             )
 
 
-def _name(context: Context, path: Path, name: str, what: str, *, at_key: bool = False) -> None:
+def _name(context: Context, path: KeyPath, name: str, what: str, *, at_key: bool = False) -> None:
     if not NAME.fullmatch(name) and not context.broken(path):
         context.error(path, f"{what} cannot be {shown_toml(name)}", NAME_HINT, at_key=at_key)
 
@@ -47,7 +47,7 @@ def _groups(context: Context) -> None:
     for name, host in context.plan.hosts.items():
         context.once(("hosts", name, "groups"), host.groups)
         for i, group in enumerate(host.groups):
-            path: Path = ("hosts", name, "groups", i)
+            path: KeyPath = ("hosts", name, "groups", i)
             _name(context, path, group, "a group's name")
             if group in context.plan.hosts:
                 context.error(path, f"{shown_toml(group)} is both a host and a group", "rename one of them")
@@ -64,7 +64,7 @@ def _twice(context: Context) -> None:
     ):
         first: dict[str, int] = {}
         for i, name in enumerate(names):
-            path: Path = (table, i, field)
+            path: KeyPath = (table, i, field)
             if name in first and name and not context.broken(path):
                 what = "step" if table == "steps" else "canary"
                 context.error(
@@ -75,7 +75,7 @@ def _twice(context: Context) -> None:
 
 def _empty(context: Context) -> None:
     plan = context.plan
-    texts: list[tuple[Path, str]] = [(("window", "title"), plan.window.title)]
+    texts: list[tuple[KeyPath, str]] = [(("window", "title"), plan.window.title)]
     texts += [(("steps", i, "title"), step.title) for i, step in enumerate(plan.steps)]
     texts += [(("canaries", i, "name"), canary.name) for i, canary in enumerate(plan.canaries)]
     texts += [(("risks", i, "title"), risk.title) for i, risk in enumerate(plan.risks)]
@@ -94,7 +94,7 @@ def _people(context: Context) -> None:
         context.warn(
             ("people",), "there is no lead in [people]", 'give somebody role = "lead": only a lead may override'
         )
-    owners: list[tuple[Path, str]] = [(("steps", i, "owner"), step.owner) for i, step in enumerate(plan.steps)]
+    owners: list[tuple[KeyPath, str]] = [(("steps", i, "owner"), step.owner) for i, step in enumerate(plan.steps)]
     owners += [(("risks", i, "owner"), risk.owner) for i, risk in enumerate(plan.risks)]
     for path, owner in owners:
         if not owner or not context.refer(path, owner, plan.people, "person"):
@@ -109,7 +109,7 @@ def _people(context: Context) -> None:
 
 def _watched(context: Context) -> None:
     names = [canary.name for canary in context.plan.canaries]
-    lists: list[tuple[Path, tuple[str, ...]]] = [
+    lists: list[tuple[KeyPath, tuple[str, ...]]] = [
         (("risks", i, "watch"), risk.watch) for i, risk in enumerate(context.plan.risks)
     ]
     lists += [(("steps", i, "canaries"), step.canaries) for i, step in enumerate(context.plan.steps)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from upgrade_tui.plan.diagnostics import Path
+from upgrade_tui.plan.diagnostics import KeyPath
 from upgrade_tui.plan.model import Canary, Step
 from upgrade_tui.plan.rules.rule_context import Context
 from upgrade_tui.plan.shape import shown_toml
@@ -20,7 +20,7 @@ def check(context: Context) -> None:
             _step(context, ("steps", i), step)
 
 
-def _canary(context: Context, path: Path, canary: Canary) -> None:
+def _canary(context: Context, path: KeyPath, canary: Canary) -> None:
     if "undo" in context.written(*path) and canary.on_fail != "rollback":
         if not context.broken((*path, "undo"), (*path, "on_fail")):
             message = f'`undo` means nothing for a canary with on_fail = "{canary.on_fail}"'
@@ -46,7 +46,7 @@ def _canary(context: Context, path: Path, canary: Canary) -> None:
             context.warn(place, message, "give what it undoes a `rollback`, or see that this is what you want")
 
 
-def _step(context: Context, path: Path, step: Step) -> None:
+def _step(context: Context, path: KeyPath, step: Step) -> None:
     place = (*path, "on_fail")
     if step.kind != "command" or step.checks or context.broken(place, (*path, "rollback")):
         return  # said already: it means nothing there

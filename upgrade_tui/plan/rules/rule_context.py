@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from upgrade_tui.plan.diagnostics import Path
+from upgrade_tui.plan.diagnostics import KeyPath
 from upgrade_tui.plan.findings import Findings
 from upgrade_tui.plan.model import Plan
 from upgrade_tui.plan.shape import choices, near, shown_toml
 from upgrade_tui.units import duration_text
 
 NAME_HINT = "up to 64 letters, digits, `.`, `_` and `-`, beginning with a letter or digit: files are named after it"
-LONGEST = 31 * 86400.0  # seconds: no window, and nothing in one, takes longer
+LONGEST_TIME = 31 * 86400.0  # seconds: no window, and nothing in one, takes longer
 
 
 class Context:
@@ -38,7 +38,7 @@ class Context:
                 return {}
         return here if isinstance(here, Mapping) else {}
 
-    def refer(self, path: Path, name: str, known: Iterable[str], what: str, *, at_key: bool = False) -> bool:
+    def refer(self, path: KeyPath, name: str, known: Iterable[str], what: str, *, at_key: bool = False) -> bool:
         """Reports a name that nothing has. ``what`` says what it should name: "host or group"."""
         names = list(dict.fromkeys(known))
         if name in names:
@@ -49,22 +49,22 @@ class Context:
             self.error(path, f"no {what} is called {shown_toml(name)}", hint, at_key=at_key)
         return False
 
-    def once(self, path: Path, names: Sequence[str]) -> None:
+    def once(self, path: KeyPath, names: Sequence[str]) -> None:
         """Warns of a name that stands twice in a list."""
         for position, name in enumerate(names):
             if name in names[:position]:
                 self.warn((*path, position), f"{shown_toml(name)} is in this list twice", "once is enough")
 
-    def positive(self, path: Path, value: float | None) -> bool:
+    def positive(self, path: KeyPath, value: float | None) -> bool:
         """Reports a duration that is not above 0, or beyond any window. True if it is fine, or not there."""
-        if value is None or 0 < value <= LONGEST or self.broken(path):
+        if value is None or 0 < value <= LONGEST_TIME or self.broken(path):
             return True
-        what = "longer than 0" if value <= 0 else f"at most {duration_text(LONGEST)}"
+        what = "longer than 0" if value <= 0 else f"at most {duration_text(LONGEST_TIME)}"
         self.error(path, f"`{path[-1]}` must be {what}", 'write "30s", "5m" or "1h30m"')
         self.findings.breaks(path)
         return False
 
-    def shorter(self, path: Path, value: float | None, estimate: float) -> None:
+    def shorter(self, path: KeyPath, value: float | None, estimate: float) -> None:
         """Warns of a timeout that strikes before the estimate is over."""
         if value is not None and 0 < value < estimate and not self.broken(path, (*path[:-1], "estimate")):
             self.warn(

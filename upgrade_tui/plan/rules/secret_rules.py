@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from upgrade_tui.plan.diagnostics import Path
+from upgrade_tui.plan.diagnostics import KeyPath
 from upgrade_tui.plan.keys import VARIABLE
 from upgrade_tui.plan.model import Step
 from upgrade_tui.plan.rules.rule_context import Context
@@ -23,7 +23,7 @@ _BUILT_IN = re.compile(
 def check(context: Context) -> None:
     """Looks at ``secret_env`` and ``secret_command`` of every step."""
     for i, step in enumerate(context.plan.steps):
-        path: Path = ("steps", i)
+        path: KeyPath = ("steps", i)
         context.once((*path, "secret_env"), step.secret_env)
         for j, name in enumerate(step.secret_env):
             _name(context, (*path, "secret_env", j), name)
@@ -32,7 +32,7 @@ def check(context: Context) -> None:
         _shown(context, path, step)
 
 
-def _name(context: Context, path: Path, name: str) -> None:
+def _name(context: Context, path: KeyPath, name: str) -> None:
     if context.broken(path):
         return
     if not VARIABLE.fullmatch(name):
@@ -46,7 +46,7 @@ def _name(context: Context, path: Path, name: str) -> None:
         context.error(path, f"`{name}` {whose}, and is no secret", "give the secret a name of its own")
 
 
-def _command(context: Context, path: Path, step: Step) -> None:
+def _command(context: Context, path: KeyPath, step: Step) -> None:
     if not step.secret_env:
         context.error(
             (*path, "secret_command"),
@@ -58,10 +58,10 @@ def _command(context: Context, path: Path, step: Step) -> None:
         context.error((*path, "secret_command"), "`secret_command` is empty", "drop it to take the secrets as they are")
 
 
-def _shown(context: Context, path: Path, step: Step) -> None:
+def _shown(context: Context, path: KeyPath, step: Step) -> None:
     """Warns of a secret on a command line: every user of the host reads it in the list of processes."""
     undo = step.rollback
-    commands: list[tuple[Path, str | None]] = [((*path, "run"), step.run), ((*path, "check"), step.check)]
+    commands: list[tuple[KeyPath, str | None]] = [((*path, "run"), step.run), ((*path, "check"), step.check)]
     if undo is not None:
         commands += [((*path, "rollback", "run"), undo.run), ((*path, "rollback", "check"), undo.check)]
     for place, command in commands:

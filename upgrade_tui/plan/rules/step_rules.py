@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 
 from upgrade_tui.plan.batches import size
-from upgrade_tui.plan.diagnostics import Path
+from upgrade_tui.plan.diagnostics import KeyPath
 from upgrade_tui.plan.estimate import batches_of
 from upgrade_tui.plan.keys import keys_of
 from upgrade_tui.plan.model import LOCAL, Plan, Rollback, Step
 from upgrade_tui.plan.rules.rule_context import Context
 from upgrade_tui.plan.shape import choices, shown_toml
-from upgrade_tui.plan.step_kinds import KINDS
+from upgrade_tui.plan.step_kinds import STEP_KINDS
 
 _NOT_ONCE = ("batches", "parallel", "max_fail", "stop", "bake")
 _NOT_CHECKS = {
@@ -33,22 +33,22 @@ def check(context: Context) -> None:
     if not plan.steps and not context.broken(("steps",)):
         context.error(("steps",), "this plan has no steps", "add [[steps]] with an `id` and a `title`")
     for i, step in enumerate(plan.steps):
-        path: Path = ("steps", i)
+        path: KeyPath = ("steps", i)
         _kind(context, path, step)
         _places(context, path, step)
         _times(context, path, step)
-        if KINDS[step.kind].on_hosts:
+        if STEP_KINDS[step.kind].on_hosts:
             _batches(context, path, step)
             _where(context, path, step)
             _instead(context, path, step)
             _done_already(context, path, step)
-        if KINDS[step.kind].may_change:
+        if STEP_KINDS[step.kind].may_change:
             _undo(context, path, step)
     _needs(context)
     _phases(context)
 
 
-def _kind(context: Context, path: Path, step: Step) -> None:
+def _kind(context: Context, path: KeyPath, step: Step) -> None:
     """Refuses what means nothing for this kind of step, and misses what it cannot do without."""
     given, kind = context.written(*path), step.kind
     if context.broken((*path, "kind")):
@@ -75,7 +75,7 @@ def _meant(key: str, only: tuple[str, ...]) -> str:
     return 'kind = "bake"' if key == "bake" else f'kind = "{only[0] if len(only) == 1 else "command"}"'
 
 
-def _places(context: Context, path: Path, step: Step) -> None:
+def _places(context: Context, path: KeyPath, step: Step) -> None:
     plan = context.plan
     if context.findings.broken_field("hosts", "groups") or context.broken((*path, "on")):
         return  # a group may be missing only because its `groups` could not be read
@@ -91,7 +91,7 @@ def _places(context: Context, path: Path, step: Step) -> None:
         context.error((*path, "on"), "there are no [hosts.NAME] in this plan", 'add hosts, or write on = "local"')
 
 
-def _batches(context: Context, path: Path, step: Step) -> None:
+def _batches(context: Context, path: KeyPath, step: Step) -> None:
     place = (*path, "batches")
     if not step.batches and not context.broken(place):
         context.error(place, "`batches` is empty", 'write [1, "50%", "100%"], or drop it to take all hosts at once')
@@ -112,7 +112,7 @@ def _batches(context: Context, path: Path, step: Step) -> None:
         )
 
 
-def _where(context: Context, path: Path, step: Step) -> None:
+def _where(context: Context, path: KeyPath, step: Step) -> None:
     """``parallel``, ``once`` and ``run_on``: how many at a time, and where instead."""
     given = context.written(*path)
     if step.parallel is not None and step.parallel < 1 and not context.broken((*path, "parallel")):
@@ -137,7 +137,7 @@ def _where(context: Context, path: Path, step: Step) -> None:
         context.error(place, "`run_on` runs once for each host of `on`, and there is none", hint, at_key=True)
 
 
-def _instead(context: Context, path: Path, step: Step) -> None:
+def _instead(context: Context, path: KeyPath, step: Step) -> None:
     """``checks`` stand instead of a command, and change nothing."""
     given = context.written(*path)
     if "checks" not in given or context.broken((*path, "checks")):
@@ -153,7 +153,7 @@ def _instead(context: Context, path: Path, step: Step) -> None:
                 context.error((*path, key), f"`{key}` means nothing for a step with `checks`", hint, at_key=True)
 
 
-def _done_already(context: Context, path: Path, step: Step) -> None:
+def _done_already(context: Context, path: KeyPath, step: Step) -> None:
     """A check that passes before skips the step: it must tell whether this step's work is done."""
     given = context.written(*path)
     if "check_first" in given and step.check is None and not context.broken((*path, "check")):
@@ -178,14 +178,14 @@ def _service(unit: str) -> str:
     return unit if "." in unit else f"{unit}.service"
 
 
-def _times(context: Context, path: Path, step: Step) -> None:
+def _times(context: Context, path: KeyPath, step: Step) -> None:
     context.positive((*path, "estimate"), step.estimate)
     context.positive((*path, "bake"), step.bake)
     if context.positive((*path, "timeout"), step.timeout) and step.kind in ("command", "gate"):
         context.shorter((*path, "timeout"), step.timeout, step.estimate)
 
 
-def _undo(context: Context, path: Path, step: Step) -> None:
+def _undo(context: Context, path: KeyPath, step: Step) -> None:
     """How the step is undone: one way, or a clear word that there is none."""
     place = (*path, "rollback")
     if step.rollback is None:
@@ -211,7 +211,7 @@ def _undo(context: Context, path: Path, step: Step) -> None:
             )
 
 
-def _rollback(context: Context, place: Path, undo: Rollback) -> None:
+def _rollback(context: Context, place: KeyPath, undo: Rollback) -> None:
     context.positive((*place, "estimate"), undo.estimate)
     if context.positive((*place, "timeout"), undo.timeout):
         context.shorter((*place, "timeout"), undo.timeout, undo.estimate)
@@ -246,7 +246,7 @@ def _needs(context: Context) -> None:
         first.setdefault(step.id, i)
     cycles = _cycles(context.plan)
     for i, step in enumerate(steps):
-        path: Path = ("steps", i, "needs")
+        path: KeyPath = ("steps", i, "needs")
         context.once(path, step.needs or ())
         for j, need in enumerate(step.needs or ()):
             if not context.findings.broken_field("steps", "id"):

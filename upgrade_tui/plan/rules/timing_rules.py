@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from upgrade_tui.plan.diagnostics import Path
+from upgrade_tui.plan.diagnostics import KeyPath
 from upgrade_tui.plan.estimate import Slot, batches_of, rollback_seconds, schedule, window_end, window_start
 from upgrade_tui.plan.model import Plan
-from upgrade_tui.plan.rules.rule_context import LONGEST, Context
+from upgrade_tui.plan.rules.rule_context import LONGEST_TIME, Context
 from upgrade_tui.plan.shape import shown_toml
 from upgrade_tui.units import duration_text
 
@@ -28,7 +28,7 @@ def check(context: Context) -> None:
 def _window(context: Context) -> bool:
     """Checks start, end, duration, margin and rto; True if the window has a length that can be counted on."""
     window, given = context.plan.window, context.written("window")
-    end: Path = ("window", "end")
+    end: KeyPath = ("window", "end")
     found = len(context.findings.found)
     if context.broken(("window",)) and not isinstance(context.data.get("window"), dict):
         return False
@@ -59,12 +59,12 @@ def _window(context: Context) -> bool:
     ):
         return False
     length = window_end(context.plan, 0.0) - window_start(context.plan, 0.0)
-    if length > LONGEST:
-        message = f"the window is {duration_text(length)} long, and a window has at most {duration_text(LONGEST)}"
+    if length > LONGEST_TIME:
+        message = f"the window is {duration_text(length)} long, and a window has at most {duration_text(LONGEST_TIME)}"
         context.error(_length_path(context), message, "is a year or a month mistyped?")
         return False
     if window.margin >= length:
-        where: Path = ("window", "margin") if "margin" in given else _length_path(context)
+        where: KeyPath = ("window", "margin") if "margin" in given else _length_path(context)
         context.error(
             where,
             f"the margin ({duration_text(window.margin)}) leaves nothing of the window ({duration_text(length)})",
@@ -74,7 +74,7 @@ def _window(context: Context) -> bool:
     return True
 
 
-def _length_path(context: Context) -> Path:
+def _length_path(context: Context) -> KeyPath:
     return ("window", "end" if "end" in context.written("window") else "duration")
 
 
@@ -143,7 +143,7 @@ def _promise(context: Context) -> None:
         if slot.irreversible:
             return
         if slot.rollback > rto:
-            place: Path = ("steps", i, "rollback") if plan.steps[i].rollback else ("steps", i)
+            place: KeyPath = ("steps", i, "rollback") if plan.steps[i].rollback else ("steps", i)
             context.error(
                 place,
                 f"after {shown_toml(slot.step)} rolling back takes {_sum(plan, i)}, longer than the promised `rto` of "

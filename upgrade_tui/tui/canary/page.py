@@ -9,7 +9,7 @@ from upgrade_tui.plan.model import Canary
 from upgrade_tui.plan.probe_kinds import expected, in_time, probe_kind
 from upgrade_tui.telemetry.model import Point
 from upgrade_tui.tui.canary.rows import canary_row
-from upgrade_tui.tui.glyphs import Tone
+from upgrade_tui.tui.glyphs import ScreenTone
 from upgrade_tui.tui.scene import Scene
 from upgrade_tui.tui.sections import exact, section, value_rows
 from upgrade_tui.tui.widgets.charts import Chart
@@ -50,7 +50,7 @@ def _last(scene: Scene, spec: Canary) -> Line:
         return (("not probed yet", "watch"),)
     age = (seen.age or 0.0) + (scene.frame_age or 0.0)
     stale = age > 2 * float(spec.interval) + 3.0
-    tone: Tone = "muted" if stale else "good" if seen.ok else "bad"
+    tone: ScreenTone = "muted" if stale else "good" if seen.ok else "bad"
     parts: list[Span | None] = [
         (f"{'STALE: ' if stale else ''}last probe {duration_text(age)} ago", "watch" if stale else "muted"),
         ("✓ good" if seen.ok else "✗ bad", tone),

@@ -9,7 +9,7 @@ from msgspec.structs import asdict
 from upgrade_tui.foreign import one_line
 from upgrade_tui.plan.model import Canary
 from upgrade_tui.plan.probe_kinds import NO_PROBE, probe_kind
-from upgrade_tui.tui.glyphs import Tone
+from upgrade_tui.tui.glyphs import ScreenTone
 from upgrade_tui.tui.recent import RecentSeries
 from upgrade_tui.tui.scene import Scene
 from upgrade_tui.tui.widgets.spans import Line, Span, cut, fit, fitting, spark, widest
@@ -69,7 +69,7 @@ def name_width(rows: Iterable[CanaryRow], width: int) -> int:
 
 def canary_second_line(row: CanaryRow, width: int) -> Line:
     """Where there is room: what the last probe found, and what its failure does."""
-    tone: Tone = row.word.tone if row.verdict in ("degraded", "failing") else "muted"
+    tone: ScreenTone = row.word.tone if row.verdict in ("degraded", "failing") else "muted"
     stale = "not probed lately" if row.stale and row.verdict != "no data" else ""
     then = f"when failing: {row.on_fail}" if row.on_fail else ""
     return (("    ", "muted"), *fitting([(row.detail, tone), (stale, "watch"), (then, "muted")], width - 4))

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from upgrade_tui.plan.estimate import step_seconds
 from upgrade_tui.tui import undo_lines
-from upgrade_tui.tui.glyphs import Tone
+from upgrade_tui.tui.glyphs import ScreenTone
 from upgrade_tui.tui.scene import Scene
 from upgrade_tui.tui.widgets.spans import Line, Span, cut, fit, fitting, joined, length, wrapped
 from upgrade_tui.units import clock_text, duration_text
@@ -26,7 +26,7 @@ class ClockView(Struct, frozen=True):
     said: Answers
     countdown: str
     caption: str
-    count_tone: Tone
+    count_tone: ScreenTone
 
     @property
     def reading(self) -> clock.Reading:
@@ -34,7 +34,7 @@ class ClockView(Struct, frozen=True):
         return self.said.reading
 
     @property
-    def tone(self) -> Tone:
+    def tone(self) -> ScreenTone:
         """Of the worst that the clock says."""
         return level_word(self.reading.level).tone
 
@@ -45,7 +45,7 @@ def clock_view(scene: Scene, hosts: Sequence[HostHealth], canaries: Sequence[Can
     return ClockView(said, *_countdown(scene, said.reading))
 
 
-def _countdown(scene: Scene, reading: clock.Reading) -> tuple[str, str, Tone]:
+def _countdown(scene: Scene, reading: clock.Reading) -> tuple[str, str, ScreenTone]:
     """The big number, what it is, and its tone."""
     if scene.state.phase == "closed":
         took = (scene.state.closed or scene.now) - (scene.state.opened or scene.state.start)
@@ -104,7 +104,7 @@ def timeline(scene: Scene, reading: clock.Reading, width: int) -> tuple[Line, Li
 
 def _labels(scene: Scene, reading: clock.Reading, cells: int, now: int, forecast: int, by: int | None) -> Line:
     """The moments' names under the bar; one that would cover another is left out, the important ones first."""
-    wanted: list[tuple[int, str, Tone]] = []
+    wanted: list[tuple[int, str, ScreenTone]] = []
     if by is not None and reading.by is not None:
         text = f"rollback by {scene.time(reading.by, seconds=False)}"
         wanted.append((by - len(text) // 2, text, level_word(reading.slack_level).tone))
@@ -160,7 +160,7 @@ def breakdown_lines(scene: Scene, reading: clock.Reading) -> list[Line]:
     if state.rolling_back and p is not None:
         return undo_lines.sums(scene, p)
     out: list[Line] = [(("ROLLBACK BY  =  window end − margin − what undoing takes", "title"),)]
-    rows: list[tuple[str, str, Tone, Tone]] = [
+    rows: list[tuple[str, str, ScreenTone, ScreenTone]] = [
         ("window end", scene.time(reading.end), "plain", "plain"),
         ("− margin kept free", duration_text(reading.margin), "plain", "plain"),
     ]

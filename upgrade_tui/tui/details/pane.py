@@ -12,7 +12,7 @@ from upgrade_tui.tui.widgets.spans import BLANK, Line, cut, wrapped
 from upgrade_tui.window.state_words import step_word, worst_first
 
 UNCUT = 1_000  # cells: heads are made for one line, here they go on below
-MANY = 12  # hosts of a step
+_MANY = 12  # hosts of a step
 
 
 class DetailsPane(WholePane):
@@ -71,8 +71,8 @@ def _tasks(scene: Scene, step_id: str, width: int) -> list[Line]:
     """Of many hosts those that most need a look."""
     step = scene.state.steps[step_id]
     hosts = list(step.tasks)
-    if len(hosts) > MANY:
+    if len(hosts) > _MANY:
         hosts.sort(key=lambda host: worst_first(step_word(step.tasks[host].state).tone))
-    more: Line = ((f"and {len(hosts) - MANY} more; enter on the step shows them all", "muted"),)
-    lines = step_page.tasks(scene, step, width, hosts[:MANY])
-    return [*lines, cut(more, width)] if len(hosts) > MANY else lines
+    more: Line = ((f"and {len(hosts) - _MANY} more; enter on the step shows them all", "muted"),)
+    lines = step_page.tasks(scene, step, width, hosts[:_MANY])
+    return [*lines, cut(more, width)] if len(hosts) > _MANY else lines

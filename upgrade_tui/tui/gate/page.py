@@ -6,7 +6,7 @@ Read from left to right (or top to bottom): what runs next, letter by letter; th
 from __future__ import annotations
 
 from upgrade_tui.plan.model import Step
-from upgrade_tui.tui.glyphs import Tone
+from upgrade_tui.tui.glyphs import ScreenTone
 from upgrade_tui.tui.scene import Scene
 from upgrade_tui.tui.sections import exact, section
 from upgrade_tui.tui.step.page import slack_tone
@@ -19,7 +19,7 @@ from upgrade_tui.window.gates import asked_for_it
 from upgrade_tui.window.state_words import level_word, step_word, verdict_word
 
 TWO_COLUMNS = 100  # cells from which what runs and what speaks for it stand side by side
-GAP = 3
+_GAP = 3
 
 
 def gate_header(scene: Scene, spec: Step, card: Card | None, refused: str | None, width: int) -> list[Line]:
@@ -94,7 +94,7 @@ def _clock(scene: Scene, card: Card) -> Line:
         now = (f"slack now {_minutes(card.slack)}", slack_tone(card.slack))
     late = card.forecast > card.end
     margin = scene.plan.window.margin
-    tone: Tone = "bad" if late else "tight" if card.forecast > card.end - margin else "plain"
+    tone: ScreenTone = "bad" if late else "tight" if card.forecast > card.end - margin else "plain"
     return joined(
         [
             now,
@@ -146,9 +146,9 @@ def gate_page(scene: Scene, card: Card, width: int) -> list[Line]:
     """The whole card for ``width`` cells: in two columns where there is room."""
     if width < TWO_COLUMNS:
         return [*next_lines(scene, card, width), BLANK, *evidence_lines(scene, card, width)]
-    left = (width - GAP) * 11 // 20
-    right = width - GAP - left
-    return beside(next_lines(scene, card, left), evidence_lines(scene, card, right), left, GAP)
+    left = (width - _GAP) * 11 // 20
+    right = width - _GAP - left
+    return beside(next_lines(scene, card, left), evidence_lines(scene, card, right), left, _GAP)
 
 
 def next_lines(scene: Scene, card: Card, width: int) -> list[Line]:
@@ -233,7 +233,7 @@ def _canary(scene: Scene, health: CanaryEvidence, card: Card, width: int) -> Lin
 def _risks(card: Card, width: int) -> list[Line]:
     lines: list[Line] = []
     for risk in card.risks:
-        tone: Tone = "tight" if risk.showing else "watch" if risk.silent else "plain"
+        tone: ScreenTone = "tight" if risk.showing else "watch" if risk.silent else "plain"
         mark = "▲" if risk.showing else "?" if risk.silent else "·"
         lines += wrapped(((f"{mark} {risk.title}", tone),), width)
         signs = f"{risk.signs}; " if risk.signs else ""

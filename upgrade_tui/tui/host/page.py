@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from upgrade_tui.attach.protocol import ProcessInfo
-from upgrade_tui.tui.glyphs import Tone
+from upgrade_tui.tui.glyphs import ScreenTone
 from upgrade_tui.tui.host.rows import host_row, unit_tone
 from upgrade_tui.tui.scene import Scene
 from upgrade_tui.tui.sections import section
@@ -68,7 +68,7 @@ def _now(sample: Sample | None, age: float | None) -> Line:
     if sample is None:
         return (("no sample yet", "watch"),)
     stale = age is None or age >= STALE
-    tone: Tone = "muted" if stale else "plain"
+    tone: ScreenTone = "muted" if stale else "plain"
     text = [
         (f"cpu {fine_percent_text(sample.cpu)}", tone),
         (f"memory {fine_percent_text(sample.memory)}", tone),
@@ -140,7 +140,7 @@ def _disks(out: list[Line], scene: Scene, name: str, sample: Sample, width: int)
         if d.missing:
             lines.append(cut(((fit(d.mount, mounts) + "  ", "strong"), ("✗ not mounted on this host", "bad")), width))
             continue
-        tone: Tone = "bad" if limit is not None and d.percent >= limit else "strong"
+        tone: ScreenTone = "bad" if limit is not None and d.percent >= limit else "strong"
         sizes = f"  {of_text(d.used, d.total)}"
         line: Line = (
             (fit(d.mount, mounts) + " ", "strong"),

@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from upgrade_tui.tui.glyphs import Tone
+from upgrade_tui.tui.glyphs import ScreenTone
 from upgrade_tui.tui.recent import RecentSeries
 from upgrade_tui.tui.scene import Scene
 from upgrade_tui.tui.widgets.spans import Line, Span, clip, cut, fit, fitting, spark, widest
@@ -45,7 +45,7 @@ def host_row(scene: Scene, name: str) -> HostRow:
     )  # fmt: skip
 
 
-def unit_tone(word: str) -> Tone:
+def unit_tone(word: str) -> ScreenTone:
     """Of a unit's state."""
     return "good" if unit_is_good(word) else "unknown" if unit_is_unknown(word) else "bad"
 
@@ -136,7 +136,7 @@ def host_row_line(row: HostRow, cols: HostColumns, width: int, series: RecentSer
     start.append((fit(state, cols.state), row.word.tone if row.rank < FINE else "muted"))
     if row.sample is None:
         return tuple(start)
-    tone: Tone = "plain" if fresh else "muted"
+    tone: ScreenTone = "plain" if fresh else "muted"
     values = (("cpu", row.sample.cpu, 0), ("memory", row.sample.memory, 1))
     for metric, value, column in values:
         start.append(_number(value, metric in row.hot, tone))
@@ -178,7 +178,7 @@ def host_second_line(row: HostRow, scene: Scene, width: int) -> Line:
     return (indent, *fitting(parts, width - 4))
 
 
-def _number(value: float, hot: bool, tone: Tone) -> Span:
+def _number(value: float, hot: bool, tone: ScreenTone) -> Span:
     return (f"{value:4.0f}" + ("!" if hot else "%"), "bad" if hot else tone)
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from upgrade_tui.tui.glyphs import Tone
+from upgrade_tui.tui.glyphs import ScreenTone
 from upgrade_tui.tui.scene import Scene
 from upgrade_tui.tui.widgets.spans import Line, cut, fit
 from upgrade_tui.window import events as ev
 from upgrade_tui.window.event_table import notice
 from upgrade_tui.window.outcomes import outcome_sentence
 
-_MARKS: dict[Tone, str] = {
+_MARKS: dict[ScreenTone, str] = {
     "bad": "✗",
     "unknown": "?",
     "tight": "▲",
@@ -22,7 +22,7 @@ _MARKS: dict[Tone, str] = {
 
 def record_line(scene: Scene, record: ev.Record, width: int) -> Line:
     """One record on one line."""
-    shade: Tone = notice(record.event).tone
+    shade: ScreenTone = notice(record.event).tone
     actor = fit("" if record.actor == ev.SYSTEM else record.actor, 7)
     return cut(
         (

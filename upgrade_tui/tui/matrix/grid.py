@@ -11,7 +11,7 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.strip import Strip
 
-from upgrade_tui.tui.widgets.line_view import LineView, Row, tones_of
+from upgrade_tui.tui.widgets.line_view import LineView, RowKey, tones_of
 from upgrade_tui.tui.widgets.spans import BLANK, Line, Span, fit, widest
 
 NARROWEST, WIDEST = 4, 14  # cells of a column
@@ -45,7 +45,7 @@ class Grid(LineView):
         self.column = max(0, min(self.column, len(columns) - 1))
         self.lay()
 
-    def make_rows(self) -> Sequence[Row]:
+    def make_rows(self) -> Sequence[RowKey]:
         self._names = min(NAMES, widest((name for name, _ in self.hosts.values()), 6)) + 3
         room = max(1, self.scrollable_content_region.width - self._names)
         self._each = max(NARROWEST, min(WIDEST, room // max(1, len(self.columns))))

@@ -12,7 +12,7 @@ from statistics import median
 from msgspec import Struct
 
 from upgrade_tui.plan.model import Step
-from upgrade_tui.tui.glyphs import Tone
+from upgrade_tui.tui.glyphs import ScreenTone
 from upgrade_tui.tui.scene import Scene
 from upgrade_tui.tui.widgets.spans import Line, Span, cut, joined
 from upgrade_tui.units import countdown_text, duration_text, short_duration
@@ -20,7 +20,7 @@ from upgrade_tui.window.measurements import TaskFrame
 from upgrade_tui.window.state import UNSETTLED, StepState, Task
 from upgrade_tui.window.state_words import EXCLUDED, TASKS, Word, armed_word, step_word, worst_first
 
-SILENT = 60.0  # seconds without output that make a task an outlier
+_SILENT = 60.0  # seconds without output that make a task an outlier
 SLOW = 2.0  # times what the others of its step took, and
 SLOW_AFTER = 30.0  # at least so many seconds
 
@@ -87,7 +87,7 @@ def _usual(step: StepState) -> float:
 
 def odd(scene: Scene, task: Task, live: TaskFrame | None, usual: float) -> bool:
     """A running task that has been silent for long, or takes much longer than the others of its step did."""
-    if live is not None and live.silent >= SILENT:
+    if live is not None and live.silent >= _SILENT:
         return True
     spent = scene.now - task.started if task.started is not None else 0.0
     return usual > 0 and spent > max(SLOW_AFTER, SLOW * usual)
@@ -114,7 +114,7 @@ def cell(scene: Scene, m: Matrix, spec: Step, host: str, width: int, *, marked: 
     if width >= 10 and spent is not None:
         text += f" {short_duration(spent):<{width - 5}}"
     inner = text[: width - 2].ljust(width - 2)
-    tone: Tone = word.tone
+    tone: ScreenTone = word.tone
     if task.state == "running" and odd(scene, task, m.live.get((spec.id, host)), m.usual[spec.id]):
         tone = "tight"
     return (f"[{inner}]" if marked else f" {inner} ", tone)
@@ -194,7 +194,7 @@ def cell_lines(scene: Scene, m: Matrix, spec: Step, host: str, width: int) -> li
     excluded = scene.state.excluded.get(host)
     if excluded is not None:
         said = f"{host} is excluded: {excluded}" + (f" · {said}" if said and said not in excluded else "")
-    tone: Tone = word.tone if word.tone in ("bad", "unknown", "tight") else "plain"
+    tone: ScreenTone = word.tone if word.tone in ("bad", "unknown", "tight") else "plain"
     return [cut(joined(parts), width), cut(((said, tone),), width)]
 
 

@@ -11,7 +11,7 @@ from textual.widget import Widget
 from upgrade_tui.attach.session import Session
 from upgrade_tui.plan.model import Step
 from upgrade_tui.tui.detail_screen import DetailScreen, Pane
-from upgrade_tui.tui.glyphs import Tone
+from upgrade_tui.tui.glyphs import ScreenTone
 from upgrade_tui.tui.host.rows import SteadyOrder
 from upgrade_tui.tui.matrix import page
 from upgrade_tui.tui.matrix.grid import Grid
@@ -26,9 +26,9 @@ from upgrade_tui.tui.widgets.spans import Line, Span, cut, wrapped_in
 from upgrade_tui.window.state import UNSETTLED
 from upgrade_tui.window.state_words import EXCLUDED
 
-Cell = tuple[str, str]  # step, host
+_Cell = tuple[str, str]  # step, host
 
-_ROW_TONES: dict[int, Tone] = {0: "unknown", 1: "bad", 2: "tight", 3: "tight", 9: "muted"}
+_ROW_TONES: dict[int, ScreenTone] = {0: "unknown", 1: "bad", 2: "tight", 3: "tight", 9: "muted"}
 
 
 class MatrixScreen(DetailScreen):
@@ -45,7 +45,7 @@ class MatrixScreen(DetailScreen):
 
     def __init__(self, session: Session, step: str = "", host: str = "") -> None:
         super().__init__(session)
-        self.marks: set[Cell] = set()
+        self.marks: set[_Cell] = set()
         self.order = SteadyOrder()
         self.matrix: page.Matrix | None = None
         self.hosts: list[page.HostLine] = []

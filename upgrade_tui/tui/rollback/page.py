@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from upgrade_tui.tui import undo_lines
-from upgrade_tui.tui.glyphs import Tone
+from upgrade_tui.tui.glyphs import ScreenTone
 from upgrade_tui.tui.scene import Scene
 from upgrade_tui.tui.sections import exact, section
 from upgrade_tui.tui.widgets.spans import BLANK, Line, Span, bar, cut, joined, wrapped
@@ -134,7 +134,7 @@ def progress_header(scene: Scene, p: going_back.Progress, width: int) -> list[Li
     assert asked is not None, "there is progress of one"
     active, good = asked.active, asked.outcome == "done"
     state = "ROLLING BACK" if active else "ROLLED BACK" if good else "ROLLBACK STOPPED"
-    tone: Tone = "tight" if active else "good" if good else "bad"
+    tone: ScreenTone = "tight" if active else "good" if good else "bad"
     glyph = "◄" if active else "✓" if good else "✗"
     first = joined(
         [
@@ -151,7 +151,7 @@ def _time_bar(p: going_back.Progress, width: int) -> Line:
     cells = max(10, min(60, width - 44))
     ahead = max(0, min(cells, round(p.total / whole * cells)) - len(full))
     rest = "·" * (cells - len(full) - ahead)
-    tone: Tone = "bad" if p.late else "run"
+    tone: ScreenTone = "bad" if p.late else "run"
     said = f" {duration_text(p.spent)} of {duration_text(p.total)}"
     promised = f", {duration_text(p.promised)} promised" if p.promised is not None else ", nothing promised"
     return (("█" * len(full), tone), ("▒" * ahead, tone), (rest, "muted"), (said, "strong"), (promised, "plain"))

@@ -8,9 +8,9 @@ from upgrade_tui.foreign import harmless
 from upgrade_tui.plan.command_text import what_runs
 from upgrade_tui.plan.estimate import step_seconds
 from upgrade_tui.plan.model import Step
-from upgrade_tui.plan.step_kinds import KINDS
+from upgrade_tui.plan.step_kinds import STEP_KINDS
 from upgrade_tui.tui.canary.rows import canary_row, worst_order
-from upgrade_tui.tui.glyphs import Tone
+from upgrade_tui.tui.glyphs import ScreenTone
 from upgrade_tui.tui.scene import Scene
 from upgrade_tui.tui.sections import exact, section, value_rows
 from upgrade_tui.tui.step.rows import held_text
@@ -23,7 +23,7 @@ from upgrade_tui.window.state import OVER, StepState, Task
 from upgrade_tui.window.state_words import HELD, level_word, step_word
 from upgrade_tui.window.step_state import trouble_text
 
-SILENT = 10.0  # seconds without output from which on it is said
+_SILENT = 10.0  # seconds without output from which on it is said
 
 
 def step_header(scene: Scene, spec: Step, width: int) -> list[Line]:
@@ -33,7 +33,7 @@ def step_header(scene: Scene, spec: Step, width: int) -> list[Line]:
     first: Line = (
         (f"{word.glyph} {word.word.upper()}  ", word.tone),
         (spec.title, "strong"),
-        (f"  {spec.id}{f' · {spec.phase}' if spec.phase else ''} · {KINDS[spec.kind].says}", "muted"),
+        (f"  {spec.id}{f' · {spec.phase}' if spec.phase else ''} · {STEP_KINDS[spec.kind].says}", "muted"),
     )
     lines = [first, _people(spec, step), _times(scene, spec, step), _outlook(scene, spec, step, shown)]
     return [cut(line, width) for line in lines]
@@ -67,7 +67,7 @@ def _times(scene: Scene, spec: Step, step: StepState) -> Line:
         spent = scene.now - step.started
         left = clock.step_remaining(scene.state, spec, scene.now)
         over = spent + left - planned
-        tone: Tone = "tight" if over > 30 else "good"
+        tone: ScreenTone = "tight" if over > 30 else "good"
         parts.append((f"running {duration_text(spent)}", "run"))
         parts.append((f"{duration_text(left)} left", "plain"))
         if abs(over) >= 30:
@@ -120,7 +120,7 @@ def clock_after(scene: Scene, spec: Step) -> Line:
     if held is not None:
         late = duration_text(-after.slack)
         return ((f"✗ after it there is no time to undo it: slack -{late}; needs the lead's override", "bad"),)
-    tone: Tone = (
+    tone: ScreenTone = (
         "good" if after.slack > 1800 else "watch" if after.slack > 600 else "tight" if after.slack > 0 else "bad"
     )
     return (
@@ -131,7 +131,7 @@ def clock_after(scene: Scene, spec: Step) -> Line:
     )
 
 
-def slack_tone(slack: float) -> Tone:
+def slack_tone(slack: float) -> ScreenTone:
     """At the clock's own limits."""
     return (
         "good"
@@ -164,14 +164,14 @@ def spec_lines(scene: Scene, spec: Step, width: int) -> list[Line]:
     exact(out, "Then checked by (exit 0: done and right)", spec.check, width)
     if spec.kind == "gate":
         _votes(out, spec, step, width)
-    if KINDS[spec.kind].stands_on:
+    if STEP_KINDS[spec.kind].stands_on:
         _health(out, scene, spec, width)
     _rollback(out, spec, step, width)
     _rules(out, scene, spec, width)
     return out[:-1] if out and out[-1] == BLANK else out
 
 
-def _prose(out: list[Line], title: str, text: str, width: int, tone: Tone = "plain") -> None:
+def _prose(out: list[Line], title: str, text: str, width: int, tone: ScreenTone = "plain") -> None:
     paragraphs = harmless(text).strip().splitlines()
     section(out, title, (line for each in paragraphs for line in wrapped(((each, tone),), width)))
 
@@ -217,7 +217,7 @@ def _rollback(out: list[Line], spec: Step, step: StepState, width: int) -> None:
         _prose(out, "Rollback", "None: irreversible. Past this step there is only forward.", width, "watch")
         return
     if spec.rollback is None:
-        if KINDS[spec.kind].may_change:
+        if STEP_KINDS[spec.kind].may_change:
             _prose(out, "Rollback", "None given in the plan.", width, "muted")
         return
     each = "a batch " if len(step.batches) > 1 else ""
@@ -282,7 +282,7 @@ def _task(scene: Scene, step: StepState, task: Task, live: TaskFrame | None, nam
     ]
     if task.attempt > 1:
         out.append((f"attempt {task.attempt} · ", "watch"))
-    if running and live is not None and live.silent >= SILENT:
+    if running and live is not None and live.silent >= _SILENT:
         out.append((f"silent {short_duration(live.silent)} · ", "tight"))
     if task.settled_by:
         out.append((f"settled by {task.settled_by}: {task.reason}", "plain"))

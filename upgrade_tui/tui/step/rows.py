@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from upgrade_tui.plan.estimate import step_seconds
 from upgrade_tui.plan.model import Step
-from upgrade_tui.tui.glyphs import Tone
+from upgrade_tui.tui.glyphs import ScreenTone
 from upgrade_tui.tui.scene import Scene
 from upgrade_tui.tui.widgets.spans import Line, Span, bar, clip, cut, fit, widest, wrapped
 from upgrade_tui.units import count_text, duration_text, few_text, short_duration
@@ -192,7 +192,7 @@ def phase_line(phase: str, rows: list[StepRow], width: int) -> Line:
     """A phase's heading: how far it is."""
     over = sum(1 for r in rows if r.state in OVER)
     worst = min((r.word.tone for r in rows), key=worst_first)
-    tone: Tone = worst if worst in ("bad", "unknown", "tight", "run") else "title"
+    tone: ScreenTone = worst if worst in ("bad", "unknown", "tight", "run") else "title"
     text = f"{over}/{len(rows)} done"
     return cut(((phase.upper(), tone), ("  " + text, "muted")), width)
 
@@ -205,7 +205,7 @@ def step_heading(cols: StepColumns, width: int) -> Line:
 
 def step_row_line(row: StepRow, cols: StepColumns, width: int) -> Line:
     begun = row.state not in ("pending", "skipped", "rolled back")
-    quiet: Tone = "plain" if begun else "muted"
+    quiet: ScreenTone = "plain" if begun else "muted"
     out: list[Span] = [
         (row.word.glyph + " ", row.word.tone),
         (fit(row.id, cols.id) + " ", "strong" if row.state in ("running", "ready", "failed", "unknown") else quiet),
@@ -222,7 +222,7 @@ def _times(row: StepRow) -> str:
     return f"{short_duration(row.elapsed)}/{short_duration(row.planned)}"
 
 
-def _time_tone(row: StepRow) -> Tone:
+def _time_tone(row: StepRow) -> ScreenTone:
     if row.elapsed is None:
         return "muted"
     if row.elapsed > row.planned * (1.0 if row.state == "running" else 1.5):
@@ -232,7 +232,7 @@ def _time_tone(row: StepRow) -> Tone:
 
 def remark_lines(row: StepRow, width: int) -> list[Line]:
     """Under a step: progress, votes, what to do, what went wrong; up to three lines."""
-    tone: Tone = row.word.tone if row.word.tone in ("bad", "unknown", "tight") else "run"
+    tone: ScreenTone = row.word.tone if row.word.tone in ("bad", "unknown", "tight") else "run"
     if row.state == "skipped":
         tone = "muted"
     indent: Span = (" " * 4, tone)

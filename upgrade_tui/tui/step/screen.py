@@ -25,7 +25,7 @@ from upgrade_tui.tui.widgets.line_view import Bar, LineList, LineView
 from upgrade_tui.tui.widgets.spans import Line, cut
 from upgrade_tui.window.state import StepState, Task
 
-CHUNK = 256 * 1024  # bytes of output asked for at once
+_CHUNK = 256 * 1024  # bytes of output asked for at once
 COPIED = 2_000  # lines of output that `y` copies
 
 
@@ -173,7 +173,7 @@ class StepScreen(DetailScreen):
                 await asyncio.sleep(TICK)
                 continue
             request = GetOutput(
-                id=0, step=self.spec.id, host=host, attempt=attempt, undo=undo, offset=offset, limit=CHUNK
+                id=0, step=self.spec.id, host=host, attempt=attempt, undo=undo, offset=offset, limit=_CHUNK
             )
             answer = await self.session.ask(request, Output)
             if isinstance(answer, str):

@@ -13,7 +13,7 @@ from upgrade_tui.window import commands as cmd
 from upgrade_tui.window.commands import AnyCommand
 from upgrade_tui.window.state import WindowState
 
-Outcome = Literal["completed", "rolled back", "abandoned"]
+_Outcome = Literal["completed", "rolled back", "abandoned"]
 
 
 class WindowVerb(Verb):
@@ -92,7 +92,7 @@ class CloseVerb(WindowVerb):
         """Once nothing is left to go on with."""
         return None if look.host or look.undoing or look.scene.state.current else 40
 
-    def command(self, at: Target, outcome: Outcome = "abandoned", reason: str = SAID) -> cmd.Close:
+    def command(self, at: Target, outcome: _Outcome = "abandoned", reason: str = SAID) -> cmd.Close:
         return cmd.Close(confirm=at.session.plan.window.id, outcome=outcome, reason=reason)
 
     async def ask(self, app: App[Any], at: Target) -> AnyCommand | None:

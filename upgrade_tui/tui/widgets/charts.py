@@ -9,12 +9,12 @@ from itertools import groupby, pairwise
 from msgspec import Struct
 
 from upgrade_tui.telemetry.model import Point
-from upgrade_tui.tui.glyphs import Tone
+from upgrade_tui.tui.glyphs import ScreenTone
 from upgrade_tui.tui.widgets.spans import BLANK, Line, Span, cut, fit, length
 from upgrade_tui.units import duration_text, rate_text, short_rate
 
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
-GAP = 2  # cells between charts side by side
+_GAP = 2  # cells between charts side by side
 
 
 class Chart(Struct, frozen=True, kw_only=True):
@@ -115,10 +115,10 @@ def nice(value: float, *, binary: bool = False) -> float:
     return next(power * m for m in (1, 2, 5, 10) if power * m >= value * 0.999999)
 
 
-Series = Mapping[str, Sequence[Point]]
+_Series = Mapping[str, Sequence[Point]]
 
 
-def drawn(chart: Chart, series: Series, since: float, until: float, width: int, height: int) -> list[Line]:
+def drawn(chart: Chart, series: _Series, since: float, until: float, width: int, height: int) -> list[Line]:
     """The chart in exactly ``height`` lines of at most ``width`` cells: title, rows, time axis."""
     points = added([series_of(series, name) for name in chart.names if series_of(series, name)])
     known = [p for p in points if p.mean is not None]
@@ -141,7 +141,7 @@ def drawn(chart: Chart, series: Series, since: float, until: float, width: int, 
     return [*lines, _axis(labels, cells, until - since)]
 
 
-def _title(chart: Chart, series: Series, known: Sequence[Point], until: float, width: int) -> Line:
+def _title(chart: Chart, series: _Series, known: Sequence[Point], until: float, width: int) -> Line:
     """Name, newest value (or that of each part), peak and when, limit: as much as there is room for."""
     parts: list[Line] = [((chart.title, "title"),)]
     for word, name in chart.says:
@@ -171,7 +171,7 @@ def _title(chart: Chart, series: Series, known: Sequence[Point], until: float, w
 def _row(chart: Chart, cols: Sequence[Column], top: float, rows: int, row: int, limit: bool) -> list[Span]:
     """One row of cells, neighbours of one tone together."""
     below = rows - 1 - row
-    cells: list[tuple[str, Tone]] = []
+    cells: list[tuple[str, ScreenTone]] = []
     for col in cols:
         if col.mean is None:
             cells.append(("·" if below == 0 else " ", "muted"))
@@ -199,7 +199,7 @@ def grid(charts: Sequence[Callable[[int, int], list[Line]]], width: int, height:
     across = max(1, min(3 if width >= 150 else 2 if width >= 64 else 1, len(charts)))
     down = -(-len(charts) // across)
     each = max(5, min(14, height // down))
-    cell = (width - GAP * (across - 1)) // across
+    cell = (width - _GAP * (across - 1)) // across
     out: list[Line] = []
     for start in range(0, len(charts), across):
         blocks = [chart(cell, each) for chart in charts[start : start + across]]
@@ -208,7 +208,7 @@ def grid(charts: Sequence[Callable[[int, int], list[Line]]], width: int, height:
             for i, line in enumerate(lines):
                 joined += line
                 if i < len(lines) - 1:
-                    joined.append((" " * (cell + GAP - length(line)), "muted"))
+                    joined.append((" " * (cell + _GAP - length(line)), "muted"))
             out.append(tuple(joined))
     return out
 

@@ -9,7 +9,7 @@ from textual.content import Content
 
 from upgrade_tui.foreign import one_line
 from upgrade_tui.tui.scene import Scene
-from upgrade_tui.tui.widgets.line_view import LineView, Row
+from upgrade_tui.tui.widgets.line_view import LineView, RowKey
 from upgrade_tui.tui.widgets.spans import Line
 
 
@@ -38,7 +38,7 @@ class LinePane(LineView):
         self.needle = ""
         self._title = ""
 
-    def rows_of(self, scene: Scene, width: int) -> Sequence[Row]:
+    def rows_of(self, scene: Scene, width: int) -> Sequence[RowKey]:
         """The rows there are now. Sets ``pinned`` where there are headings."""
         raise NotImplementedError
 
@@ -46,7 +46,7 @@ class LinePane(LineView):
         """What stands in the frame, behind the pane's number."""
         return self.NAME
 
-    def make_rows(self) -> Sequence[Row]:
+    def make_rows(self) -> Sequence[RowKey]:
         return self.rows_of(self.scene, self.inner) if self.scene is not None else ()
 
     def show(self, scene: Scene) -> None:
@@ -81,7 +81,7 @@ class WholePane(LinePane):
         """Every line, for ``width`` cells."""
         raise NotImplementedError
 
-    def rows_of(self, scene: Scene, width: int) -> Sequence[Row]:
+    def rows_of(self, scene: Scene, width: int) -> Sequence[RowKey]:
         self._whole = self.whole(scene, width)
         return [("", i) for i in range(len(self._whole))]
 

@@ -20,11 +20,11 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from upgrade_tui.foreign import one_line
-from upgrade_tui.tui.glyphs import TONES, Tone
+from upgrade_tui.tui.glyphs import TONES, ScreenTone
 from upgrade_tui.tui.theme import FALLBACKS
 from upgrade_tui.tui.widgets.spans import BLANK, Line
 
-Row = tuple[str, int]
+RowKey = tuple[str, int]
 """The key of an item, empty where the cursor does not go, and which of its lines it is."""
 
 _BOLD = {"bad", "unknown", "tight", "strong", "title", "key"}
@@ -123,7 +123,7 @@ class LineView(ScrollView, can_focus=True):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
-        self.rows: Sequence[Row] = ()
+        self.rows: Sequence[RowKey] = ()
         self.pinned: tuple[Line, ...] = ()
         self.selected = ""
         self.following = False
@@ -134,7 +134,7 @@ class LineView(ScrollView, can_focus=True):
 
     # -- for subclasses -------------------------------------------------------------------------------------------
 
-    def make_rows(self) -> Sequence[Row]:
+    def make_rows(self) -> Sequence[RowKey]:
         """The rows there are now, for ``inner`` cells. Sets ``pinned`` where there are headings."""
         return self.rows
 
@@ -225,7 +225,7 @@ class LineView(ScrollView, can_focus=True):
 
     def plain_strip(self, line: Line, base: Style) -> Strip:
         """A line that the cursor is not on."""
-        gutter: tuple[tuple[str, Tone], ...] = ((" ", "muted"),) if self.cursor else ()
+        gutter: tuple[tuple[str, ScreenTone], ...] = ((" ", "muted"),) if self.cursor else ()
         return strip_of(self, (*gutter, *line), self._laid.width, base)
 
     def row_strip(self, index: int, base: Style) -> Strip:
@@ -234,7 +234,7 @@ class LineView(ScrollView, can_focus=True):
         if not self.cursor or index >= len(self.rows) or not self.selected or self.rows[index][0] != self.selected:
             return self.plain_strip(line, base)
         over = tones_of(self.app)["cursor"] if self.has_focus else None
-        mark: Tone = "key" if self.has_focus else "muted"
+        mark: ScreenTone = "key" if self.has_focus else "muted"
         return strip_of(self, (("▌", mark), *line), self._laid.width, base, over=over)
 
     # -- the cursor -----------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from upgrade_tui.tui.scene import Scene
 from upgrade_tui.units import duration_text
 
 SPANS: tuple[float | None, ...] = (300.0, 1800.0, None)  # seconds; None: since the window opened
-POINTS = 240  # asked for: more than any chart is wide
+_POINTS = 240  # asked for: more than any chart is wide
 
 
 class Past:
@@ -50,7 +50,7 @@ class Past:
             if on_top():
                 await self._ask()
                 changed()
-            pause = min(15.0, max(2.0, self.seconds(self._session.now()) / POINTS))
+            pause = min(15.0, max(2.0, self.seconds(self._session.now()) / _POINTS))
             try:
                 await asyncio.wait_for(self._wake.wait(), pause)
             except TimeoutError:
@@ -61,7 +61,7 @@ class Past:
     async def _ask(self) -> None:
         now = self._session.now()
         seconds = self.seconds(now)
-        request = GetHistory(id=0, host=self._host, canary=self._canary, seconds=seconds, points=POINTS)
+        request = GetHistory(id=0, host=self._host, canary=self._canary, seconds=seconds, points=_POINTS)
         answer = await self._session.ask(request, HistoryReply)
         self.asked = True
         if isinstance(answer, str):

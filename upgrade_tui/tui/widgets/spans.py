@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from rich.cells import cell_len, get_character_cell_size, set_cell_size
 
 from upgrade_tui.foreign import one_line
-from upgrade_tui.tui.glyphs import Tone
+from upgrade_tui.tui.glyphs import ScreenTone
 
-Span = tuple[str, Tone]
+Span = tuple[str, ScreenTone]
 Line = tuple[Span, ...]
 
 BLANK: Line = ()
