@@ -57,8 +57,8 @@ NAMED = (
     ),
     NamedFault(
         "a start that lost the race in the log is sent", "conductor/execution/tasks.py",
-        "if not resume and not await self._begin(work, await marks(secrets or {}, key)):",
-        "if not resume and await self._begin(work, await marks(secrets or {}, key)) is None:",
+        "if not resume and not await self._begin(work, await marks(secrets or {})):",
+        "if not resume and await self._begin(work, await marks(secrets or {})) is None:",
         (RACE,),
     ),
     NamedFault(

@@ -10,6 +10,7 @@ import hashlib
 import os
 import subprocess
 from collections.abc import Callable, Mapping
+from functools import cache
 
 from upgrade_tui.plan.model import Step
 
@@ -47,12 +48,12 @@ async def known_secrets(step: Step) -> tuple[dict[str, str] | None, str]:
         return None, str(error)
 
 
-async def same_secrets(step: Step, job: str, given: Mapping[str, str]) -> tuple[dict[str, str] | None, str]:
-    """``known_secrets``, if they are those that the job was ``given``, as its ``marks`` tell: others mask nothing."""
+async def same_secrets(step: Step, given: Mapping[str, str]) -> tuple[dict[str, str] | None, str]:
+    """``known_secrets``, if they are those that a job was ``given``, as their ``marks`` tell: others mask nothing."""
     secrets, why = await known_secrets(step)
     if secrets is None or not given:
         return secrets, why
-    now = await marks(secrets, job)
+    now = await marks(secrets)
     other = [name for name, mark in given.items() if now.get(name, mark) != mark]
     if other:
         verb = "has another value" if len(other) == 1 else "have other values"
@@ -60,20 +61,21 @@ async def same_secrets(step: Step, job: str, given: Mapping[str, str]) -> tuple[
     return secrets, ""
 
 
-async def marks(secrets: Mapping[str, str], job: str) -> dict[str, str]:
-    """Name -> what tells its value from another one in the log.
+async def marks(secrets: Mapping[str, str]) -> dict[str, str]:
+    """Name -> what tells its value from another one in the log: 16 bits of a slow hash, the same wherever it is used.
 
-    16 bits of a slow hash, another for each job: one in 65536 wrong values passes for the right one, so that whoever
-    tries values against the log is left with far too many that fit.
+    Were they others for each job, the jobs of a window together would prove a guess of a weak value right. So one in
+    65536 guesses fits, whatever else is known, and one in 65536 other values passes for the right one.
     """
-    if not secrets:
-        return {}
-    return await asyncio.to_thread(lambda: {name: _mark(f"{job} {name}", value) for name, value in secrets.items()})
+    digests = {
+        name: hashlib.sha256(value.encode("utf-8", "surrogateescape")).digest() for name, value in secrets.items()
+    }
+    return await asyncio.to_thread(lambda: {name: _mark(name, d) for name, d in digests.items()}) if digests else {}
 
 
-def _mark(salt: str, value: str) -> str:
-    data = value.encode("utf-8", "surrogateescape")
-    return hashlib.scrypt(data, salt=salt.encode(), n=4096, r=8, p=1, dklen=2).hex()
+@cache  # slow on purpose, and each job of each host asks
+def _mark(name: str, digest: bytes) -> str:
+    return hashlib.scrypt(digest, salt=name.encode(), n=4096, r=8, p=1, dklen=2).hex()
 
 
 def _printed(command: str) -> dict[str, str]:

@@ -139,8 +139,7 @@ class Tasks:
     async def run(self, work: Work, *, resume: bool = False) -> None:
         """The whole task. ``resume``: its start is in the log already; find its job."""
         step, host = work.spec.id, work.host
-        key = work.job_name(self._context.state().jobs)
-        secrets, unknown = await same_secrets(work.spec, key, self._task(work).secrets if resume else {})
+        secrets, unknown = await same_secrets(work.spec, self._task(work).secrets if resume else {})
         if secrets is None and not resume:
             await self.cannot(work, unknown)
             return
@@ -152,7 +151,7 @@ class Tasks:
                 return
         name = output_file(step, host, work.attempt, "undo" if work.undo else "out")
         file = await self._output(name) if secrets is not None else CountedOutput()
-        if not resume and not await self._begin(work, await marks(secrets or {}, key)):
+        if not resume and not await self._begin(work, await marks(secrets or {})):
             await asyncio.to_thread(file.close)
             return
         self.live[step, host] = live = RunningTask(work, file, self._context.mono())

@@ -28,7 +28,7 @@ class Withheld:
         async with self._one_at_a_time:
             state = self._context.state()
             for left, work in self._wanted(state):
-                secrets, _why = await same_secrets(work.spec, work.job_name(state.jobs), left.secrets)
+                secrets, _why = await same_secrets(work.spec, left.secrets)
                 if secrets is not None:
                     await self._fetch(left, work, secrets)
 
