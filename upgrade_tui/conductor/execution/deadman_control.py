@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Iterable
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -105,18 +106,33 @@ class DeadmanControl:
             why = await self.disarm(work.spec, work.host, wait=False)
             if why is not None:
                 return why
-        for attempt in range(1, work.attempt):  # armed as a conductor died, or as the step was stopped: not in the log
-            if earlier is None or earlier.attempt != attempt:
-                found = await self._confirm_attempt(work.spec, work.host, attempt)
-                if found.state == "not known":
-                    return f"whether attempt {attempt} armed it is not known: {found.reason}"
-                if found.state == "fired" and found.exit is None and not found.reason:
-                    return f"the dead-man rollback of attempt {attempt} runs there right now"
+        why = await self._none_unlogged(work.spec, work.host, range(1, work.attempt), earlier)
+        if why is not None:
+            return why
         if self._context.state().takeovers:
             name = self._name(work.spec, work.host, work.attempt)
             found = await self._guards.extend(work.place, name, seconds, place=self._context.place_of(work.place))
             if found.state != "armed":
                 return f"an earlier conductor had armed it, and now it is {found.state}: {found.reason}".rstrip(": ")
+        return None
+
+    async def _none_unlogged(
+        self, spec: Step, host: str, attempts: Iterable[int], logged: Armed | None, *, wait: bool = False
+    ) -> str | None:
+        """Disarm what was armed as a conductor died, or a step was stopped, and is not in the log. Why not, or None.
+
+        One that fires right now is waited for (``wait``), or is why not.
+        """
+        for attempt in attempts:
+            while logged is None or logged.attempt != attempt:
+                found = await self._confirm_attempt(spec, host, attempt)
+                if found.state == "not known":
+                    return f"whether attempt {attempt} armed it is not known: {found.reason}"
+                if found.state != "fired" or found.exit is not None or found.reason:
+                    break
+                if not wait:
+                    return f"the dead-man rollback of attempt {attempt} runs there right now"
+                await self._context.change_within(0.5)
         return None
 
     async def _withdraw(self, work: Work, seconds: float) -> None:
@@ -147,6 +163,9 @@ class DeadmanControl:
                     return None
                 if isinstance(event, ev.DeadmanFired):
                     return UNDONE
+        if wait and spec.confirm_within is not None and self._context.state().takeovers:
+            step = self._context.step(spec.id)
+            return await self._none_unlogged(spec, host, range(1, step.attempt + 1), step.armed.get(host), wait=True)
         return None
 
     async def _confirm(self, spec: Step, host: str, armed: Armed) -> HostDeadman:
